@@ -1,0 +1,138 @@
+// The fork-join pool: one job at a time, published by a generation counter, joined by whoever wakes in time.
+#include "base/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "base/fp_environment.h"
+
+namespace lamina {
+namespace {
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// A worker spins this long for the next job before it sleeps: training steps follow each other within microseconds.
+constexpr auto spin_time = std::chrono::microseconds(100);
+
+struct Pool {
+  using Call = void (*)(const void*, int64_t);
+
+  std::atomic_flag busy;  // held by the caller whose job runs
+  int workers = 0;        // started so far
+
+  // The job; written before `inside` opens, read after entering.
+  Call call = nullptr;
+  const void* task = nullptr;
+  int64_t tasks = 0;
+  int helpers = 0;  // workers with a smaller index may take part
+  alignas(64) std::atomic<int64_t> next{0};
+  alignas(64) std::atomic<int> inside{-1};  // workers in the job; -1 while it is closed
+  alignas(64) std::atomic<uint32_t> generation{0};
+  std::atomic<int> sleeping{0};
+
+  void work() {
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) call(task, i);
+  }
+
+  bool enter() {
+    int n = inside.load(std::memory_order_acquire);
+    while (n >= 0 && !inside.compare_exchange_weak(n, n + 1, std::memory_order_acq_rel)) {
+    }
+    return n >= 0;
+  }
+
+  // Returns once the generation differs from `seen`.
+  void await(uint32_t seen) {
+    const auto until = std::chrono::steady_clock::now() + spin_time;
+    for (int i = 1; generation.load(std::memory_order_acquire) == seen; ++i) {
+      relax();
+      if (i % 64 == 0 && std::chrono::steady_clock::now() > until) {
+        sleeping.fetch_add(1);
+        generation.wait(seen);
+        sleeping.fetch_sub(1);
+        return;
+      }
+    }
+  }
+
+  void worker(int index) {
+    const FloatingPointScope scope;
+    for (uint32_t seen = 0;; seen = generation.load(std::memory_order_acquire)) {
+      await(seen);
+      if (!enter()) continue;
+      if (index < helpers) work();
+      inside.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  void run(int threads, int64_t count, Call f, const void* t) {
+    if (busy.test_and_set(std::memory_order_acquire)) {
+      for (int64_t i = 0; i < count; ++i) f(t, i);
+      return;
+    }
+    while (workers < threads - 1) std::thread(&Pool::worker, this, workers++).detach();
+    call = f;
+    task = t;
+    tasks = count;
+    helpers = threads - 1;
+    next.store(0, std::memory_order_relaxed);
+    inside.store(0, std::memory_order_release);
+    generation.fetch_add(1);
+    if (sleeping.load() > 0) generation.notify_all();
+    work();
+    // Close the job once the last worker has left it; one that comes later stays outside.
+    for (int i = 1, none = 0; !inside.compare_exchange_weak(none, -1, std::memory_order_acq_rel); none = 0, ++i) {
+      relax();
+      if (i % 4096 == 0) sched_yield();
+    }
+    busy.clear(std::memory_order_release);
+  }
+};
+
+// Never destroyed: workers may still wait on it when the process ends. A forked child has no workers and starts anew.
+std::atomic<Pool*> pool{nullptr};
+
+Pool& current_pool() {
+  Pool* p = pool.load(std::memory_order_acquire);
+  if (p) return *p;
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { pool.store(nullptr); });
+  (void)registered;
+  Pool* fresh = new Pool;
+  if (pool.compare_exchange_strong(p, fresh)) return *fresh;
+  delete fresh;
+  return *p;
+}
+
+int positive_environment(const char* name) {
+  const char* text = std::getenv(name);
+  const int value = text ? std::atoi(text) : 0;
+  return value > 0 ? value : 0;
+}
+
+}  // namespace
+
+ThreadPool& ThreadPool::instance() {
+  static ThreadPool facade;
+  return facade;
+}
+
+void ThreadPool::run_erased(int threads, int64_t tasks, Call call, const void* task) { current_pool().run(threads, tasks, call, task); }
+
+int default_threads() {
+  if (const int n = positive_environment("LAMINA_NUM_THREADS")) return n;
+  if (const int n = positive_environment("OMP_NUM_THREADS")) return n;
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+}  // namespace lamina

@@ -1,0 +1,43 @@
+// Views of memory that somebody else owns: what every kernel and op takes.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace lamina {
+
+enum class DType { float32, float64 };
+
+template <class T>
+constexpr DType dtype_of = std::is_same_v<std::remove_const_t<T>, float> ? DType::float32 : DType::float64;
+
+// A contiguous run of elements. An absent optional argument is a Vector without data.
+template <class T>
+struct Vector {
+  T* data = nullptr;
+  int64_t size = 0;
+
+  explicit operator bool() const { return data != nullptr; }
+  T& operator[](int64_t i) const { return data[i]; }
+  operator Vector<const T>() const { return {data, size}; }
+};
+
+// A row-major matrix: unit column stride, any row stride (counted in elements, >= columns).
+template <class T>
+struct Matrix {
+  T* data = nullptr;
+  int64_t rows = 0, columns = 0, stride = 0;
+
+  explicit operator bool() const { return data != nullptr; }
+  T* row(int64_t i) const { return data + i * stride; }
+  bool contiguous() const { return stride == columns || rows <= 1; }
+  Matrix slice(int64_t first, int64_t count) const { return {row(first), count, columns, stride}; }
+  operator Matrix<const T>() const { return {data, rows, columns, stride}; }
+};
+
+template <class T>
+Matrix<T> matrix(T* data, int64_t rows, int64_t columns) {
+  return {data, rows, columns, columns};
+}
+
+}  // namespace lamina

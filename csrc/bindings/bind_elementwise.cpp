@@ -1,0 +1,114 @@
+// Bindings of activations and softmax.
+#include "bindings/bind.h"
+#include "ops/softmax.h"
+
+namespace lamina {
+namespace {
+
+py::dict activations() {
+  py::dict all;
+  for (int i = 0; i < activation_count(); ++i) {
+    const ActivationInfo& info = activation_info(i);
+    py::dict defaults;
+    for (int k = 0; k < info.parameters; ++k) defaults[info.parameter_names[k]] = info.defaults[k];
+    all[info.name] = defaults;
+  }
+  return all;
+}
+
+py::array activation_forward_binding(py::object x_, const std::string& activation, const py::dict& parameters, py::object out_) {
+  const char* op = "activation_forward";
+  const Array x = array_in(op, "x", x_), out = array_out(op, "out", out_, x.dtype, x.shape(), {&x}, true);
+  const Activation spec = activation_in(op, activation, parameters);
+  with_dtype(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto xv = rows_view<const T>(x);
+    const auto ov = rows_view<T>(out);
+    const Native native;
+    activation_forward<T>(native.context, spec, xv, ov);
+  });
+  return out.array;
+}
+
+py::array activation_backward_binding(py::object dy_, py::object x_, const std::string& activation, const py::dict& parameters, py::object y_,
+                                      py::object out_) {
+  const char* op = "activation_backward";
+  const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), given = optional_in(op, "y", y_, dy.dtype);
+  const Activation spec = activation_in(op, activation, parameters);
+  for (const Array* a : {&x, &given}) {
+    if (a->given() && a->shape() != dy.shape()) fail(op, a->name, " has shape ", shape_text(a->shape()), ", needs ", shape_text(dy.shape()));
+  }
+  const Array out = array_out(op, "out", out_, dy.dtype, dy.shape(), {&dy, &x, &given}, true);
+  const bool reads_output = activation_info(spec.index).reads_output;
+  // The result gathers in place over dy: what backward reads must not be overwritten by that.
+  const Array computed{op, "y", new_array(dy.dtype, dy.shape()), dy.dtype};
+  with_dtype(dy.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto dyv = rows_view<const T>(dy), xv = rows_view<const T>(x);
+    const auto ov = rows_view<T>(out), cv = rows_view<T>(computed);
+    const Matrix<const T> yv = given.given() ? rows_view<const T>(given) : Matrix<const T>{};
+    const Native native;
+    if (reads_output && !yv) {
+      activation_forward<T>(native.context, spec, xv, cv);
+    } else {
+      activation_forward<T>(native.context, {}, reads_output ? yv : xv, cv);
+    }
+    activation_backward<T>(native.context, spec, dyv, cv, ov);
+  });
+  return out.array;
+}
+
+template <bool logarithm>
+py::array softmax_forward_binding(py::object x_, py::object out_) {
+  const char* op = logarithm ? "log_softmax_forward" : "softmax_forward";
+  const Array x = array_in(op, "x", x_);
+  check_rank(x, 2);
+  const Array out = array_out(op, "out", out_, x.dtype, x.shape(), {&x});
+  with_dtype(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto xv = matrix_view<const T>(x);
+    const auto ov = matrix_view<T>(out);
+    const Native native;
+    if constexpr (logarithm) {
+      log_softmax_forward<T>(native.context, xv, ov);
+    } else {
+      softmax_forward<T>(native.context, xv, ov);
+    }
+  });
+  return out.array;
+}
+
+template <bool logarithm>
+py::array softmax_backward_binding(py::object dy_, py::object y_, py::object out_) {
+  const char* op = logarithm ? "log_softmax_backward" : "softmax_backward";
+  const Array dy = array_in(op, "dy", dy_), y = array_in(op, "y", y_, dy.dtype);
+  check_rank(dy, 2);
+  check_rank(y, 2);
+  const Array out = array_out(op, "out", out_, dy.dtype, dy.shape(), {&dy, &y});
+  with_dtype(dy.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto dyv = matrix_view<const T>(dy), yv = matrix_view<const T>(y);
+    const auto ov = matrix_view<T>(out);
+    const Native native;
+    if constexpr (logarithm) {
+      log_softmax_backward<T>(native.context, dyv, yv, ov);
+    } else {
+      softmax_backward<T>(native.context, dyv, yv, ov);
+    }
+  });
+  return out.array;
+}
+
+}  // namespace
+
+void bind_elementwise(py::module_& m) {
+  m.def("activations", activations);
+  m.def("activation_forward", activation_forward_binding);
+  m.def("activation_backward", activation_backward_binding);
+  m.def("softmax_forward", softmax_forward_binding<false>);
+  m.def("log_softmax_forward", softmax_forward_binding<true>);
+  m.def("softmax_backward", softmax_backward_binding<false>);
+  m.def("log_softmax_backward", softmax_backward_binding<true>);
+}
+
+}  // namespace lamina

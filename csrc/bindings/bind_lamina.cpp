@@ -1,0 +1,203 @@
+// Bindings of the fused lamina and of batch norm by itself.
+#include "bindings/bind.h"
+#include "ops/lamina.h"
+
+namespace lamina {
+namespace {
+
+// The arrays of batch norm; all absent without gamma.
+struct NormArrays {
+  Array gamma, beta, running_mean, running_var;
+
+  NormArrays(const char* op, DType dtype, py::handle gamma_, py::handle beta_, py::handle mean_, py::handle var_, bool training)
+      : gamma(optional_in(op, "gamma", gamma_, dtype)),
+        beta(optional_in(op, "beta", beta_, dtype)),
+        running_mean(training ? optional_in_place(op, "running_mean", mean_, dtype) : optional_in(op, "running_mean", mean_, dtype)),
+        running_var(training ? optional_in_place(op, "running_var", var_, dtype) : optional_in(op, "running_var", var_, dtype)) {
+    if (gamma.given() != beta.given()) fail(op, "gamma and beta are needed both or not at all");
+    if (running_mean.given() != running_var.given()) fail(op, "running_mean and running_var are needed both or not at all");
+    if (running_mean.given() && !gamma.given()) fail(op, "running_mean and running_var go with gamma and beta");
+    check_apart(running_mean, running_var);
+  }
+
+  template <class T>
+  BatchNorm<T> view(double momentum, double eps, bool unbiased) const {
+    return {vector_view<const T>(gamma), vector_view<const T>(beta), vector_view<T>(running_mean), vector_view<T>(running_var), momentum, eps,
+            unbiased};
+  }
+};
+
+py::array optional_array(bool wanted, DType dtype, const Shape& shape) {
+  return wanted ? new_array(dtype, shape) : py::reinterpret_steal<py::array>(py::handle());
+}
+py::object or_none(const py::array& a) { return a ? py::object(a) : py::none(); }
+
+py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object bias_, py::object gamma_, py::object beta_, py::object mean_,
+                                 py::object var_, const std::string& activation, const py::dict& parameters, double p, const py::int_& seed,
+                                 int64_t layer, int64_t step, int64_t row_offset, bool training, double momentum, double eps, bool unbiased) {
+  const char* op = "lamina_forward";
+  const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x.dtype), bias = optional_in(op, "bias", bias_, x.dtype);
+  check_rank(x, 2);
+  check_rank(weight, 2);
+  const NormArrays norm(op, x.dtype, gamma_, beta_, mean_, var_, training);
+  const Activation spec = activation_in(op, activation, parameters);
+  const Dropout dropout{p, key_in(op, seed, layer, step, row_offset)};
+  const Shape shape{x.size(0), weight.size(0)};
+  const Array h{op, "y", new_array(x.dtype, shape), x.dtype};
+
+  py::dict saved;
+  with_dtype(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    Lamina<T> lamina;
+    lamina.op = op;
+    lamina.weight = matrix_view<const T>(weight);
+    lamina.bias = vector_view<const T>(bias);
+    lamina.batchnorm = norm.view<T>(momentum, eps, unbiased);
+    lamina.activation = spec;
+    lamina.dropout = dropout;
+    lamina.training = training;
+    const LaminaSaves needs = saves(lamina);
+    const Array z{op, "z", optional_array(needs.z, x.dtype, shape), x.dtype}, y{op, "y", optional_array(needs.y, x.dtype, shape), x.dtype};
+    const Array mean{op, "mean", optional_array(needs.statistics, x.dtype, {shape[1]}), x.dtype};
+    const Array rstd{op, "rstd", optional_array(needs.statistics, x.dtype, {shape[1]}), x.dtype};
+    const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
+    const auto xv = matrix_view<const T>(x);
+    const auto hv = matrix_view<T>(h);
+    {
+      const Native native;
+      lamina_forward<T>(native.context, lamina, xv, hv, views);
+    }
+    const auto keep = [&](const char* key, const py::object& value) { saved[key] = value; };
+    keep("x", x_), keep("weight", weight_), keep("bias", bias_), keep("gamma", gamma_), keep("beta", beta_), keep("h", h.array);
+    keep("z", or_none(z.array)), keep("y", or_none(y.array)), keep("mean", or_none(mean.array)), keep("rstd", or_none(rstd.array));
+    keep("activation", py::str(activation)), keep("parameters", parameters), keep("p", py::float_(p)), keep("seed", seed);
+    keep("layer", py::int_(layer)), keep("step", py::int_(step)), keep("row_offset", py::int_(row_offset)), keep("training", py::bool_(training));
+  });
+  return py::make_tuple(h.array, saved);
+}
+
+py::dict lamina_backward_binding(py::object dy_, const py::dict& saved, bool need_dx) {
+  const char* op = "lamina_backward";
+  const Array dy = array_in(op, "dy", dy_);
+  const auto item = [&](const char* key) {
+    if (!saved.contains(key)) fail(op, "saved has no '", key, "', needs what lamina_forward returned");
+    return py::object(saved[key]);
+  };
+  const auto array = [&](const char* key) { return optional_in(op, key, item(key), dy.dtype); };
+  const Array x = array("x"), weight = array("weight"), bias = array("bias"), gamma = array("gamma"), beta = array("beta"), h = array("h");
+  const Array z = array("z"), y = array("y"), mean = array("mean"), rstd = array("rstd");
+  check_rank(dy, 2);
+  if (dy.shape() != h.shape()) fail(op, "dy has shape ", shape_text(dy.shape()), ", needs ", shape_text(h.shape()));
+
+  py::dict gradients;
+  const auto gradient = [&](const char* key, bool wanted, const Shape& shape) {
+    const Array a{op, key, optional_array(wanted, dy.dtype, shape), dy.dtype};
+    if (wanted) gradients[key] = a.array;
+    return a;
+  };
+  const Array dx = gradient("x", need_dx, x.shape()), dw = gradient("weight", true, weight.shape());
+  const Array db = gradient("bias", bias.given(), {weight.size(0)});
+  const Array dgamma = gradient("gamma", gamma.given(), {weight.size(0)}), dbeta = gradient("beta", gamma.given(), {weight.size(0)});
+  const Array dz{op, "dz", new_array(dy.dtype, dy.shape()), dy.dtype};
+  with_dtype(dy.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    Lamina<T> lamina;
+    lamina.op = op;
+    lamina.weight = matrix_view<const T>(weight);
+    lamina.bias = vector_view<const T>(bias);
+    lamina.batchnorm.gamma = vector_view<const T>(gamma);
+    lamina.batchnorm.beta = vector_view<const T>(beta);
+    // Backward needs no running statistics; the saved mean stands in where the check asks for them.
+    lamina.batchnorm.running_mean = lamina.batchnorm.running_var = vector_view<T>(mean);
+    lamina.activation = activation_in(op, item("activation").cast<std::string>(), item("parameters").cast<py::dict>());
+    lamina.dropout = {item("p").cast<double>(), key_in(op, item("seed").cast<py::int_>(), item("layer").cast<int64_t>(),
+                                                       item("step").cast<int64_t>(), item("row_offset").cast<int64_t>())};
+    lamina.training = item("training").cast<bool>();
+    const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
+    const LaminaGradients<T> into{matrix_view<T>(dw), vector_view<T>(db), vector_view<T>(dgamma), vector_view<T>(dbeta), matrix_view<T>(dx)};
+    const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x), hv = matrix_view<const T>(h);
+    const auto dzv = matrix_view<T>(dz);
+    const Native native;
+    activation_forward<T>(native.context, {}, dyv, dzv);
+    lamina_backward<T>(native.context, lamina, dzv, xv, hv, views, into);
+  });
+  return gradients;
+}
+
+// Batch norm by itself is a lamina without its other parts.
+py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, py::object mean_, py::object var_, bool training,
+                            double momentum, double eps, bool unbiased, py::object out_) {
+  const char* op = "batchnorm_forward";
+  const Array x = array_in(op, "x", x_);
+  check_rank(x, 2);
+  if (gamma_.is_none() || beta_.is_none()) fail<TypeError>(op, "gamma or beta is None, needs NumPy arrays");
+  const NormArrays norm(op, x.dtype, gamma_, beta_, mean_, var_, training);
+  const auto outs = several_outs(op, out_, 3);
+  const auto inputs = {&x, &norm.gamma, &norm.beta, &norm.running_mean, &norm.running_var};
+  const Array y = array_out(op, "y", outs[0], x.dtype, x.shape(), inputs);
+  const Array mean = array_out(op, "mean", outs[1], x.dtype, {x.size(1)}, inputs), rstd = array_out(op, "rstd", outs[2], x.dtype, {x.size(1)}, inputs);
+  check_apart(y, mean);
+  check_apart(y, rstd);
+  check_apart(mean, rstd);
+  for (const Array* a : {&norm.running_mean, &norm.running_var}) check_apart(*a, x);
+  with_dtype(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    Lamina<T> lamina;
+    lamina.op = op;
+    lamina.batchnorm = norm.view<T>(momentum, eps, unbiased);
+    lamina.training = training;
+    const auto xv = matrix_view<const T>(x);
+    const auto yv = matrix_view<T>(y);
+    const LaminaSaved<T> saved{{}, {}, vector_view<T>(mean), vector_view<T>(rstd)};
+    const Native native;
+    lamina_forward<T>(native.context, lamina, xv, yv, saved);
+  });
+  return py::make_tuple(y.array, mean.array, rstd.array);
+}
+
+py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, py::object mean_, py::object rstd_, bool training, py::object out_) {
+  const char* op = "batchnorm_backward";
+  const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), gamma = array_in(op, "gamma", gamma_, dy.dtype);
+  const Array mean = array_in(op, "mean", mean_, dy.dtype), rstd = array_in(op, "rstd", rstd_, dy.dtype);
+  check_rank(dy, 2);
+  check_rank(x, 2);
+  if (x.shape() != dy.shape()) fail(op, "x has shape ", shape_text(x.shape()), ", needs dy's ", shape_text(dy.shape()));
+  for (const Array* a : {&gamma, &mean, &rstd}) {
+    check_rank(*a, 1);
+    if (a->size(0) != dy.size(1)) fail(op, a->name, " has ", a->size(0), " elements, needs ", dy.size(1));
+  }
+  const auto outs = several_outs(op, out_, 3);
+  const auto inputs = {&dy, &x, &gamma, &mean, &rstd};
+  const Array dx = array_out(op, "dx", outs[0], dy.dtype, dy.shape(), inputs);
+  const Array dgamma = array_out(op, "dgamma", outs[1], dy.dtype, {dy.size(1)}, inputs), dbeta = array_out(op, "dbeta", outs[2], dy.dtype, {dy.size(1)}, inputs);
+  check_apart(dx, dgamma);
+  check_apart(dx, dbeta);
+  check_apart(dgamma, dbeta);
+  with_dtype(dy.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    Lamina<T> lamina;
+    lamina.op = op;
+    lamina.batchnorm.gamma = lamina.batchnorm.beta = vector_view<const T>(gamma);  // beta's values are not read
+    lamina.batchnorm.running_mean = lamina.batchnorm.running_var = vector_view<T>(mean);
+    lamina.training = training;
+    const LaminaSaved<T> saved{{}, {}, vector_view<T>(mean), vector_view<T>(rstd)};
+    const LaminaGradients<T> gradients{{}, {}, vector_view<T>(dgamma), vector_view<T>(dbeta), {}};
+    const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x);
+    const auto dxv = matrix_view<T>(dx);
+    const Native native;
+    activation_forward<T>(native.context, {}, dyv, dxv);
+    lamina_backward<T>(native.context, lamina, dxv, xv, dxv, saved, gradients);
+  });
+  return py::make_tuple(dx.array, dgamma.array, dbeta.array);
+}
+
+}  // namespace
+
+void bind_lamina(py::module_& m) {
+  m.def("lamina_forward", lamina_forward_binding);
+  m.def("lamina_backward", lamina_backward_binding);
+  m.def("batchnorm_forward", batchnorm_forward);
+  m.def("batchnorm_backward", batchnorm_backward);
+}
+
+}  // namespace lamina

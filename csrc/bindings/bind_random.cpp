@@ -1,0 +1,95 @@
+// Bindings of the counter-based draws and of dropout.
+#include "bindings/bind.h"
+#include "ops/random.h"
+
+namespace lamina {
+namespace {
+
+// (..., 4) and (..., 2), already broadcast and contiguous by the Python side.
+py::array_t<uint32_t> philox_binding(const py::array_t<uint32_t>& counter, const py::array_t<uint32_t>& key) {
+  py::array_t<uint32_t> out(Shape{counter.shape(), counter.shape() + counter.ndim()});
+  philox({counter.data(), counter.size()}, {key.data(), key.size()}, {out.mutable_data(), out.size()});
+  return out;
+}
+
+template <bool normal>
+py::array random_binding(const Shape& shape, const py::int_& seed, int64_t layer, int64_t step, int64_t row_offset, const std::string& dtype_) {
+  const char* op = normal ? "random_normal" : "random_uniform";
+  if (dtype_ != "float32" && dtype_ != "float64") fail(op, "dtype is ", dtype_, ", needs float32 or float64");
+  const DType dtype = dtype_ == "float32" ? DType::float32 : DType::float64;
+  const RandomKey key = key_in(op, seed, layer, step, row_offset);
+  const Array out{op, "out", new_array(dtype, shape), dtype};
+  with_dtype(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto ov = rows_view<T>(out);
+    const Native native;
+    if constexpr (normal) {
+      random_normal<T>(native.context, key, ov);
+    } else {
+      random_uniform<T>(native.context, key, ov);
+    }
+  });
+  return out.array;
+}
+
+py::array_t<int64_t> permutation_binding(int64_t n, const py::int_& seed, int64_t layer, int64_t step) {
+  const char* op = "random_permutation";
+  if (n < 0) fail(op, "n is ", n, ", needs n >= 0");
+  const RandomKey key = key_in(op, seed, layer, step, 0);
+  py::array_t<int64_t> out(n);
+  const Vector<int64_t> view{out.mutable_data(), n};
+  const Native native;
+  random_permutation(key, view);
+  return out;
+}
+
+Dropout dropout_in(const char* op, double p, const py::int_& seed, int64_t layer, int64_t step, int64_t row_offset) {
+  const Dropout dropout{p, key_in(op, seed, layer, step, row_offset)};
+  check(op, dropout);
+  return dropout;
+}
+
+py::array dropout_mask_binding(const Shape& shape, double p, const py::int_& seed, int64_t layer, int64_t step, int64_t row_offset) {
+  const Dropout dropout = dropout_in("dropout_mask", p, seed, layer, step, row_offset);
+  py::array_t<bool> out(shape);
+  int64_t columns = 1;
+  for (size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
+  const Matrix<uint8_t> view = matrix(reinterpret_cast<uint8_t*>(out.mutable_data()), shape[0], columns);
+  const Native native;
+  dropout_mask(native.context, dropout, view);
+  return out;
+}
+
+// op is dropout_forward, dropout_backward or masking_noise: one kernel under three names.
+py::array dropout_binding(const std::string& op_, const std::string& name, py::object x_, double p, const py::int_& seed, int64_t layer,
+                          int64_t step, int64_t row_offset, py::object out_) {
+  const char* op = op_.c_str();
+  const Array x = array_in(op, name.c_str(), x_), out = array_out(op, "out", out_, x.dtype, x.shape(), {&x}, true);
+  const Dropout spec = dropout_in(op, p, seed, layer, step, row_offset);
+  const bool noise = op_ == "masking_noise";
+  with_dtype(x.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto xv = rows_view<const T>(x);
+    const auto ov = rows_view<T>(out);
+    const Native native;
+    if (noise) {
+      masking_noise<T>(native.context, spec, xv, ov);
+    } else {
+      dropout<T>(native.context, spec, xv, ov);
+    }
+  });
+  return out.array;
+}
+
+}  // namespace
+
+void bind_random(py::module_& m) {
+  m.def("philox", philox_binding);
+  m.def("random_uniform", random_binding<false>);
+  m.def("random_normal", random_binding<true>);
+  m.def("random_permutation", permutation_binding);
+  m.def("dropout_mask", dropout_mask_binding);
+  m.def("dropout", dropout_binding);
+}
+
+}  // namespace lamina

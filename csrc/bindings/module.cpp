@@ -1,0 +1,45 @@
+// The compiled module lamina._core: errors, configuration, and one bind function per topic.
+#include "bindings/bind.h"
+#include "kernels/cuda_table.h"
+
+namespace lamina {
+namespace {
+
+void bind_config(py::module_& m) {
+  m.def("available_isas", available_isas);
+  m.def("get_isa", get_isa);
+  m.def("set_isa", set_isa);
+  m.def("get_num_threads", get_num_threads);
+  m.def("set_num_threads", set_num_threads);
+  m.def("build", [] {
+    py::dict build;
+    build["compiler"] = LAMINA_COMPILER;
+    build["cuda"] = cuda_status();
+    return build;
+  });
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "Native kernels and networks of lamina; the public functions are in lamina.ops and lamina itself.";
+  py::register_local_exception_translator([](std::exception_ptr error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const ValueError& e) {
+      PyErr_SetString(PyExc_ValueError, e.what());
+    } catch (const TypeError& e) {
+      PyErr_SetString(PyExc_TypeError, e.what());
+    }
+  });
+  py::register_local_exception<BackendError>(m, "BackendError", PyExc_RuntimeError);
+  bind_config(m);
+  bind_linear(m);
+  bind_lamina(m);
+  bind_elementwise(m);
+  bind_random(m);
+  bind_loss(m);
+  bind_optimizer(m);
+}
+
+}  // namespace lamina

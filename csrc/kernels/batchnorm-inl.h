@@ -1,0 +1,126 @@
+// Batch statistics and the backward tail: work that runs down strips of columns, chunk of rows by chunk of rows.
+#pragma once
+
+#include "kernels/tail-inl.h"
+
+namespace lamina::LAMINA_ISA {
+
+// Mean and sum of squared deviations of a strip: each chunk about its own mean (found about its first row, so that
+// mean >> deviation costs no digits), merged in order in float64.
+template <class T>
+void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, Moments* moments) {
+  for (int64_t c = 0; c < columns; ++c) moments[c] = {};
+  alignas(64) T mean[block_columns], squares[block_columns];
+  over_chunks(z.rows, [&](int64_t first, int64_t count) {
+    const auto at = [&](int64_t r, int64_t c, auto lanes) { return load(z.row(first + r) + column + c, lanes); };
+    const Vec<T> reciprocal(T(1) / static_cast<T>(count));
+    chunk_sums<T>(
+        count, columns, [&](int64_t r, int64_t c, auto lanes) { return at(r, c, lanes) - at(0, c, lanes); },
+        [&](int64_t c, Vec<T> sum, auto lanes) { store(mean + c, fma(sum, reciprocal, at(0, c, lanes)), lanes); });
+    chunk_sums<T>(
+        count, columns,
+        [&](int64_t r, int64_t c, auto lanes) {
+          const Vec<T> d = at(r, c, lanes) - load(mean + c, lanes);
+          return d * d;
+        },
+        [&](int64_t c, Vec<T> sum, auto lanes) { store(squares + c, sum, lanes); });
+    for (int64_t c = 0; c < columns; ++c) merge(moments[c], static_cast<double>(count), mean[c], squares[c]);
+  });
+}
+
+template <class T>
+void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
+                       Matrix<T> h) {
+  over_strips(context, z.rows, z.columns, 1.0, [&](int64_t column, int64_t columns) {
+    Moments moments[block_columns];
+    strip_statistics(z, column, columns, moments);
+    for (int64_t c = 0; c < columns; ++c) {
+      const Moments& m = moments[c];
+      const double variance = m.squares / m.count;
+      statistics.mean[column + c] = static_cast<T>(m.mean);
+      statistics.rstd[column + c] = static_cast<T>(reciprocal_deviation(variance, statistics.eps));
+      if (statistics.running_mean) {
+        const double kept = statistics.unbiased_running_var ? m.squares / (m.count - 1) : variance;
+        T &mean = statistics.running_mean[column + c], &var = statistics.running_var[column + c];
+        mean = static_cast<T>(running_average(mean, m.mean, statistics.momentum));
+        var = static_cast<T>(running_average(var, kept, statistics.momentum));
+      }
+    }
+    over_chunks(z.rows, [&](int64_t first, int64_t count) { tail_block(tail, z, y, h, Block{first, count, column, columns}); });
+  });
+}
+
+// Gradient of h -> gradient of the activation's input, for one chunk of rows of a strip.
+template <class T>
+void undo_dropout_and_activation(const Tail<T>& tail, Matrix<T> d, Matrix<const T> saved, const Block& block) {
+  const BackwardSpan<T> activation = backward_span<T>(tail.activation, Activations{});
+  const auto undo = [&](int64_t r, T* row) {
+    if (tail.activation != 0) activation(block.columns, row, saved.row(block.row + r) + block.column, tail.parameters);
+  };
+  if (tail.dropout) {
+    const KeepBits bits(tail.dropout, block);
+    for (int64_t r = 0; r < block.rows; ++r) {
+      T* row = d.row(block.row + r) + block.column;
+      dropout_span(block.columns, row, row, bits.row(r), static_cast<T>(tail.dropout.scale));
+      undo(r, row);
+    }
+  } else if (tail.activation != 0) {
+    for (int64_t r = 0; r < block.rows; ++r) undo(r, d.row(block.row + r) + block.column);
+  }
+}
+
+// Batch norm's part of a strip: d is the gradient of its output on entry, of z on return.
+template <class T>
+void batchnorm_backward_strip(const Tail<T>& tail, Matrix<T> d, Matrix<const T> z, const TailSums<T>& sums, int64_t column, int64_t columns,
+                              const double* total, const double* total_xhat) {
+  alignas(64) T scale[block_columns], mean_d[block_columns], mean_d_xhat[block_columns];
+  const double count = static_cast<double>(d.rows);
+  for (int64_t c = 0; c < columns; ++c) {
+    if (sums.beta) sums.beta[column + c] = static_cast<T>(total[c]);
+    if (sums.gamma) sums.gamma[column + c] = static_cast<T>(total_xhat[c]);
+    scale[c] = tail.gamma[column + c] * tail.rstd[column + c];
+    mean_d[c] = sums.batch_statistics ? static_cast<T>(total[c] / count) : T(0);
+    mean_d_xhat[c] = sums.batch_statistics ? static_cast<T>(total_xhat[c] / count) : T(0);
+  }
+  for (int64_t r = 0; r < d.rows; ++r) {
+    T* row = d.row(r) + column;
+    const T* z_row = z.row(r) + column;
+    over<T>(columns, [&](int64_t i, auto lanes) {
+      const Vec<T> xhat = normalise(load(z_row + i, lanes), load(tail.mean + column + i, lanes), load(tail.rstd + column + i, lanes));
+      const Vec<T> dz = batchnorm_gradient(load(row + i, lanes), xhat, load(scale + i, lanes), load(mean_d + i, lanes), load(mean_d_xhat + i, lanes));
+      store(row + i, dz, lanes);
+    });
+  }
+}
+
+template <class T>
+void tail_backward(const Context& context, const Tail<T>& tail, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z, const TailSums<T>& sums) {
+  over_strips(context, d.rows, d.columns, 1.0, [&](int64_t column, int64_t columns) {
+    double total[block_columns], total_xhat[block_columns];
+    alignas(64) T chunk[block_columns], chunk_xhat[block_columns];
+    if (tail.mean) {
+      for (int64_t c = 0; c < columns; ++c) total[c] = total_xhat[c] = 0;
+    }
+    over_chunks(d.rows, [&](int64_t first, int64_t count) {
+      undo_dropout_and_activation(tail, d, saved, Block{first, count, column, columns});
+      if (!tail.mean) return;
+      const auto at = [&](int64_t r, int64_t c, auto lanes) { return load(d.row(first + r) + column + c, lanes); };
+      chunk_sums<T>(count, columns, at, [&](int64_t c, Vec<T> sum, auto lanes) { store(chunk + c, sum, lanes); });
+      chunk_sums<T>(
+          count, columns,
+          [&](int64_t r, int64_t c, auto lanes) {
+            const Vec<T> x = load(z.row(first + r) + column + c, lanes);
+            return at(r, c, lanes) * normalise(x, load(tail.mean + column + c, lanes), load(tail.rstd + column + c, lanes));
+          },
+          [&](int64_t c, Vec<T> sum, auto lanes) { store(chunk_xhat + c, sum, lanes); });
+      for (int64_t c = 0; c < columns; ++c) {
+        total[c] += chunk[c];
+        total_xhat[c] += chunk_xhat[c];
+      }
+    });
+    if (tail.mean) batchnorm_backward_strip(tail, d, z, sums, column, columns, total, total_xhat);
+    if (sums.bias) column_sum_strip<T>(d, column, columns, sums.bias + column);
+  });
+}
+
+}  // namespace lamina::LAMINA_ISA

@@ -1,0 +1,36 @@
+// Fills a kernel table with this instruction set's kernels.
+#pragma once
+
+#include "kernels/batchnorm-inl.h"
+#include "kernels/gemm-inl.h"
+#include "kernels/loss-inl.h"
+#include "kernels/optimizer-inl.h"
+
+namespace lamina::LAMINA_ISA {
+
+template <class T>
+void fill(Kernels<T>& k) {
+  k.gemm = gemm<T>;
+  k.tail_forward = tail_forward<T>;
+  k.batchnorm_forward = batchnorm_forward<T>;
+  k.tail_backward = tail_backward<T>;
+  k.column_sum = column_sum<T>;
+  k.softmax_forward = softmax_forward<T>;
+  k.softmax_backward = softmax_backward<T>;
+  k.softmax_cross_entropy = softmax_cross_entropy<T>;
+  k.elementwise_loss = elementwise_loss<T>;
+  k.sgd = sgd<T>;
+  k.adam = adam<T>;
+  k.random_uniform = random_uniform<T>;
+  k.random_normal = random_normal<T>;
+  k.gather_rows = gather_rows<T>;
+}
+
+inline void fill(KernelTable& table, const char* name) {
+  table.name = name;
+  fill(table.f32);
+  fill(table.f64);
+  table.dropout_mask = dropout_mask;
+}
+
+}  // namespace lamina::LAMINA_ISA

@@ -1,0 +1,127 @@
+// The one dispatch: typed function pointers, filled generic -> avx2 -> avx512, chosen at run time.
+// Kernels assume valid input, never allocate and never throw; only ops/ calls them.
+#pragma once
+
+#include "base/context.h"
+#include "base/types.h"
+#include "math/optimizers.h"
+
+namespace lamina {
+
+// Where a draw happens (math/philox.h) with its constants worked out; threshold 0 means no dropout.
+struct Draw {
+  uint64_t seed = 0;
+  uint32_t purpose_and_layer = 0, step = 0, row_offset = 0;
+  uint32_t threshold = 0;  // kept where 16 random bits are below
+  double scale = 1;
+
+  explicit operator bool() const { return threshold != 0; }
+};
+
+// What follows a lamina's affine part: y = g(gamma (z - mean) rstd + beta), h = y under the dropout mask.
+template <class T>
+struct Tail {
+  const T *mean = nullptr, *rstd = nullptr, *gamma = nullptr, *beta = nullptr;  // (columns,), all or none
+  int activation = 0;
+  T parameters[2] = {};
+  Draw dropout;
+
+  bool identity() const { return !mean && activation == 0 && !dropout; }
+};
+
+// c = alpha a b + beta c + bias, then the tail in place on each finished block of rows.
+template <class T>
+struct Gemm {
+  const T* a;  // (rows, depth); one of its two strides is 1
+  int64_t a_row, a_depth;
+  const T* b;  // (depth, columns); one of its two strides is 1
+  int64_t b_depth, b_column;
+  Matrix<T> c;
+  int64_t depth;
+  T alpha = 1, beta = 0;
+  const T* bias = nullptr;  // (columns,)
+  Matrix<T> partial = {};   // where chunk sums gather: c itself, or scratch of c's shape when beta != 0
+  const Tail<T>* tail = nullptr;
+  Matrix<T> y = {};  // the tail's output before dropout, when wanted
+};
+
+// What a training pass of batch norm leaves behind.
+template <class T>
+struct BatchStatistics {
+  T *mean, *rstd;                  // (columns,) written
+  T *running_mean, *running_var;   // (columns,) or null, updated
+  double eps, momentum;
+  bool unbiased_running_var;
+};
+
+// Column sums that the backward tail collects; null where not wanted.
+template <class T>
+struct TailSums {
+  T* bias = nullptr;                         // of the gradient of z
+  T *gamma = nullptr, *beta = nullptr;       // of batch norm, when the tail has one
+  bool batch_statistics = true;              // mean and rstd depend on z
+};
+
+// Row weights and the factor common to all rows.
+template <class T>
+struct RowWeights {
+  const T* sample = nullptr;   // (rows,)
+  const T* classes = nullptr;  // (columns,), indexed by the row's label
+  double factor = 1;           // 1 / total weight for a mean
+};
+
+enum class ElementwiseLoss { sigmoid_cross_entropy, squared_error, mean_squared_error };
+
+template <class T>
+struct Kernels {
+  void (*gemm)(const Context&, const Gemm<T>&);
+  void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
+  // tail.mean and tail.rstd are what statistics writes.
+  void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
+  // d: gradient of h on entry, of z on return; saved: y (or what the activation's backward reads); z: for batch norm.
+  void (*tail_backward)(const Context&, const Tail<T>&, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z, const TailSums<T>&);
+  void (*column_sum)(const Context&, Matrix<const T> x, T* out);
+  void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
+  void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
+  // Both write weighted row losses and gradients; the caller sums the rows.
+  void (*softmax_cross_entropy)(const Context&, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities, T smoothing,
+                                const RowWeights<T>&, Matrix<T> d_logits, double* row_loss);
+  void (*elementwise_loss)(const Context&, ElementwiseLoss, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>&, T unit_factor,
+                           Matrix<T> dx, double* row_loss);
+  void (*sgd)(const Context&, int64_t n, T* p, const T* g, T* velocity, const SgdConstants<double>&, bool nesterov);
+  void (*adam)(const Context&, int64_t n, T* p, const T* g, T* m, T* v, const AdamConstants<double>&);
+  void (*random_uniform)(const Context&, const Draw&, Matrix<T> out);
+  void (*random_normal)(const Context&, const Draw&, Matrix<T> out);
+  void (*gather_rows)(const Context&, Matrix<const T> source, const int64_t* index, Matrix<T> out);
+};
+
+struct KernelTable {
+  const char* name;
+  Kernels<float> f32;
+  Kernels<double> f64;
+  void (*dropout_mask)(const Context&, const Draw&, Matrix<uint8_t> keep);
+
+  template <class T>
+  const Kernels<T>& kernels() const {
+    if constexpr (sizeof(T) == 4) {
+      return f32;
+    } else {
+      return f64;
+    }
+  }
+};
+
+// The levels built into this binary, ascending; those the processor lacks are reported as unavailable.
+struct Level {
+  const KernelTable* table;
+  bool available;
+};
+extern const int level_count;
+Level level(int index);
+
+// Each overwrites what its instruction set improves.
+void fill_generic(KernelTable& table);
+void fill_avx2(KernelTable& table);
+void fill_avx512(KernelTable& table);
+
+}  // namespace lamina

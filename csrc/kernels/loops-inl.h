@@ -1,0 +1,59 @@
+// Loops over spans of elements, a vector at a time with one partial vector at the end, and their split over threads.
+#pragma once
+
+#include "base/context.h"
+#include "base/types.h"
+#include "math/order.h"
+
+namespace lamina::LAMINA_ISA {
+
+// f(i, lanes) for vectors of elements starting at i; lanes is Full or Partial.
+template <class T, class F>
+LAMINA_INLINE void over(int64_t n, const F& f) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) f(i, Full{});
+  if (i < n) f(i, Partial<T>(n - i));
+}
+
+constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
+// Blocks are what one task works on: at most 32 rows (a chunk of math/order.h) and 512 columns, which fits L1 with
+// its operands. Column starts are multiples of 64, so that vectors and dropout's groups of 8 never straddle.
+inline constexpr int64_t block_rows = order::row_chunk, block_columns = 512;
+
+struct Block {
+  int64_t row, rows, column, columns;
+};
+
+// f(block) over all blocks of a matrix, in parallel; `cost` is nanoseconds per element.
+template <class F>
+void over_blocks(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
+  const int64_t across = divide_up(columns, block_columns), down = divide_up(rows, block_rows);
+  context.parallel(across * down, cost * static_cast<double>(rows * columns), [&](int64_t task) {
+    const int64_t row = task / across * block_rows, column = task % across * block_columns;
+    f(Block{row, smaller(block_rows, rows - row), column, smaller(block_columns, columns - column)});
+  });
+}
+
+// f(column, columns) over strips of columns, in parallel: for work that runs down the rows in order.
+template <class F>
+void over_strips(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
+  const int64_t width = smaller(block_columns, larger(64, round_up(divide_up(columns, context.threads), 64)));
+  context.parallel(divide_up(columns, width), cost * static_cast<double>(rows * columns), [&](int64_t task) {
+    f(task * width, smaller(width, columns - task * width));
+  });
+}
+
+// f(first, count) over ranges of rows, in parallel.
+template <class F>
+void over_rows(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
+  const int64_t count = larger(order::row_chunk, round_up(divide_up(16384, larger(1, columns)), order::row_chunk));
+  context.parallel(divide_up(rows, count), cost * static_cast<double>(rows * columns), [&](int64_t task) {
+    f(task * count, smaller(count, rows - task * count));
+  });
+}
+
+}  // namespace lamina::LAMINA_ISA

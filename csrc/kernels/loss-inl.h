@@ -1,0 +1,184 @@
+// Row-wise work: softmax, log-softmax and the losses with their gradients.
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/loops-inl.h"
+#include "math/losses.h"
+
+namespace lamina::LAMINA_ISA {
+
+// Sum of a row in the order of math/order.h: element j goes to partial j mod 16.
+template <class T>
+struct RowSum {
+  static constexpr int vectors = order::row_partials / lanes<T>;
+  Vec<T> partial[vectors];
+  LAMINA_INLINE RowSum() {
+    for (int v = 0; v < vectors; ++v) partial[v] = Vec<T>(T(0));
+  }
+  // x holds elements i, i + 1, ...; lanes beyond the row must be +0.
+  LAMINA_INLINE void add(int64_t i, Vec<T> x) {
+    Vec<T>& p = partial[i / lanes<T> % vectors];
+    p = p + x;
+  }
+  LAMINA_INLINE void add(int64_t i, Vec<T> x, Full) { add(i, x); }
+  LAMINA_INLINE void add(int64_t i, Vec<T> x, Partial<T> rest) {
+    T kept[lanes<T>];
+    store(kept, x, Full{});
+    add(i, load(kept, rest));
+  }
+  LAMINA_INLINE T total() {
+    for (int half = vectors / 2; half >= 1; half /= 2) {
+      for (int v = 0; v < half; ++v) partial[v] = partial[v] + partial[v + half];
+    }
+    return tree_sum(partial[0]);
+  }
+};
+
+template <class T>
+LAMINA_INLINE T row_max(int64_t n, const T* x) {
+  const Vec<T> lowest(-static_cast<T>(__builtin_huge_val()));
+  Vec<T> m = lowest;
+  over<T>(n, [&](int64_t i, auto lanes) { m = max(m, load(x + i, lanes, lowest)); });
+  return largest(m);
+}
+
+// Writes e^(x - m) (where out is given) and returns the sum. Lanes beyond the row are e^-inf = 0.
+template <class T>
+LAMINA_INLINE T exp_row(int64_t n, const T* x, T m, T* out) {
+  const Vec<T> lowest(-static_cast<T>(__builtin_huge_val()));
+  RowSum<T> sum;
+  over<T>(n, [&](int64_t i, auto lanes) {
+    const Vec<T> e = exp(load(x + i, lanes, lowest) - Vec<T>(m));
+    if (out) store(out + i, e, lanes);
+    sum.add(i, e);
+  });
+  return sum.total();
+}
+
+template <class T>
+void softmax_forward(const Context& context, Matrix<const T> x, Matrix<T> y, bool logarithm) {
+  over_rows(context, x.rows, x.columns, 1.0, [&](int64_t first, int64_t count) {
+    for (int64_t r = first; r < first + count; ++r) {
+      const T* in = x.row(r);
+      T* out = y.row(r);
+      const T m = row_max(x.columns, in);
+      const T sum = exp_row(x.columns, in, m, logarithm ? nullptr : out);
+      if (logarithm) {
+        const Vec<T> log_sum(lamina::log(sum));
+        over<T>(x.columns, [&](int64_t i, auto lanes) { store(out + i, (load(in + i, lanes) - Vec<T>(m)) - log_sum, lanes); });
+      } else {
+        over<T>(x.columns, [&](int64_t i, auto lanes) { store(out + i, load(out + i, lanes) / Vec<T>(sum), lanes); });
+      }
+    }
+  });
+}
+
+// dx = y (dy - sum(dy y)), or for log-softmax dx = dy - e^y sum(dy).
+template <class T>
+void softmax_backward(const Context& context, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm) {
+  over_rows(context, y.rows, y.columns, 1.0, [&](int64_t first, int64_t count) {
+    for (int64_t r = first; r < first + count; ++r) {
+      const T *d = dy.row(r), *p = y.row(r);
+      T* out = dx.row(r);
+      RowSum<T> sum;
+      over<T>(y.columns, [&](int64_t i, auto lanes) {
+        const Vec<T> term = load(d + i, lanes);
+        sum.add(i, logarithm ? term : term * load(p + i, lanes));
+      });
+      const Vec<T> total(sum.total());
+      over<T>(y.columns, [&](int64_t i, auto lanes) {
+        const Vec<T> di = load(d + i, lanes), pi = load(p + i, lanes);
+        store(out + i, logarithm ? fma(Vec<T>(T(0)) - exp(pi), total, di) : pi * (di - total), lanes);
+      });
+    }
+  });
+}
+
+template <class T>
+LAMINA_INLINE double row_weight(const RowWeights<T>& weights, int64_t row, const int64_t* labels) {
+  double w = weights.sample ? weights.sample[row] : 1.0;
+  if (weights.classes && labels) w *= weights.classes[labels[row]];
+  return w;
+}
+
+// With s = sum e^(x - m) and targets t: loss = sum_c t_c (log s - (x_c - m)), gradient (e^(x - m) / s) sum(t) - t.
+// Labels: t = (1 - smoothing) e(label) + smoothing / classes; probabilities are smoothed alike.
+template <class T>
+void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities, T smoothing,
+                           const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
+  const int64_t classes = logits.columns;
+  const T spread = smoothing / static_cast<T>(classes), kept = T(1) - smoothing;
+  over_rows(context, logits.rows, classes, 2.0, [&](int64_t first, int64_t count) {
+    for (int64_t r = first; r < first + count; ++r) {
+      const T* x = logits.row(r);
+      T* d = d_logits ? d_logits.row(r) : nullptr;
+      const T m = row_max(classes, x), sum = exp_row(classes, x, m, d), log_sum = lamina::log(sum);
+      const double weight = row_weight(weights, r, labels);
+      const Vec<T> scale(static_cast<T>(weight * weights.factor));
+      if (labels) {
+        const T at_label = x[labels[r]] - m;
+        T value = log_sum - at_label;
+        if (smoothing != T(0)) {
+          RowSum<T> others;
+          over<T>(classes, [&](int64_t i, auto lanes) { others.add(i, load(x + i, lanes, Vec<T>(m)) - Vec<T>(m)); });
+          value = lamina::fma(kept, value, spread * lamina::fma(static_cast<T>(classes), log_sum, -others.total()));
+        }
+        row_loss[r] = static_cast<double>(value) * weight;
+        if (!d) continue;
+        const T e_label = d[labels[r]];
+        over<T>(classes, [&](int64_t i, auto lanes) { store(d + i, (load(d + i, lanes) / Vec<T>(sum) - Vec<T>(spread)) * scale, lanes); });
+        d[labels[r]] = ((e_label / sum - spread) - kept) * static_cast<T>(weight * weights.factor);
+      } else {
+        const T* t = probabilities.row(r);
+        const auto target = [&](int64_t i, auto lanes) { return fma(Vec<T>(kept), load(t + i, lanes), Vec<T>(spread)); };
+        RowSum<T> value, mass;
+        over<T>(classes, [&](int64_t i, auto lanes) {
+          const Vec<T> ti = target(i, lanes);
+          value.add(i, ti * (Vec<T>(log_sum) - (load(x + i, lanes) - Vec<T>(m))), lanes);
+          mass.add(i, ti, lanes);
+        });
+        row_loss[r] = static_cast<double>(value.total()) * weight;
+        if (!d) continue;
+        const Vec<T> total(mass.total());
+        over<T>(classes, [&](int64_t i, auto lanes) {
+          store(d + i, (load(d + i, lanes) / Vec<T>(sum) * total - target(i, lanes)) * scale, lanes);
+        });
+      }
+    }
+  });
+}
+
+template <class T, class Formula>
+void elementwise_loss_of(const Context& context, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>& weights, T unit_factor,
+                         Matrix<T> dx, double* row_loss) {
+  over_rows(context, x.rows, x.columns, 2.0, [&](int64_t first, int64_t count) {
+    for (int64_t r = first; r < first + count; ++r) {
+      const T *in = x.row(r), *t = target.row(r);
+      T* d = dx ? dx.row(r) : nullptr;
+      const double weight = row_weight(weights, r, nullptr);
+      const Vec<T> scale(static_cast<T>(weight * weights.factor) * unit_factor);
+      RowSum<T> value;
+      over<T>(x.columns, [&](int64_t i, auto lanes) {
+        const Vec<T> xi = load(in + i, lanes), ti = load(t + i, lanes);
+        value.add(i, Formula::value(xi, ti), lanes);
+        if (d) store(d + i, Formula::gradient(xi, ti) * scale, lanes);
+      });
+      row_loss[r] = static_cast<double>(value.total() * unit_factor) * weight;
+    }
+  });
+}
+
+template <class T>
+void elementwise_loss(const Context& context, ElementwiseLoss kind, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>& weights,
+                      T unit_factor, Matrix<T> dx, double* row_loss) {
+  switch (kind) {
+    case ElementwiseLoss::sigmoid_cross_entropy:
+      return elementwise_loss_of<T, SigmoidCrossEntropy>(context, x, target, weights, unit_factor, dx, row_loss);
+    case ElementwiseLoss::squared_error:
+      return elementwise_loss_of<T, SquaredError>(context, x, target, weights, unit_factor, dx, row_loss);
+    case ElementwiseLoss::mean_squared_error:
+      return elementwise_loss_of<T, MeanSquaredError>(context, x, target, weights, unit_factor, dx, row_loss);
+  }
+}
+
+}  // namespace lamina::LAMINA_ISA

@@ -1,0 +1,117 @@
+// Philox over blocks of a matrix: dropout's keep bits, uniforms and normals.
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/loops-inl.h"
+#include "math/elementary.h"
+#include "math/philox.h"
+
+namespace lamina::LAMINA_ISA {
+
+// f(index, block) for every vector of (row, group) pairs, rows * groups of them counted row by row.
+template <class F>
+LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, int64_t group, int64_t groups, const F& f) {
+  constexpr int L = Words::lanes;
+  alignas(64) uint32_t group_of[L], row_of[L];
+  const auto emit = [&](int64_t i) {
+    f(i, philox(PhiloxBlock<Words>{{Words::load(group_of), Words::load(row_of), Words(draw.step), Words(draw.purpose_and_layer)}}, draw.seed));
+  };
+  const int64_t total = rows * groups;
+  if (groups % L == 0) {  // a vector stays in its row
+    for (int64_t i = 0; i < total; i += L) {
+      const uint32_t first = static_cast<uint32_t>(group + i % groups), in_row = static_cast<uint32_t>(row + i / groups) + draw.row_offset;
+      for (int lane = 0; lane < L; ++lane) group_of[lane] = first + static_cast<uint32_t>(lane), row_of[lane] = in_row;
+      emit(i);
+    }
+    return;
+  }
+  int64_t r = 0, g = 0;
+  for (int64_t i = 0; i < total; i += L) {
+    for (int lane = 0; lane < L; ++lane) {
+      group_of[lane] = static_cast<uint32_t>(group + g);
+      row_of[lane] = static_cast<uint32_t>(row + r) + draw.row_offset;
+      if (++g == groups) g = 0, ++r;
+    }
+    emit(i);
+  }
+}
+
+// A block's keep bits, row after row, (columns + 7) / 8 bytes each.
+struct KeepBits {
+  static constexpr int64_t capacity = block_rows * block_columns / 8 + 64;
+  int64_t stride;
+  alignas(64) uint8_t bytes[capacity];
+
+  LAMINA_INLINE KeepBits(const Draw& draw, const Block& block) : stride(divide_up(block.columns, 8)) {
+    over_counters(draw, block.row, block.rows, block.column / 8, stride,
+                  [&](int64_t i, const PhiloxBlock<Words>& words) { keep_bits(words, draw.threshold, bytes + i); });
+  }
+  const uint8_t* row(int64_t r) const { return bytes + r * stride; }
+};
+
+inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_t> keep) {
+  over_blocks(context, keep.rows, keep.columns, 0.3, [&](const Block& block) {
+    const KeepBits bits(draw, block);
+    for (int64_t r = 0; r < block.rows; ++r) {
+      uint8_t* out = keep.row(block.row + r) + block.column;
+      for (int64_t c = 0; c < block.columns; ++c) out[c] = bits.row(r)[c / 8] >> (c % 8) & 1;
+    }
+  });
+}
+
+// transform(four words, out) writes this many numbers per counter: 4 floats or 2 doubles.
+template <class T, class Transform>
+LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost, const Transform& transform) {
+  constexpr int64_t per_counter = 16 / sizeof(T);
+  over_blocks(context, out.rows, out.columns, cost, [&](const Block& block) {
+    const int64_t groups = divide_up(block.columns, per_counter);
+    over_counters(draw, block.row, block.rows, block.column / per_counter, groups, [&](int64_t i, const PhiloxBlock<Words>& words) {
+      alignas(64) uint32_t word[4][Words::lanes];
+      for (int w = 0; w < 4; ++w) words.word[w].store(word[w]);
+      for (int lane = 0; lane < Words::lanes && i + lane < block.rows * groups; ++lane) {
+        T numbers[per_counter];
+        const uint32_t four[4] = {word[0][lane], word[1][lane], word[2][lane], word[3][lane]};
+        transform(four, numbers);
+        const int64_t r = (i + lane) / groups, c = (i + lane) % groups * per_counter;
+        T* to = out.row(block.row + r) + block.column + c;
+        for (int64_t e = 0; e < smaller(per_counter, block.columns - c); ++e) to[e] = numbers[e];
+      }
+    });
+  });
+}
+
+template <class T>
+void random_uniform(const Context& context, const Draw& draw, Matrix<T> out) {
+  fill_random(context, draw, out, 1.0, [](const uint32_t (&w)[4], T* u) {
+    if constexpr (sizeof(T) == 4) {
+      for (int i = 0; i < 4; ++i) u[i] = uniform_float(w[i]);
+    } else {
+      for (int i = 0; i < 2; ++i) u[i] = uniform_double(w[2 * i], w[2 * i + 1]);
+    }
+  });
+}
+
+// Box & Muller 1958: sqrt(-2 ln u1) (cos 2 pi u2, sin 2 pi u2), with u1 in (0, 1].
+template <class T>
+void random_normal(const Context& context, const Draw& draw, Matrix<T> out) {
+  fill_random(context, draw, out, 5.0, [](const uint32_t (&w)[4], T* n) {
+    constexpr T step = sizeof(T) == 4 ? T(0x1p-24) : T(0x1p-53);
+    for (int i = 0; i < int(8 / sizeof(T)); ++i) {
+      T u1, u2;
+      if constexpr (sizeof(T) == 4) {
+        u1 = uniform_float(w[2 * i]) + step;
+        u2 = uniform_float(w[2 * i + 1]);
+      } else {
+        u1 = uniform_double(w[0], w[1]) + step;
+        u2 = uniform_double(w[2], w[3]);
+      }
+      const T radius = lamina::sqrt(T(-2) * lamina::log(u1));
+      T sine, cosine;
+      sincos_turns(u2, sine, cosine);
+      n[2 * i] = radius * cosine;
+      n[2 * i + 1] = radius * sine;
+    }
+  });
+}
+
+}  // namespace lamina::LAMINA_ISA

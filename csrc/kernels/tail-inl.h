@@ -1,0 +1,138 @@
+// What follows the affine part: batch norm, activation and dropout, forward and backward, block by block in cache.
+// Stages run one after another over a row of the block, so no code is made for each combination of them.
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/loops-inl.h"
+#include "kernels/philox-inl.h"
+#include "math/activations.h"
+#include "math/batchnorm.h"
+
+namespace lamina::LAMINA_ISA {
+
+template <class T>
+using Span = void (*)(int64_t n, const T* in, T* out, const T* parameters);
+template <class T>
+using BackwardSpan = void (*)(int64_t n, T* d, const T* saved, const T* parameters);
+
+template <class T, class A>
+void activation_span(int64_t n, const T* in, T* out, const T* parameters) {
+  const ActivationParameters<Vec<T>> p{Vec<T>(parameters[0]), Vec<T>(parameters[1])};
+  over<T>(n, [&](int64_t i, auto lanes) { store(out + i, A::forward(load(in + i, lanes), p), lanes); });
+}
+template <class T, class A>
+void activation_backward_span(int64_t n, T* d, const T* saved, const T* parameters) {
+  const ActivationParameters<Vec<T>> p{Vec<T>(parameters[0]), Vec<T>(parameters[1])};
+  over<T>(n, [&](int64_t i, auto lanes) { store(d + i, A::backward(load(d + i, lanes), load(saved + i, lanes), p), lanes); });
+}
+template <class T, class... A>
+LAMINA_INLINE Span<T> forward_span(int index, TypeList<A...>) {
+  static constexpr Span<T> table[] = {activation_span<T, A>...};
+  return table[index];
+}
+template <class T, class... A>
+LAMINA_INLINE BackwardSpan<T> backward_span(int index, TypeList<A...>) {
+  static constexpr BackwardSpan<T> table[] = {activation_backward_span<T, A>...};
+  return table[index];
+}
+
+template <class T>
+LAMINA_INLINE void copy_span(int64_t n, const T* in, T* out) {
+  if (in != out) over<T>(n, [&](int64_t i, auto lanes) { store(out + i, load(in + i, lanes), lanes); });
+}
+template <class T>
+LAMINA_INLINE void dropout_span(int64_t n, const T* in, T* out, const uint8_t* bits, T scale) {
+  over<T>(n, [&](int64_t i, auto lanes) {
+    store(out + i, select(load_mask<T>(bits, i), load(in + i, lanes) * Vec<T>(scale), Vec<T>(T(0))), lanes);
+  });
+}
+// column: the span's first column, where the tail's vectors are read.
+template <class T>
+LAMINA_INLINE void batchnorm_span(int64_t n, const Tail<T>& tail, int64_t column, const T* in, T* out) {
+  over<T>(n, [&](int64_t i, auto lanes) {
+    const int64_t c = column + i;
+    store(out + i,
+          batchnorm_output(load(in + i, lanes), load(tail.mean + c, lanes), load(tail.rstd + c, lanes), load(tail.gamma + c, lanes),
+                           load(tail.beta + c, lanes)),
+          lanes);
+  });
+}
+
+// z, y (optional) and h are whole matrices; z may be h.
+template <class T>
+void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block) {
+  const Span<T> activation = forward_span<T>(tail.activation, Activations{});
+  const auto rows = [&](auto&& finish) {
+    for (int64_t r = 0; r < block.rows; ++r) {
+      const T* in = z.row(block.row + r) + block.column;
+      T* out = (y ? y : h).row(block.row + r) + block.column;
+      if (tail.mean) {
+        batchnorm_span(block.columns, tail, block.column, in, out);
+        in = out;
+      }
+      if (tail.activation != 0) {
+        activation(block.columns, in, out, tail.parameters);
+        in = out;
+      }
+      finish(r, in, h.row(block.row + r) + block.column);
+    }
+  };
+  if (tail.dropout) {
+    const KeepBits bits(tail.dropout, block);
+    rows([&](int64_t r, const T* in, T* out) {
+      if (y) copy_span(block.columns, in, y.row(block.row + r) + block.column);
+      dropout_span(block.columns, in, out, bits.row(r), static_cast<T>(tail.dropout.scale));
+    });
+  } else {
+    rows([&](int64_t, const T* in, T* out) { copy_span(block.columns, in, out); });
+  }
+}
+
+template <class T>
+void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+  over_blocks(context, h.rows, h.columns, 0.5, [&](const Block& block) { tail_block(tail, z, y, h, block); });
+}
+
+// Column sums over the rows of one chunk, term(r, c, lanes) being what is added: several columns' chains at a time.
+template <class T, class Term, class Take>
+LAMINA_INLINE void chunk_sums(int64_t rows, int64_t columns, const Term& term, const Take& take) {
+  constexpr int W = lanes<T>, ahead = 4;
+  int64_t c = 0;
+  for (; c + ahead * W <= columns; c += ahead * W) {
+    Vec<T> sum[ahead];
+    for (int i = 0; i < ahead; ++i) sum[i] = Vec<T>(T(0));
+    for (int64_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 4
+      for (int i = 0; i < ahead; ++i) sum[i] = sum[i] + term(r, c + i * W, Full{});
+    }
+    for (int i = 0; i < ahead; ++i) take(c + i * W, sum[i], Full{});
+  }
+  over<T>(columns - c, [&](int64_t i, auto lanes) {
+    Vec<T> sum(T(0));
+    for (int64_t r = 0; r < rows; ++r) sum = sum + term(r, c + i, lanes);
+    take(c + i, sum, lanes);
+  });
+}
+
+// f(first, count) for the chunks of rows, in order.
+template <class F>
+LAMINA_INLINE void over_chunks(int64_t rows, const F& f) {
+  for (int64_t r = 0; r < rows; r += order::row_chunk) f(r, smaller(order::row_chunk, rows - r));
+}
+
+template <class T>
+void column_sum_strip(Matrix<const T> x, int64_t column, int64_t columns, T* out) {
+  for (int64_t c = 0; c < columns; ++c) out[c] = 0;
+  over_chunks(x.rows, [&](int64_t first, int64_t count) {
+    chunk_sums<T>(
+        count, columns, [&](int64_t r, int64_t c, auto lanes) { return load(x.row(first + r) + column + c, lanes); },
+        [&](int64_t c, Vec<T> sum, auto lanes) { store(out + c, load(out + c, lanes) + sum, lanes); });
+  });
+}
+template <class T>
+void column_sum(const Context& context, Matrix<const T> x, T* out) {
+  over_strips(context, x.rows, x.columns, 0.2,
+              [&](int64_t column, int64_t columns) { column_sum_strip(x, column, columns, out + column); });
+}
+
+}  // namespace lamina::LAMINA_ISA

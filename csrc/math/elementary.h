@@ -1,0 +1,185 @@
+// exp, expm1, log, log1p, tanh, sincos: written once with explicit fma, so that every table returns the same bits.
+// Series are the textbook ones (1/k!, 1/(2k+1)), cut where the next term falls below half an ulp of the result.
+#pragma once
+
+#include "math/scalar.h"
+
+namespace lamina {
+
+template <class T>
+struct FloatFormat;
+template <>
+struct FloatFormat<float> {
+  static constexpr int mantissa_bits = 23, bias = 127;
+  static constexpr double round_magic = 0x1.8p23;                     // adding it rounds to a whole number
+  static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // n * ln2_high is exact
+  static constexpr double exp_min = -104.0, exp_max = 89.0;           // beyond: 0 and infinity
+  static constexpr int exp_terms = 7, log_terms = 5, sine_terms = 5;
+};
+template <>
+struct FloatFormat<double> {
+  static constexpr int mantissa_bits = 52, bias = 1023;
+  static constexpr double round_magic = 0x1.8p52;
+  static constexpr double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
+  static constexpr double exp_min = -746.0, exp_max = 710.0;
+  static constexpr int exp_terms = 13, log_terms = 11, sine_terms = 9;
+};
+template <class V>
+using Format = FloatFormat<Element<V>>;
+
+namespace detail {
+
+// 1/k!, rounded once: every k! used here is exact in a double.
+template <int k>
+inline constexpr double factorial = k * factorial<k - 1>;
+template <>
+inline constexpr double factorial<0> = 1;
+
+// Horner's rule on c_first + c_{first+1} x + ... + c_last x^(last-first), with Series<k>::value = c_k.
+template <template <int> class Series, int first, int last, class V>
+LAMINA_HD V polynomial(V x) {
+  if constexpr (first == last) {
+    return constant<V>(Series<first>::value);
+  } else {
+    return fma(polynomial<Series, first + 1, last>(x), x, constant<V>(Series<first>::value));
+  }
+}
+
+template <int k>
+struct ExpSeries {  // x^k / k!
+  static constexpr double value = 1 / factorial<k>;
+};
+template <int k>
+struct AtanhSeries {  // 2 x^(2k+1) / (2k+1)
+  static constexpr double value = 2.0 / (2 * k + 1);
+};
+template <int k>
+struct SineSeries {  // (-1)^k x^(2k+1) / (2k+1)!
+  static constexpr double value = (k % 2 ? -1 : 1) / factorial<2 * k + 1>;
+};
+template <int k>
+struct CosineSeries {  // (-1)^k x^(2k) / (2k)!
+  static constexpr double value = (k % 2 ? -1 : 1) / factorial<2 * k>;
+};
+
+// 2^n for a whole-valued n in the normal range, by writing the exponent field.
+template <class V>
+LAMINA_HD V power_of_two(V n) {
+  using F = Format<V>;
+  const V shifted = n + constant<V>(F::round_magic + F::bias);
+  return from_bits(shift_left<F::mantissa_bits>(bits(shifted)));
+}
+
+// x = n ln2 + r with |r| <= ln2 / 2; returns n.
+template <class V>
+LAMINA_HD V reduce(V x, V& r) {
+  using F = Format<V>;
+  const V magic = constant<V>(F::round_magic);
+  const V n = fma(x, constant<V>(1.4426950408889634), magic) - magic;
+  r = fma(n, constant<V>(-F::ln2_high), x);
+  r = fma(n, constant<V>(-F::ln2_low), r);
+  return n;
+}
+
+// e^r - 1 for |r| <= ln2 / 2.
+template <class V>
+LAMINA_HD V expm1_reduced(V r) {
+  return fma(polynomial<ExpSeries, 2, Format<V>::exp_terms>(r), r * r, r);
+}
+
+}  // namespace detail
+
+template <class V>
+LAMINA_HD V exp(V x) {
+  using F = Format<V>;
+  x = min(constant<V>(F::exp_max), max(constant<V>(F::exp_min), x));
+  V r;
+  const V n = detail::reduce(x, r);
+  const V e = detail::expm1_reduced(r) + constant<V>(1);
+  // Two factors, so that results in the subnormal range and just below overflow are right.
+  const V magic = constant<V>(F::round_magic);
+  const V half = fma(n, constant<V>(0.5), magic) - magic;
+  return e * detail::power_of_two(half) * detail::power_of_two(n - half);
+}
+
+// e^x - 1, accurate near 0. Its largest use is x <= 0 (ELU, SELU, tanh), where n <= 0.
+template <class V>
+LAMINA_HD V expm1(V x) {
+  using F = Format<V>;
+  const V clamped = min(constant<V>(F::exp_max), max(constant<V>(F::exp_min), x));
+  V r;
+  const V n = detail::reduce(clamped, r);
+  const V e = detail::expm1_reduced(r);
+  const V magic = constant<V>(F::round_magic);
+  const V half = fma(n, constant<V>(0.5), magic) - magic;
+  const V a = detail::power_of_two(half), b = detail::power_of_two(n - half);
+  // 2^n (e + 1) - 1 = 2^n e + (2^n - 1); with n == 0 this is e itself.
+  const V scaled = fma(e * a, b, fma(a, b, constant<V>(-1)));
+  return select(n == constant<V>(0), copysign(e, x), scaled);
+}
+
+// tanh |x| = 1 - 2 / (e^2|x| + 1), written through expm1 so that small x keep their digits.
+template <class V>
+LAMINA_HD V tanh(V x) {
+  const V e = expm1(constant<V>(2) * min(constant<V>(20), abs(x)));
+  return copysign(e / (e + constant<V>(2)), x);
+}
+
+template <class V>
+LAMINA_HD V sigmoid(V x) {
+  return constant<V>(1) / (constant<V>(1) + exp(constant<V>(0) - x));
+}
+
+// log x for normal x > 0: x = 2^n m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh((m - 1) / (m + 1)).
+// log 0 = -inf, log of a negative number NaN; subnormals are taken as the smallest normal number.
+template <class V>
+LAMINA_HD V log(V x) {
+  using F = Format<V>;
+  const V smallest = from_bits(shift_left<F::mantissa_bits>(Integer<V>(1)));
+  const V clamped = max(smallest, x);
+  // Subtracting the bits of sqrt(1/2) puts the cut between exponents there.
+  const Integer<V> offset = bits(constant<V>(0.70710678118654752));
+  const Integer<V> exponent = shift_right_arithmetic<F::mantissa_bits>(bits(clamped) - offset);
+  const V m = from_bits(bits(clamped) - shift_left<F::mantissa_bits>(exponent));
+  const V n = to_floating(exponent);
+  const V f = m - constant<V>(1);
+  const V s = f / (constant<V>(2) + f);
+  const V s2 = s * s;
+  const V series = detail::polynomial<detail::AtanhSeries, 1, F::log_terms>(s2);
+  // log m = 2s + s^3 series, and 2s = f - s f exactly, which keeps the digits of f.
+  const V tail = fma(s, series * s2 - f, fma(n, constant<V>(F::ln2_low), f));
+  const V result = fma(n, constant<V>(F::ln2_high), tail);
+  const V infinity = constant<V>(__builtin_huge_val());
+  const V finite = select(x == infinity, infinity, result);
+  const V not_a_number = constant<V>(__builtin_nan(""));
+  return select(x > constant<V>(0), finite, select(x == constant<V>(0), constant<V>(0) - infinity, not_a_number));
+}
+
+// log(1 + x): the rounding of 1 + x is put right to first order.
+template <class V>
+LAMINA_HD V log1p(V x) {
+  const V u = constant<V>(1) + x;
+  const V whole = log(u);
+  const V correction = (x - (u - constant<V>(1))) / u;
+  return select(abs(whole) == constant<V>(__builtin_huge_val()), whole, whole + correction);
+}
+
+// sin and cos of 2 pi u for u in [0, 1): the quarter turn is cut off exactly, the rest is |t| <= pi / 4.
+template <class V>
+LAMINA_HD void sincos_turns(V u, V& sine, V& cosine) {
+  using F = Format<V>;
+  const V magic = constant<V>(F::round_magic);
+  const V quarter = fma(u, constant<V>(4), magic) - magic;  // 0 ... 4
+  const V t = fma(quarter, constant<V>(-0.25), u) * constant<V>(6.283185307179586);
+  const V t2 = t * t;
+  const V s = fma(detail::polynomial<detail::SineSeries, 1, F::sine_terms>(t2) * t2, t, t);
+  const V c = fma(detail::polynomial<detail::CosineSeries, 1, F::sine_terms + 1>(t2), t2, constant<V>(1));
+  const auto swapped = (quarter == constant<V>(1)) | (quarter == constant<V>(3));
+  const V sine_magnitude = select(swapped, c, s), cosine_magnitude = select(swapped, s, c);
+  const auto sine_negative = (quarter == constant<V>(2)) | (quarter == constant<V>(3));
+  const auto cosine_negative = (quarter == constant<V>(1)) | (quarter == constant<V>(2));
+  sine = select(sine_negative, constant<V>(0) - sine_magnitude, sine_magnitude);
+  cosine = select(cosine_negative, constant<V>(0) - cosine_magnitude, cosine_magnitude);
+}
+
+}  // namespace lamina

@@ -1,0 +1,57 @@
+// Update rules, element by element; L2 joins the gradient unless decoupled, L1 is the proximal step afterwards.
+#pragma once
+
+#include "math/order.h"
+#include "math/scalar.h"
+
+namespace lamina {
+
+// Constants of one step in the data's type; host code computes them in double.
+template <class V>
+struct SgdConstants {
+  V lr, momentum, weight_decay, threshold;  // threshold = lr * l1
+};
+template <class V>
+struct AdamConstants {
+  V beta1, one_minus_beta1, beta2, one_minus_beta2;
+  V step_size;              // lr / (1 - beta1^t)
+  V inverse_root_correction;  // 1 / sqrt(1 - beta2^t)
+  V eps, weight_decay, shrink;  // shrink = 1 - lr * weight_decay when decoupled
+  V threshold;
+};
+
+template <class V>
+LAMINA_HD V drop_tiny(V moment) {
+  return select(abs(moment) < constant<V>(order::smallest_moment), constant<V>(0), moment);
+}
+
+// The proximal step of threshold * |p|: moves p towards 0 and stops there.
+template <class V>
+LAMINA_HD V soft_threshold(V p, V threshold) {
+  return copysign(max(constant<V>(0), abs(p) - threshold), p);
+}
+
+// velocity <- momentum velocity + g;  p <- p - lr velocity, or with Nesterov p - lr (g + momentum velocity).
+template <bool has_momentum, bool nesterov, class V>
+LAMINA_HD void sgd_update(V& p, V g, V& velocity, const SgdConstants<V>& c) {
+  g = fma(c.weight_decay, p, g);
+  V direction = g;
+  if constexpr (has_momentum) {
+    velocity = drop_tiny(fma(c.momentum, velocity, g));
+    direction = nesterov ? fma(c.momentum, velocity, g) : velocity;
+  }
+  p = fma(constant<V>(0) - c.lr, direction, p);
+}
+
+// Kingma & Ba 2015, with epsilon outside the root; decoupled weight decay as in Loshchilov & Hutter 2019.
+template <class V>
+LAMINA_HD void adam_update(V& p, V g, V& m, V& v, const AdamConstants<V>& c) {
+  g = fma(c.weight_decay, p, g);
+  p = c.shrink * p;
+  m = drop_tiny(fma(c.beta1, m, c.one_minus_beta1 * g));
+  v = drop_tiny(fma(c.beta2, v, c.one_minus_beta2 * (g * g)));
+  const V denominator = fma(sqrt(v), c.inverse_root_correction, c.eps);
+  p = p - c.step_size * (m / denominator);
+}
+
+}  // namespace lamina

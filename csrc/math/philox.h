@@ -1,0 +1,60 @@
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011) and where each purpose draws in its counter space.
+#pragma once
+
+#include <cstdint>
+
+#include "math/scalar.h"
+
+namespace lamina {
+
+// Counter: (column group, row + row_offset, step, purpose << 24 | layer). Key: the seed's low and high word.
+enum class Purpose : uint32_t { uniform = 1, normal = 2, dropout = 3, rrelu = 4, permutation = 5, masking_noise = 6 };
+
+LAMINA_HD uint32_t purpose_word(Purpose purpose, uint32_t layer) { return static_cast<uint32_t>(purpose) << 24 | layer; }
+
+LAMINA_HD void multiply_wide(uint32_t a, uint32_t b, uint32_t& low, uint32_t& high) {
+  const uint64_t product = static_cast<uint64_t>(a) * b;
+  low = static_cast<uint32_t>(product);
+  high = static_cast<uint32_t>(product >> 32);
+}
+
+// U is uint32_t or a vector of them; four words of counter become four random words.
+template <class U>
+struct PhiloxBlock {
+  U word[4];
+};
+
+template <class U>
+LAMINA_HD void philox_round(PhiloxBlock<U>& block, uint32_t key0, uint32_t key1) {
+  U low0, high0, low1, high1;
+  multiply_wide(block.word[0], 0xD2511F53u, low0, high0);
+  multiply_wide(block.word[2], 0xCD9E8D57u, low1, high1);
+  block = {{high1 ^ block.word[1] ^ U(key0), low1, high0 ^ block.word[3] ^ U(key1), low0}};
+}
+
+template <class U>
+LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, uint64_t seed) {
+  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
+#pragma GCC unroll 10
+  for (int round = 0; round < 10; ++round) {
+    philox_round(block, key0, key1);
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  return block;
+}
+
+// Dropout keeps where 16 random bits are below this; eight elements share one block.
+LAMINA_HD uint32_t keep_threshold(double p) {
+  const uint32_t k = static_cast<uint32_t>((1.0 - p) * 65536.0 + 0.5);
+  return k < 1 ? 1 : k;
+}
+LAMINA_HD double keep_scale(double p) { return 65536.0 / keep_threshold(p); }
+
+// Uniform in [0, 1) from one word (float) or two (double).
+LAMINA_HD float uniform_float(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+LAMINA_HD double uniform_double(uint32_t low, uint32_t high) {
+  return static_cast<double>((static_cast<uint64_t>(high) << 32 | low) >> 11) * 0x1p-53;
+}
+
+}  // namespace lamina

@@ -1,0 +1,86 @@
+// The catalogue of activations read off math/activations.h, and activations by themselves.
+#include "ops/activation.h"
+
+#include <cmath>
+
+#include "base/error.h"
+#include "kernels/kernel_table.h"
+#include "math/activations.h"
+#include "ops/prepare.h"
+
+namespace lamina {
+namespace {
+
+template <class A>
+constexpr ActivationInfo describe() {
+  return {A::name,
+          A::parameters,
+          {A::parameter_names[0], A::parameter_names[1]},
+          {A::defaults[0], A::defaults[1]},
+          A::reads == Reads::output,
+          A::sign_only};
+}
+
+template <class... A>
+const ActivationInfo& at(int index, TypeList<A...>) {
+  static constexpr ActivationInfo all[] = {describe<A>()...};
+  return all[index];
+}
+
+template <class T>
+void check_shapes(const char* op, Matrix<const T> a, const char* name, Matrix<const T> b) {
+  if (a.rows != b.rows || a.columns != b.columns) {
+    fail(op, name, " has shape (", b.rows, ", ", b.columns, "), needs (", a.rows, ", ", a.columns, ")");
+  }
+}
+
+}  // namespace
+
+int activation_count() { return Activations::size; }
+const ActivationInfo& activation_info(int index) { return at(index, Activations{}); }
+
+Activation find_activation(const char* op, const std::string& name) {
+  std::string known;
+  for (int i = 0; i < activation_count(); ++i) {
+    const ActivationInfo& info = activation_info(i);
+    if (name == info.name) return {i, {info.defaults[0], info.defaults[1]}};
+    known += (known.empty() ? "" : ", ") + std::string(info.name);
+  }
+  fail(op, "activation is '", name, "', needs one of ", known);
+}
+
+void check(const char* op, const Activation& activation) {
+  const ActivationInfo& info = activation_info(activation.index);
+  for (int i = 0; i < info.parameters; ++i) {
+    const double value = activation.parameters[i];
+    if (!(value >= 0) || !std::isfinite(value)) fail(op, info.parameter_names[i], " is ", value, ", needs a finite number >= 0");
+  }
+}
+
+template <class T>
+void activation_forward(const Context& context, const Activation& activation, Matrix<const T> x, Matrix<T> y) {
+  const char* op = "activation_forward";
+  check(op, activation);
+  check_shapes<T>(op, x, "out", y);
+  context.table->kernels<T>().tail_forward(context, prepare_tail<T>(activation, {}), x, {}, y);
+}
+
+template <class T>
+void activation_backward(const Context& context, const Activation& activation, Matrix<const T> dy, Matrix<const T> saved, Matrix<T> dx) {
+  const char* op = "activation_backward";
+  check(op, activation);
+  check_shapes<T>(op, dy, "x or y", saved);
+  check_shapes<T>(op, dy, "out", dx);
+  const Kernels<T>& kernels = context.table->kernels<T>();
+  if (dx.data != dy.data) kernels.tail_forward(context, Tail<T>{}, dy, {}, dx);  // the kernel works in place
+  kernels.tail_backward(context, prepare_tail<T>(activation, {}), dx, saved, {}, {});
+}
+
+#define INSTANTIATE(T)                                                                             \
+  template void activation_forward(const Context&, const Activation&, Matrix<const T>, Matrix<T>); \
+  template void activation_backward(const Context&, const Activation&, Matrix<const T>, Matrix<const T>, Matrix<T>);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+}  // namespace lamina

@@ -1,0 +1,59 @@
+// The process-wide choice of kernel table and thread count.
+#include "ops/config.h"
+
+#include <atomic>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "kernels/kernel_table.h"
+
+namespace lamina {
+namespace {
+
+const KernelTable* find_table(const std::string& name) {
+  for (int i = 0; i < level_count; ++i) {
+    const Level candidate = level(i);
+    if (candidate.available && name == candidate.table->name) return candidate.table;
+  }
+  std::string known;
+  for (const std::string& isa : available_isas()) known += (known.empty() ? "" : ", ") + isa;
+  fail("set_isa", "got '", name, "', this machine has ", known);
+}
+
+const KernelTable* initial_table() {
+  if (const char* forced = std::getenv("LAMINA_ISA"); forced && *forced) return find_table(forced);
+  return find_table(available_isas().back());
+}
+
+std::atomic<const KernelTable*>& table() {
+  static std::atomic<const KernelTable*> current{initial_table()};
+  return current;
+}
+
+std::atomic<int>& thread_count() {
+  static std::atomic<int> current{default_threads()};
+  return current;
+}
+
+}  // namespace
+
+Context current_context() { return {table().load(std::memory_order_relaxed), thread_count().load(std::memory_order_relaxed)}; }
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (int i = 0; i < level_count; ++i) {
+    if (level(i).available) names.push_back(level(i).table->name);
+  }
+  return names;
+}
+
+std::string get_isa() { return table().load()->name; }
+void set_isa(const std::string& name) { table().store(find_table(name)); }
+
+int get_num_threads() { return thread_count().load(); }
+void set_num_threads(int threads) {
+  if (threads < 1 || threads > 1024) fail("set_num_threads", "got ", threads, ", needs 1 to 1024");
+  thread_count().store(threads);
+}
+
+}  // namespace lamina

@@ -1,0 +1,41 @@
+// Checks a product's shapes and hands it to the table.
+#include "ops/gemm.h"
+
+#include <vector>
+
+#include "base/error.h"
+#include "kernels/kernel_table.h"
+#include "math/order.h"
+
+namespace lamina {
+
+template <class T>
+void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out) {
+  const int64_t rows = transpose_a ? a.columns : a.rows, depth = transpose_a ? a.rows : a.columns;
+  const int64_t b_rows = transpose_b ? b.columns : b.rows, columns = transpose_b ? b.rows : b.columns;
+  if (depth != b_rows) {
+    fail("gemm", "a has shape (", a.rows, ", ", a.columns, ")", transpose_a ? " transposed" : "", ", b (", b.rows, ", ", b.columns, ")",
+         transpose_b ? " transposed" : "", ": the inner dimensions ", depth, " and ", b_rows, " need to be equal");
+  }
+  if (out.rows != rows || out.columns != columns) {
+    fail("gemm", "out has shape (", out.rows, ", ", out.columns, "), needs (", rows, ", ", columns, ")");
+  }
+  if (rows == 0 || columns == 0) return;
+
+  Gemm<T> g{a.data, transpose_a ? 1 : a.stride, transpose_a ? a.stride : 1, b.data, transpose_b ? 1 : b.stride, transpose_b ? b.stride : 1, out,
+            alpha == T(0) ? 0 : depth};
+  g.alpha = alpha;
+  g.beta = beta;
+  g.partial = out;
+  std::vector<T> partial;  // c still holds what beta multiplies while chunk sums gather
+  if (beta != T(0) && g.depth > order::depth_chunk) {
+    partial.resize(static_cast<size_t>(rows * columns));
+    g.partial = matrix(partial.data(), rows, columns);
+  }
+  context.table->kernels<T>().gemm(context, g);
+}
+
+template void gemm(const Context&, Matrix<const float>, bool, Matrix<const float>, bool, float, float, Matrix<float>);
+template void gemm(const Context&, Matrix<const double>, bool, Matrix<const double>, bool, double, double, Matrix<double>);
+
+}  // namespace lamina

@@ -1,0 +1,13 @@
+// General matrix product with the order of arithmetic fixed by math/order.h.
+#pragma once
+
+#include "base/context.h"
+#include "base/types.h"
+
+namespace lamina {
+
+// out = alpha op(a) op(b) + beta out; beta == 0 never reads out, alpha == 0 never reads a and b.
+template <class T>
+void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out);
+
+}  // namespace lamina

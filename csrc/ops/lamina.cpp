@@ -1,0 +1,146 @@
+// The fused layer: which parts there are decides what one product and one tail do.
+#include "ops/lamina.h"
+
+#include "base/error.h"
+#include "kernels/kernel_table.h"
+#include "math/philox.h"
+#include "ops/activation.h"
+#include "ops/prepare.h"
+#include "ops/random.h"
+
+namespace lamina {
+namespace {
+
+template <class T>
+void check(const Lamina<T>& lamina, Matrix<const T> x, Matrix<const T> h) {
+  const char* op = lamina.op;
+  const int64_t out = lamina.weight ? lamina.weight.rows : x.columns;
+  if (lamina.weight && lamina.weight.columns != x.columns) {
+    fail(op, "weight has shape (", lamina.weight.rows, ", ", lamina.weight.columns, "), x (", x.rows, ", ", x.columns,
+         "): weight needs as many columns as x");
+  }
+  if (h.rows != x.rows || h.columns != out) {
+    fail(op, "out has shape (", h.rows, ", ", h.columns, "), needs (", x.rows, ", ", out, ")");
+  }
+  const auto vector = [&](const char* name, int64_t size, bool given) {
+    if (given && size != out) fail(op, name, " has ", size, " elements, needs ", out);
+  };
+  vector("bias", lamina.bias.size, static_cast<bool>(lamina.bias));
+  const BatchNorm<T>& norm = lamina.batchnorm;
+  if (norm) {
+    vector("gamma", norm.gamma.size, true);
+    vector("beta", norm.beta.size, true);
+    vector("running_mean", norm.running_mean.size, static_cast<bool>(norm.running_mean));
+    vector("running_var", norm.running_var.size, static_cast<bool>(norm.running_var));
+    if (!(norm.eps >= 0) || norm.eps > 1e30) fail(op, "eps is ", norm.eps, ", needs a finite number >= 0");
+    if (!(norm.momentum >= 0 && norm.momentum <= 1)) fail(op, "momentum is ", norm.momentum, ", needs 0 to 1");
+    if (lamina.training && x.rows < 2) fail(op, "batch norm in training got ", x.rows, " rows, needs at least 2");
+    if (!lamina.training && !norm.running_mean) fail(op, "batch norm in inference needs running_mean and running_var");
+  }
+  lamina::check(op, lamina.dropout);
+  lamina::check(op, lamina.activation);
+}
+
+template <class T>
+Tail<T> make_tail(const Lamina<T>& lamina, const LaminaSaved<T>& saved) {
+  Tail<T> tail = prepare_tail<T>(lamina.activation, lamina.training ? lamina.dropout : Dropout{});
+  if (lamina.batchnorm) {
+    tail.mean = saved.mean.data;
+    tail.rstd = saved.rstd.data;
+    tail.gamma = lamina.batchnorm.gamma.data;
+    tail.beta = lamina.batchnorm.beta.data;
+  }
+  return tail;
+}
+
+}  // namespace
+
+template <class T>
+LaminaSaves saves(const Lamina<T>& lamina) {
+  const bool norm = static_cast<bool>(lamina.batchnorm);
+  const ActivationInfo& info = activation_info(lamina.activation.index);
+  // Dropout's scaling leaves the sign alone: h then serves in y's place.
+  const bool y = lamina.training && lamina.dropout && !info.sign_only;
+  return {norm && static_cast<bool>(lamina.weight), y, norm};
+}
+
+template <class T>
+void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<const T> x, Matrix<T> h, const LaminaSaved<T>& saved) {
+  check<T>(lamina, x, h);
+  if (x.rows == 0 || h.columns == 0) return;
+  const Kernels<T>& kernels = context.table->kernels<T>();
+  const Tail<T> tail = make_tail(lamina, saved);
+  const BatchNorm<T>& norm = lamina.batchnorm;
+  const bool needs_y = saves(lamina).y;
+  const Matrix<T> y = needs_y ? saved.y : Matrix<T>{};
+
+  Matrix<const T> z = x;
+  if (lamina.weight) {
+    // Without batch norm the tail follows in place while the product's rows are in cache.
+    const Matrix<T> product = norm ? saved.z : h;
+    Gemm<T> g{x.data, x.stride, 1, lamina.weight.data, 1, lamina.weight.stride, product, x.columns};
+    g.bias = lamina.bias.data;
+    g.partial = product;
+    if (!norm && !tail.identity()) {
+      g.tail = &tail;
+      g.y = y;
+    }
+    kernels.gemm(context, g);
+    if (!norm) return;
+    z = product;
+  }
+  if (norm && lamina.training) {
+    const BatchStatistics<T> statistics{saved.mean.data, saved.rstd.data, norm.running_mean.data,        norm.running_var.data,
+                                        norm.eps,        norm.momentum,   norm.unbiased_running_var};
+    kernels.batchnorm_forward(context, tail, statistics, z, y, h);
+  } else {
+    if (norm) prepare_inference(norm, saved.mean, saved.rstd);
+    kernels.tail_forward(context, tail, z, y, h);
+  }
+}
+
+template <class T>
+void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<T> dh, Matrix<const T> x, Matrix<const T> h,
+                     const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients) {
+  const char* op = lamina.op;
+  check<T>(lamina, x, h);
+  if (dh.rows != h.rows || dh.columns != h.columns) {
+    fail(op, "dy has shape (", dh.rows, ", ", dh.columns, "), needs (", h.rows, ", ", h.columns, ")");
+  }
+  const Kernels<T>& kernels = context.table->kernels<T>();
+  const Tail<T> tail = make_tail(lamina, saved);
+  const Matrix<const T> z = lamina.weight ? Matrix<const T>(saved.z) : x;
+  TailSums<T> sums;
+  sums.bias = lamina.bias ? gradients.bias.data : nullptr;
+  sums.gamma = gradients.gamma.data;
+  sums.beta = gradients.beta.data;
+  sums.batch_statistics = lamina.training;
+  if (!tail.identity() || sums.bias) kernels.tail_backward(context, tail, dh, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums);
+
+  if (lamina.weight) {
+    const Matrix<const T> w = lamina.weight;
+    if (const Matrix<T> dw = gradients.weight; dw && dw.rows * dw.columns > 0) {  // (out, in) = dzᵀ x
+      Gemm<T> g{dh.data, 1, dh.stride, x.data, x.stride, 1, dw, x.rows};
+      g.partial = dw;
+      kernels.gemm(context, g);
+    }
+    if (const Matrix<T> dx = gradients.x; dx && dx.rows * dx.columns > 0) {  // (batch, in) = dz W
+      Gemm<T> g{dh.data, dh.stride, 1, w.data, w.stride, 1, dx, w.rows};
+      g.partial = dx;
+      kernels.gemm(context, g);
+    }
+  } else if (gradients.x && gradients.x.data != dh.data) {
+    kernels.tail_forward(context, Tail<T>{}, dh, {}, gradients.x);  // a copy
+  }
+}
+
+#define INSTANTIATE(T)                                                                                                  \
+  template LaminaSaves saves(const Lamina<T>&);                                                                         \
+  template void lamina_forward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, const LaminaSaved<T>&);    \
+  template void lamina_backward(const Context&, const Lamina<T>&, Matrix<T>, Matrix<const T>, Matrix<const T>,          \
+                                const LaminaSaved<T>&, const LaminaGradients<T>&);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+}  // namespace lamina

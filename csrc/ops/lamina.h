@@ -1,0 +1,53 @@
+// One fused layer, forward and backward: affine -> batch norm -> activation -> dropout, every part optional.
+#pragma once
+
+#include "base/context.h"
+#include "base/specs.h"
+#include "base/types.h"
+
+namespace lamina {
+
+template <class T>
+struct Lamina {
+  const char* op = "lamina";  // whose name errors carry
+  Matrix<const T> weight;  // (out, in); absent: no affine part, in == out
+  Vector<const T> bias;    // (out,) or absent
+  BatchNorm<T> batchnorm;
+  Activation activation;
+  Dropout dropout;
+  bool training = true;  // batch statistics and dropout; otherwise running statistics and none
+};
+
+// What backward reads besides x and h. `saves` tells which matrices a lamina needs; the caller owns them.
+// Without an affine part z is x itself; where y is not saved, h serves.
+template <class T>
+struct LaminaSaved {
+  Matrix<T> z;           // (batch, out) the pre-activation, before batch norm
+  Matrix<T> y;           // (batch, out) the activation's output before dropout
+  Vector<T> mean, rstd;  // (out,) when there is batch norm
+};
+struct LaminaSaves {
+  bool z, y, statistics;
+};
+template <class T>
+LaminaSaves saves(const Lamina<T>& lamina);
+
+// x (batch, in) -> h (batch, out)
+template <class T>
+void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<const T> x, Matrix<T> h, const LaminaSaved<T>& saved);
+
+// Absent gradients are not computed.
+template <class T>
+struct LaminaGradients {
+  Matrix<T> weight;  // (out, in)
+  Vector<T> bias;    // (out,)
+  Vector<T> gamma, beta;
+  Matrix<T> x;  // (batch, in)
+};
+
+// dh (batch, out) is consumed: it holds the gradient of the pre-activation z afterwards.
+template <class T>
+void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<T> dh, Matrix<const T> x, Matrix<const T> h,
+                     const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients);
+
+}  // namespace lamina

@@ -1,0 +1,43 @@
+// Losses with the gradient of the prediction in the same pass.
+#pragma once
+
+#include "base/context.h"
+#include "base/types.h"
+
+namespace lamina {
+
+enum class LossKind { softmax_cross_entropy, sigmoid_cross_entropy, squared_error, mean_squared_error };
+LossKind loss_kind(const char* op, const char* name);  // by the public name; unknown names are refused
+
+enum class Reduction { mean, sum, none };
+
+template <class T>
+struct Loss {
+  LossKind kind;
+  Reduction reduction = Reduction::mean;
+  Vector<const T> class_weight;  // (classes,) or absent; softmax cross-entropy only
+  double label_smoothing = 0;    // softmax cross-entropy only
+};
+
+// What is to be predicted: class labels, or a matrix of the prediction's shape.
+template <class T>
+struct Targets {
+  Vector<const int64_t> labels;
+  Matrix<const T> values;
+
+  int64_t rows() const { return labels ? labels.size : values.rows; }
+  Targets slice(int64_t first, int64_t count) const {
+    if (labels) return {{labels.data + first, count}, {}};
+    return {{}, values.slice(first, count)};
+  }
+};
+
+// Returns the reduced loss (0 for Reduction::none). d_prediction is optional; row_loss (batch,) takes each row's
+// weighted loss and is always needed. Everything is checked before anything is written.
+template <class T>
+double loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight,
+            Matrix<T> d_prediction, Vector<double> row_loss);
+
+void check_labels(const char* op, Vector<const int64_t> labels, int64_t classes);
+
+}  // namespace lamina

@@ -1,0 +1,100 @@
+// Counter-based draws: keys checked, thresholds worked out.
+#include "ops/random.h"
+
+#include "base/error.h"
+#include "kernels/kernel_table.h"
+#include "ops/prepare.h"
+
+namespace lamina {
+namespace {
+
+void check_key(const char* op, const RandomKey& key, int64_t rows) {
+  if (key.layer >= 1u << 24) fail(op, "layer is ", key.layer, ", needs 0 to 2**24 - 1");
+  if (key.row_offset < 0 || key.row_offset + rows > int64_t{1} << 32) {
+    fail(op, "row_offset is ", key.row_offset, " with ", rows, " rows, needs rows within 0 to 2**32");
+  }
+}
+
+template <class T>
+void drop(const char* op, const Context& context, const Dropout& dropout, Purpose purpose, double scale, Matrix<const T> x, Matrix<T> y) {
+  check(op, dropout);
+  check_key(op, dropout.key, x.rows);
+  if (y.rows != x.rows || y.columns != x.columns) {
+    fail(op, "out has shape (", y.rows, ", ", y.columns, "), needs (", x.rows, ", ", x.columns, ")");
+  }
+  Tail<T> tail;
+  if (dropout) {
+    tail.dropout = prepare_dropout(dropout, purpose);
+    if (scale != 0) tail.dropout.scale = scale;
+  }
+  context.table->kernels<T>().tail_forward(context, tail, x, {}, y);
+}
+
+}  // namespace
+
+void check(const char* op, const Dropout& dropout) {
+  if (!(dropout.p >= 0 && dropout.p < 1)) fail(op, "p is ", dropout.p, ", needs 0 <= p < 1");
+  check_key(op, dropout.key, 0);
+}
+
+void philox(Vector<const uint32_t> counter, Vector<const uint32_t> key, Vector<uint32_t> out) {
+  for (int64_t i = 0; i < counter.size / 4; ++i) {
+    const uint32_t* c = counter.data + 4 * i;
+    const uint64_t seed = key[2 * i] | static_cast<uint64_t>(key[2 * i + 1]) << 32;
+    const PhiloxBlock<uint32_t> block = philox(PhiloxBlock<uint32_t>{{c[0], c[1], c[2], c[3]}}, seed);
+    for (int w = 0; w < 4; ++w) out[4 * i + w] = block.word[w];
+  }
+}
+
+template <class T>
+void random_uniform(const Context& context, const RandomKey& key, Matrix<T> out) {
+  check_key("random_uniform", key, out.rows);
+  context.table->kernels<T>().random_uniform(context, prepare_draw(Purpose::uniform, key), out);
+}
+
+template <class T>
+void random_normal(const Context& context, const RandomKey& key, Matrix<T> out) {
+  check_key("random_normal", key, out.rows);
+  context.table->kernels<T>().random_normal(context, prepare_draw(Purpose::normal, key), out);
+}
+
+void random_permutation(const RandomKey& key, Vector<int64_t> out) {
+  check_key("random_permutation", key, out.size);
+  const uint32_t last = purpose_word(Purpose::permutation, key.layer);
+  for (int64_t i = 0; i < out.size; ++i) out[i] = i;
+  for (int64_t i = out.size - 1; i > 0; --i) {
+    const PhiloxBlock<uint32_t> words = philox(PhiloxBlock<uint32_t>{{0, static_cast<uint32_t>(i), key.step, last}}, key.seed);
+    const uint64_t draw = words.word[0] | static_cast<uint64_t>(words.word[1]) << 32;
+    const auto j = static_cast<int64_t>(static_cast<unsigned __int128>(draw) * static_cast<uint64_t>(i + 1) >> 64);
+    const int64_t kept = out[i];
+    out[i] = out[j];
+    out[j] = kept;
+  }
+}
+
+void dropout_mask(const Context& context, const Dropout& dropout, Matrix<uint8_t> keep) {
+  check("dropout_mask", dropout);
+  check_key("dropout_mask", dropout.key, keep.rows);
+  context.table->dropout_mask(context, prepare_dropout(dropout), keep);
+}
+
+template <class T>
+void dropout(const Context& context, const Dropout& dropout, Matrix<const T> x, Matrix<T> y) {
+  drop("dropout", context, dropout, Purpose::dropout, 0, x, y);
+}
+
+template <class T>
+void masking_noise(const Context& context, const Dropout& noise, Matrix<const T> x, Matrix<T> y) {
+  drop("masking_noise", context, noise, Purpose::masking_noise, 1, x, y);
+}
+
+#define INSTANTIATE(T)                                                                             \
+  template void random_uniform(const Context&, const RandomKey&, Matrix<T>);                       \
+  template void random_normal(const Context&, const RandomKey&, Matrix<T>);                        \
+  template void dropout(const Context&, const Dropout&, Matrix<const T>, Matrix<T>);               \
+  template void masking_noise(const Context&, const Dropout&, Matrix<const T>, Matrix<T>);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+}  // namespace lamina

@@ -1,0 +1,260 @@
+// The SIMD vocabulary on AVX-512 (F, BW, DQ, VL): 16 floats or 8 doubles.
+#pragma once
+
+#include <immintrin.h>
+
+#include "math/philox.h"
+#include "math/scalar.h"
+
+#define LAMINA_ISA avx512
+#define LAMINA_INLINE [[gnu::always_inline]] inline
+
+namespace lamina {
+namespace avx512 {
+
+template <class T>
+struct Vec;
+template <class T>
+struct Int;
+template <class T>
+inline constexpr int lanes = 64 / sizeof(T);
+
+struct Full {};  // all lanes
+template <class T>
+struct Partial {  // the first lanes
+  uint32_t mask;
+  explicit Partial(int64_t count) : mask((1u << count) - 1) {}
+};
+
+template <>
+struct Int<float> {
+  __m512i v;
+  Int() = default;
+  LAMINA_INLINE Int(__m512i x) : v(x) {}
+  LAMINA_INLINE explicit Int(int32_t x) : v(_mm512_set1_epi32(x)) {}
+};
+template <>
+struct Int<double> {
+  __m512i v;
+  Int() = default;
+  LAMINA_INLINE Int(__m512i x) : v(x) {}
+  LAMINA_INLINE explicit Int(int64_t x) : v(_mm512_set1_epi64(x)) {}
+};
+template <class T>
+struct Mask {
+  uint32_t m;
+};
+template <class T>
+LAMINA_INLINE Mask<T> operator|(Mask<T> a, Mask<T> b) {
+  return {a.m | b.m};
+}
+
+template <>
+struct Vec<float> {
+  __m512 v;
+  Vec() = default;
+  LAMINA_INLINE Vec(__m512 x) : v(x) {}
+  LAMINA_INLINE explicit Vec(float x) : v(_mm512_set1_ps(x)) {}
+};
+template <>
+struct Vec<double> {
+  __m512d v;
+  Vec() = default;
+  LAMINA_INLINE Vec(__m512d x) : v(x) {}
+  LAMINA_INLINE explicit Vec(double x) : v(_mm512_set1_pd(x)) {}
+};
+
+using F = Vec<float>;
+using D = Vec<double>;
+LAMINA_INLINE F operator+(F a, F b) { return _mm512_add_ps(a.v, b.v); }
+LAMINA_INLINE D operator+(D a, D b) { return _mm512_add_pd(a.v, b.v); }
+LAMINA_INLINE F operator-(F a, F b) { return _mm512_sub_ps(a.v, b.v); }
+LAMINA_INLINE D operator-(D a, D b) { return _mm512_sub_pd(a.v, b.v); }
+LAMINA_INLINE F operator*(F a, F b) { return _mm512_mul_ps(a.v, b.v); }
+LAMINA_INLINE D operator*(D a, D b) { return _mm512_mul_pd(a.v, b.v); }
+LAMINA_INLINE F operator/(F a, F b) { return _mm512_div_ps(a.v, b.v); }
+LAMINA_INLINE D operator/(D a, D b) { return _mm512_div_pd(a.v, b.v); }
+LAMINA_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a.v, b.v, c.v); }
+LAMINA_INLINE D fma(D a, D b, D c) { return _mm512_fmadd_pd(a.v, b.v, c.v); }
+LAMINA_INLINE F sqrt(F a) { return _mm512_sqrt_ps(a.v); }
+LAMINA_INLINE D sqrt(D a) { return _mm512_sqrt_pd(a.v); }
+LAMINA_INLINE F abs(F a) { return _mm512_abs_ps(a.v); }
+LAMINA_INLINE D abs(D a) { return _mm512_abs_pd(a.v); }
+LAMINA_INLINE F max(F a, F b) { return _mm512_max_ps(a.v, b.v); }  // b where either is NaN
+LAMINA_INLINE D max(D a, D b) { return _mm512_max_pd(a.v, b.v); }
+LAMINA_INLINE F min(F a, F b) { return _mm512_min_ps(a.v, b.v); }
+LAMINA_INLINE D min(D a, D b) { return _mm512_min_pd(a.v, b.v); }
+LAMINA_INLINE F copysign(F x, F s) {
+  const __m512i sign = _mm512_set1_epi32(INT32_MIN);
+  return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(sign, _mm512_castps_si512(s.v), _mm512_castps_si512(x.v), 0xCA));
+}
+LAMINA_INLINE D copysign(D x, D s) {
+  const __m512i sign = _mm512_set1_epi64(INT64_MIN);
+  return _mm512_castsi512_pd(_mm512_ternarylogic_epi64(sign, _mm512_castpd_si512(s.v), _mm512_castpd_si512(x.v), 0xCA));
+}
+
+LAMINA_INLINE Mask<float> operator>(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
+LAMINA_INLINE Mask<double> operator>(D a, D b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_GT_OQ)}; }
+LAMINA_INLINE Mask<float> operator<(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+LAMINA_INLINE Mask<double> operator<(D a, D b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)}; }
+LAMINA_INLINE Mask<float> operator==(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+LAMINA_INLINE Mask<double> operator==(D a, D b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+LAMINA_INLINE F select(Mask<float> m, F yes, F no) { return _mm512_mask_blend_ps(static_cast<__mmask16>(m.m), no.v, yes.v); }
+LAMINA_INLINE D select(Mask<double> m, D yes, D no) { return _mm512_mask_blend_pd(static_cast<__mmask8>(m.m), no.v, yes.v); }
+
+LAMINA_INLINE Int<float> bits(F x) { return _mm512_castps_si512(x.v); }
+LAMINA_INLINE Int<double> bits(D x) { return _mm512_castpd_si512(x.v); }
+LAMINA_INLINE F from_bits(Int<float> x) { return _mm512_castsi512_ps(x.v); }
+LAMINA_INLINE D from_bits(Int<double> x) { return _mm512_castsi512_pd(x.v); }
+LAMINA_INLINE Int<float> operator-(Int<float> a, Int<float> b) { return _mm512_sub_epi32(a.v, b.v); }
+LAMINA_INLINE Int<double> operator-(Int<double> a, Int<double> b) { return _mm512_sub_epi64(a.v, b.v); }
+template <int count>
+LAMINA_INLINE Int<float> shift_left(Int<float> x) {
+  return _mm512_slli_epi32(x.v, count);
+}
+template <int count>
+LAMINA_INLINE Int<double> shift_left(Int<double> x) {
+  return _mm512_slli_epi64(x.v, count);
+}
+template <int count>
+LAMINA_INLINE Int<float> shift_right_arithmetic(Int<float> x) {
+  return _mm512_srai_epi32(x.v, count);
+}
+template <int count>
+LAMINA_INLINE Int<double> shift_right_arithmetic(Int<double> x) {
+  return _mm512_srai_epi64(x.v, count);
+}
+LAMINA_INLINE F to_floating(Int<float> x) { return _mm512_cvtepi32_ps(x.v); }
+LAMINA_INLINE D to_floating(Int<double> x) { return _mm512_cvtepi64_pd(x.v); }
+
+LAMINA_INLINE F load(const float* p, Full) { return _mm512_loadu_ps(p); }
+LAMINA_INLINE D load(const double* p, Full) { return _mm512_loadu_pd(p); }
+LAMINA_INLINE F load(const float* p, Partial<float> k) { return _mm512_maskz_loadu_ps(static_cast<__mmask16>(k.mask), p); }
+LAMINA_INLINE D load(const double* p, Partial<double> k) { return _mm512_maskz_loadu_pd(static_cast<__mmask8>(k.mask), p); }
+// Lanes beyond the end take `fill`.
+LAMINA_INLINE F load(const float* p, Full, F) { return _mm512_loadu_ps(p); }
+LAMINA_INLINE D load(const double* p, Full, D) { return _mm512_loadu_pd(p); }
+LAMINA_INLINE F load(const float* p, Partial<float> k, F fill) { return _mm512_mask_loadu_ps(fill.v, static_cast<__mmask16>(k.mask), p); }
+LAMINA_INLINE D load(const double* p, Partial<double> k, D fill) { return _mm512_mask_loadu_pd(fill.v, static_cast<__mmask8>(k.mask), p); }
+LAMINA_INLINE void store(float* p, F x, Full) { _mm512_storeu_ps(p, x.v); }
+LAMINA_INLINE void store(double* p, D x, Full) { _mm512_storeu_pd(p, x.v); }
+LAMINA_INLINE void store(float* p, F x, Partial<float> k) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>(k.mask), x.v); }
+LAMINA_INLINE void store(double* p, D x, Partial<double> k) { _mm512_mask_storeu_pd(p, static_cast<__mmask8>(k.mask), x.v); }
+
+// Lane i takes lane i + lanes/2, then + lanes/4, ... + 1: the tree of math/order.h.
+LAMINA_INLINE float tree_sum(F x) {
+  __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
+  __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+LAMINA_INLINE double tree_sum(D x) {
+  __m256d h = _mm256_add_pd(_mm512_castpd512_pd256(x.v), _mm512_extractf64x4_pd(x.v, 1));
+  __m128d q = _mm_add_pd(_mm256_castpd256_pd128(h), _mm256_extractf128_pd(h, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(q, _mm_unpackhi_pd(q, q)));
+}
+LAMINA_INLINE float largest(F x) { return _mm512_reduce_max_ps(x.v); }
+LAMINA_INLINE double largest(D x) { return _mm512_reduce_max_pd(x.v); }
+
+// Sixteen random words at a time.
+struct Words {
+  static constexpr int lanes = 16;
+  __m512i v;
+  Words() = default;
+  LAMINA_INLINE Words(__m512i x) : v(x) {}
+  LAMINA_INLINE explicit Words(uint32_t x) : v(_mm512_set1_epi32(static_cast<int>(x))) {}
+  LAMINA_INLINE static Words load(const uint32_t* p) { return _mm512_loadu_si512(p); }
+  LAMINA_INLINE void store(uint32_t* p) const { _mm512_storeu_si512(p, v); }
+};
+LAMINA_INLINE Words operator^(Words a, Words b) { return _mm512_xor_si512(a.v, b.v); }
+LAMINA_INLINE void multiply_wide(Words a, uint32_t b, Words& low, Words& high) {
+  const __m512i factor = _mm512_set1_epi32(static_cast<int>(b));
+  const __m512i even = _mm512_mul_epu32(a.v, factor);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), factor);
+  low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+  high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+}
+
+// One byte a lane: bit e tells whether the e-th 16-bit half of the lane's four words is below the threshold.
+LAMINA_INLINE void keep_bits(const PhiloxBlock<Words>& block, uint32_t threshold, uint8_t* bytes) {
+  uint64_t low = 0, high = 0;
+  // threshold - 1 fits 16 bits even where everything is kept.
+  const __m512i last = _mm512_set1_epi16(static_cast<short>(threshold - 1));
+#pragma GCC unroll 4
+  for (int w = 0; w < 4; ++w) {
+    const uint32_t kept = _mm512_cmple_epu16_mask(block.word[w].v, last);
+    low |= _pdep_u64(kept & 0xFFFF, 0x0303030303030303u << (2 * w));
+    high |= _pdep_u64(kept >> 16, 0x0303030303030303u << (2 * w));
+  }
+  __builtin_memcpy(bytes, &low, 8);
+  __builtin_memcpy(bytes + 8, &high, 8);
+}
+// Lanes of one vector at `column`, a multiple of the lanes; bit c of the row's bytes belongs to column c.
+template <class T>
+LAMINA_INLINE Mask<T> load_mask(const uint8_t* bytes, int64_t column) {
+  if constexpr (sizeof(T) == 4) {
+    uint16_t kept;
+    __builtin_memcpy(&kept, bytes + column / 8, 2);
+    return {kept};
+  } else {
+    return {bytes[column / 8]};
+  }
+}
+
+// Transposes a square of lanes x lanes held in registers.
+LAMINA_INLINE void transpose(F (&r)[16]) {
+  __m512 t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) {
+    t[2 * i] = _mm512_unpacklo_ps(r[2 * i].v, r[2 * i + 1].v);
+    t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i].v, r[2 * i + 1].v);
+  }
+  __m512 u[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const __m512d a = _mm512_castps_pd(t[4 * i + j]), b = _mm512_castps_pd(t[4 * i + 2 + j]);
+      u[4 * i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+      u[4 * i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    }
+  }
+  // u[4i + c] holds, in its 128-bit part q, column 4q + c of rows 4i ... 4i+3.
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; ++c) {
+    const __m512 low0 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x88), high0 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xDD);
+    const __m512 low1 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x88), high1 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0xDD);
+    r[c] = _mm512_shuffle_f32x4(low0, low1, 0x88);
+    r[4 + c] = _mm512_shuffle_f32x4(high0, high1, 0x88);
+    r[8 + c] = _mm512_shuffle_f32x4(low0, low1, 0xDD);
+    r[12 + c] = _mm512_shuffle_f32x4(high0, high1, 0xDD);
+  }
+}
+LAMINA_INLINE void transpose(D (&r)[8]) {
+  __m512d t[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[2 * i] = _mm512_unpacklo_pd(r[2 * i].v, r[2 * i + 1].v);
+    t[2 * i + 1] = _mm512_unpackhi_pd(r[2 * i].v, r[2 * i + 1].v);
+  }
+  // t[2i + c] holds, in its 128-bit part q, column 2q + c of rows 2i, 2i+1.
+#pragma GCC unroll 2
+  for (int c = 0; c < 2; ++c) {
+    const __m512d low0 = _mm512_shuffle_f64x2(t[c], t[2 + c], 0x88), high0 = _mm512_shuffle_f64x2(t[c], t[2 + c], 0xDD);
+    const __m512d low1 = _mm512_shuffle_f64x2(t[4 + c], t[6 + c], 0x88), high1 = _mm512_shuffle_f64x2(t[4 + c], t[6 + c], 0xDD);
+    r[c] = _mm512_shuffle_f64x2(low0, low1, 0x88);
+    r[2 + c] = _mm512_shuffle_f64x2(high0, high1, 0x88);
+    r[4 + c] = _mm512_shuffle_f64x2(low0, low1, 0xDD);
+    r[6 + c] = _mm512_shuffle_f64x2(high0, high1, 0xDD);
+  }
+}
+
+}  // namespace avx512
+
+template <class T>
+struct Traits<avx512::Vec<T>> {
+  using Element = T;
+  using Integer = avx512::Int<T>;
+};
+
+}  // namespace lamina

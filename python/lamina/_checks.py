@@ -1,0 +1,154 @@
+"""Checks that the models share: names, numbers, and data as a matrix of the net's dtype."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["matrix", "number", "one_of", "values", "weights", "whole"]
+
+
+def whole(call: str, name: str, value: Any, least: int, most: int | None = None) -> int:
+    """Return `value` as an int between `least` and `most`.
+
+    Raises
+    ------
+    TypeError
+        If it is no whole number; True and 1.0 are none.
+    ValueError
+        If it is out of range.
+
+    Examples
+    --------
+    >>> whole("Trainer.fit", "epochs", 3, 0)
+    3
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        result = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{call}: {name} is {value!r}, a whole number is needed") from None
+    if result < least or (most is not None and result > most):
+        allowed = f"from {least} on" if most is None else f"from {least} to {most}"
+        raise ValueError(f"{call}: {name} is {result}, a whole number {allowed} is needed")
+    return result
+
+
+def number(call: str, name: str, value: Any, *, below: float = math.inf) -> float:
+    """Return `value` as a float in [0, below).
+
+    Raises
+    ------
+    TypeError
+        If it is no number.
+    ValueError
+        If it is negative, NaN, or not below the limit.
+
+    Examples
+    --------
+    >>> number("Dropout", "p", 0.5, below=1)
+    0.5
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{call}: {name} is {value!r}, a number is needed")
+    result = float(value)
+    if not 0 <= result < below:
+        allowed = "a finite number from 0 on" if below == math.inf else f"a number in [0, {below:g})"
+        raise ValueError(f"{call}: {name} is {result}, {allowed} is needed")
+    return result
+
+
+def one_of(call: str, name: str, value: Any, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of the allowed names.
+
+    Raises
+    ------
+    ValueError
+        Otherwise; the message lists the names.
+
+    Examples
+    --------
+    >>> one_of("Trainer", "loss", "squared_error", ["squared_error"])
+    'squared_error'
+    """
+    allowed = list(allowed)
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{call}: {name} is {value!r}, needed is one of {', '.join(allowed)}")
+    return value
+
+
+def values(call: str, name: str, data: Any, dtype: np.dtype) -> np.ndarray:
+    """Return array-like numbers as an aligned, C-contiguous array of `dtype`, itself if it is one already.
+
+    Raises
+    ------
+    TypeError
+        If the data is not made of real numbers.
+    ValueError
+        If its rows differ in length.
+
+    Examples
+    --------
+    >>> values("Trainer.fit", "X", [[1, 2]], np.dtype("float32"))
+    array([[1., 2.]], dtype=float32)
+    """
+    try:
+        array = np.asarray(data)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"its dtype is {array.dtype}")
+        return np.require(array, dtype, ["C", "A"])
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{call}: {name} is not made of numbers ({error}), an array of numbers is needed") from None
+
+
+def matrix(call: str, data: Any, columns: int, dtype: np.dtype, name: str = "X") -> np.ndarray:
+    """Return the data as a C-contiguous (rows, columns) array of `dtype`, itself if it is one already.
+
+    Raises
+    ------
+    TypeError
+        If it is not made of real numbers.
+    ValueError
+        If it is no matrix, or has not as many columns.
+
+    Examples
+    --------
+    >>> matrix("Trainer.fit", [[1, 2]], 2, np.dtype("float64"))
+    array([[1., 2.]])
+    """
+    array = values(call, name, data, dtype)
+    if array.ndim != 2:
+        raise ValueError(f"{call}: {name} has shape {array.shape}, a matrix (rows, {columns}) is needed")
+    if array.shape[1] != columns:
+        raise ValueError(f"{call}: {name} has shape {array.shape}, the net needs {columns} columns")
+    return array
+
+
+def weights(call: str, name: str, data: Any, size: int, dtype: np.dtype) -> np.ndarray | None:
+    """Return weights as a (size,) array of `dtype`; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many, one is negative or not finite, or all are 0.
+
+    Examples
+    --------
+    >>> weights("Trainer.fit", "sample_weight", [1, 0], 2, np.dtype("float64"))
+    array([1., 0.])
+    """
+    if data is None:
+        return None
+    array = values(call, name, data, dtype)
+    if array.shape != (size,):
+        raise ValueError(f"{call}: {name} has shape {array.shape}, {(size,)} is needed")
+    if not (np.isfinite(array).all() and (array >= 0).all() and (array > 0).any()):
+        raise ValueError(f"{call}: {name} holds negative or non-finite numbers, or only zeros; finite ones >= 0 needed")
+    return array

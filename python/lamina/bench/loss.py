@@ -1,0 +1,51 @@
+"""Losses with their gradient in the same pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from lamina import ops
+from lamina.bench.ceilings import copies
+from lamina.bench.harness import Contestant, Row, Setup
+from lamina.bench.peers import by_torch
+
+SHAPE = (4096, 512)
+
+
+def rows(setup: Setup) -> Iterator[Row]:
+    """softmax_cross_entropy on labels, then sigmoid_cross_entropy, squared_error and mean_squared_error on values."""
+    x = setup.normal(*SHAPE)
+    labels = setup.rng.integers(0, SHAPE[1], SHAPE[0])
+    values = setup.rng.random(SHAPE, np.float32)
+    small, few = setup.normal(128, 10), setup.rng.integers(0, 10, 128)
+    own = Contestant("lamina", lambda: ops.softmax_cross_entropy(x, labels))
+    yield line(setup, "softmax_cross_entropy", SHAPE, [own, *torch_loss(setup, "cross_entropy", x, labels)])
+    own = Contestant("lamina", lambda: ops.softmax_cross_entropy(small, few))
+    yield line(setup, "softmax_cross_entropy", (128, 10), [own, *torch_loss(setup, "cross_entropy", small, few)])
+    for name, peer in (
+        ("sigmoid_cross_entropy", "binary_cross_entropy_with_logits"),
+        ("squared_error", "mse_loss"),
+        ("mean_squared_error", "mse_loss"),
+    ):
+        own = Contestant("lamina", partial(getattr(ops, name), x, values))
+        yield line(setup, name, SHAPE, [own, *torch_loss(setup, peer, x, values)])
+
+
+def torch_loss(setup: Setup, name: str, prediction: np.ndarray, target: np.ndarray) -> list[Contestant]:
+    """torch's loss and its gradient through autograd."""
+
+    def make(torch):
+        call = getattr(torch.nn.functional, name)
+        leaf, goal = torch.from_numpy(prediction.copy()).requires_grad_(), torch.from_numpy(target.copy())
+        return lambda: torch.autograd.grad(call(leaf, goal), leaf)
+
+    return by_torch(setup, make)
+
+
+def line(setup: Setup, name: str, shape: tuple[int, int], contestants: list[Contestant]) -> Row:
+    """The bytes that must move at least: logits in, gradient out."""
+    contestants = contestants + (copies(setup, shape) if shape == SHAPE else [])  # a small copy is all overhead
+    return Row(f"{name} {shape[0]}x{shape[1]}", contestants, 8.0 * shape[0] * shape[1], "GB/s", yardstick="copy")

@@ -1,0 +1,44 @@
+"""Optimizer steps over ten million parameters, in place: parameters per second, and bytes beside the copy rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lamina import ops
+from lamina.bench.harness import Contestant, Row, Setup
+from lamina.bench.peers import by_torch, torch_optimizers
+
+PARAMETERS = 10_000_000
+
+
+def rows(setup: Setup) -> Iterator[Row]:
+    """adam_step reads four arrays and writes three; sgd_step with momentum reads three and writes two."""
+    params, grads = setup.normal(PARAMETERS), setup.normal(PARAMETERS)
+    m, v = np.zeros(PARAMETERS, np.float32), np.zeros(PARAMETERS, np.float32)
+    own = Contestant("lamina", lambda: ops.adam_step(params, grads, m, v, lr=1e-3, step=10))
+    yield line("adam_step", 28, [own, *torch_steps(setup, "Adam", lr=1e-3)])
+    own = Contestant("lamina", lambda: ops.sgd_step(params, grads, m, lr=1e-5, momentum=0.9))
+    yield line("sgd_step, momentum", 20, [own, *torch_steps(setup, "SGD", lr=1e-5, momentum=0.9)])
+    own = Contestant("lamina", lambda: ops.sgd_step(params, grads, lr=1e-5))
+    yield line("sgd_step", 12, [own, *torch_steps(setup, "SGD", lr=1e-5)])
+
+
+def torch_steps(setup: Setup, name: str, **options: float) -> list[Contestant]:
+    """torch's optimizer on one flat parameter, by each of its fast paths."""
+    contestants: list[Contestant] = []
+    for path in torch_optimizers(setup.quick):
+
+        def make(torch, path=path):
+            parameter = torch.nn.Parameter(torch.randn(PARAMETERS))
+            parameter.grad = torch.randn(PARAMETERS)
+            return getattr(torch.optim, name)([parameter], **options, **{path: True}).step
+
+        contestants += by_torch(setup, make, variant=path)
+    return contestants
+
+
+def line(name: str, bytes_each: int, contestants: list[Contestant]) -> Row:
+    work = float(bytes_each * PARAMETERS)
+    return Row(f"{name} 10M", contestants, work, "GB/s", "copy memory", goal=">= 1.2x torch or >= 95% of copy")

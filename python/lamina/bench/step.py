@@ -1,0 +1,117 @@
+"""Training steps through the public API: an epoch of `Trainer.fit` over many batches, divided by their number."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+import lamina
+from lamina.bench.harness import Contestant, Row, Setup
+from lamina.bench.peers import by_torch, torch_optimizers
+
+CALL_SECONDS = 0.05  # what one timed epoch should last
+MOST_BYTES = 128 << 20  # of training data
+
+
+@dataclass
+class Case:
+    widths: tuple[int, ...]
+    batch: int
+    modern: bool  # batch norm and dropout 0.5 in the hidden layers
+    goal: str
+
+    @property
+    def name(self) -> str:
+        return "-".join(map(str, self.widths)) + f" batch {self.batch}" + (" BN dropout" if self.modern else "")
+
+    @property
+    def operations(self) -> float:
+        """Of the matrix products: forward, weight gradients, and data gradients above the first layer."""
+        products = [2.0 * self.batch * i * o for i, o in zip(self.widths, self.widths[1:], strict=False)]
+        return 3 * sum(products) - products[0]
+
+
+CASES = [
+    Case((64, 32, 10), 32, False, ">= 15x torch"),
+    Case((64, 128, 128, 10), 64, True, ">= 20x torch"),
+    Case((784, 512, 512, 10), 128, False, ">= 1.5x torch"),
+    Case((784, 512, 512, 10), 128, True, ">= 2.5x torch"),
+    Case((784, 2048, 2048, 2048, 10), 512, True, ">= 1.5x torch"),
+]
+
+
+def rows(setup: Setup) -> Iterator[Row]:
+    """Adam at 1e-3 on cross-entropy; the largest net only in a full run."""
+    for case in CASES[:-1] if setup.quick else CASES:
+        own = own_steps(setup, case)
+        contestants = [own, *torch_steps(setup, case)]
+        yield Row(case.name, contestants, case.operations, "GFLOP/s", "fma", goal=case.goal)
+
+
+def data(setup: Setup, case: Case, batches: int) -> tuple[np.ndarray, np.ndarray]:
+    count = batches * case.batch
+    return setup.normal(count, case.widths[0]), setup.rng.integers(0, case.widths[-1], count)
+
+
+def network(case: Case) -> lamina.Sequential:
+    """Linear [batch norm] ReLU [dropout] for each hidden layer, then a linear one."""
+    layers: list = []
+    for inputs, outputs in zip(case.widths[:-2], case.widths[1:-1], strict=True):
+        layers.append(lamina.Linear(inputs, outputs))
+        layers += [lamina.BatchNorm(outputs), lamina.ReLU(), lamina.Dropout(0.5)] if case.modern else [lamina.ReLU()]
+    return lamina.Sequential(*layers, lamina.Linear(*case.widths[-2:]), seed=0)
+
+
+def own_steps(setup: Setup, case: Case) -> Contestant:
+    """One epoch in native code, shuffle and gather included, over enough batches to fill the time of a call."""
+    trainer = lamina.Trainer(network(case), loss="cross_entropy", optimizer=lamina.Adam(lr=1e-3), seed=0)
+    x, y = data(setup, case, 4)
+    trainer.fit(x, y, epochs=1, batch_size=case.batch, progress=False)
+    start = time.perf_counter()
+    trainer.fit(x, y, epochs=2, batch_size=case.batch, progress=False)
+    step = (time.perf_counter() - start) / 8
+    most = MOST_BYTES // (4 * case.batch * case.widths[0])
+    batches = int(np.clip(CALL_SECONDS / step, 4, most))
+    x, y = data(setup, case, batches)
+
+    def run():
+        trainer.fit(x, y, epochs=1, batch_size=case.batch, progress=False)
+
+    return Contestant("lamina", run, f"epoch of {batches} batches", steps=batches)
+
+
+def torch_steps(setup: Setup, case: Case) -> list[Contestant]:
+    """torch eager on one batch that lies ready: zero_grad, forward, loss, backward, optimizer step."""
+    x, y = data(setup, case, 1)
+    contestants: list[Contestant] = []
+    for path in torch_optimizers(setup.quick):
+
+        def make(torch, path=path):
+            net = torch_network(torch, case)
+            optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, **{path: True})
+            criterion = torch.nn.CrossEntropyLoss()
+            batch, labels = torch.from_numpy(x), torch.from_numpy(y)
+
+            def run():
+                optimizer.zero_grad(set_to_none=True)
+                criterion(net(batch), labels).backward()
+                optimizer.step()
+
+            return run
+
+        contestants += by_torch(setup, make, variant=path)
+    return contestants
+
+
+def torch_network(torch, case: Case):
+    """The same layers in torch, in training mode."""
+    from torch import nn
+
+    layers = []
+    for inputs, outputs in zip(case.widths[:-2], case.widths[1:-1], strict=True):
+        layers.append(nn.Linear(inputs, outputs))
+        layers += [nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(0.5)] if case.modern else [nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(*case.widths[-2:])).train()

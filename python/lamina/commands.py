@@ -1,0 +1,153 @@
+"""The commands that take data: `lamina train` and `lamina predict`."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lamina
+from lamina.datasets import LabelEncoder, read_table, split
+from lamina.io import load_safetensors
+from lamina.mlp import mlp
+from lamina.tabular import TableCodec, choose_task
+
+__all__ = ["predict", "train"]
+
+OPTIMIZERS: dict[str, Any] = {"adam": lamina.Adam, "sgd": lamina.SGD}
+_KEY = "lamina.table"  # of the model file's metadata
+
+
+def train(arguments: Namespace) -> int:
+    """Run `lamina train`: read, split, standardise, perhaps pre-train, train, report and save.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 130 after Ctrl-C.
+    """
+    check_destination(arguments.out)
+    table = read_table(arguments.data, target=arguments.target)
+    assert table.target is not None
+    encoder = LabelEncoder.fit(table.target) if choose_task(table.target, arguments.task) == "classification" else None
+    labels = None if encoder is None else encoder.transform(table.target)
+    parts = split(len(table.target), arguments.validation, arguments.test, labels=labels, seed=arguments.seed)
+    training, validation, _ = parts
+    codec = TableCodec.fit(table, arguments.target, encoder, training)
+    features, targets = codec.features(table), codec.targets(table.target)
+    net = mlp(
+        features.shape[1],
+        arguments.hidden,
+        codec.outputs,
+        activation=arguments.activation,
+        batchnorm=arguments.batchnorm,
+        dropout=arguments.dropout,
+        seed=arguments.seed,
+    )
+    trainer = lamina.Trainer(
+        net,
+        loss=codec.loss,
+        optimizer=OPTIMIZERS[arguments.optimizer](lr=arguments.lr, weight_decay=arguments.weight_decay),
+        callbacks=[lamina.EarlyStopping(patience=arguments.patience)] if len(validation) else [],
+        seed=arguments.seed,
+    )
+    task = "regression" if encoder is None else f"classification into {codec.outputs} classes"
+    size = f"{len(targets)} rows, {len(table.columns)} features"
+    print(f"{arguments.data}: {size}; {task} by {arguments.target!r}", flush=True)
+    start = time.perf_counter()
+    stopped = "during pre-training"
+    try:
+        if arguments.pretrain:
+            pretrain(net, features[training], arguments)
+        stopped = ""
+        trainer.fit(
+            features[training],
+            targets[training],
+            epochs=arguments.epochs,
+            batch_size=arguments.batch_size,
+            validation_data=(features[validation], targets[validation]) if len(validation) else None,
+            progress=arguments.progress,
+        )
+    except KeyboardInterrupt:
+        stopped = stopped or f"after {len(trainer.history['loss'])} of {arguments.epochs} epochs"
+        print(f"\nlamina train: stopped {stopped}, nothing was saved", file=sys.stderr)
+        return 130
+    print(f"{len(trainer.history['loss'])} epochs, {time.perf_counter() - start:.1f} s\n")
+    print(report(trainer, codec, features, targets, parts))
+    net.save(arguments.out, extra={_KEY: codec.to_json()})
+    print(f"\nsaved {arguments.out}; use it: lamina predict {arguments.out} DATA")
+    return 0
+
+
+def check_destination(path: str) -> None:
+    """Refuse before the work what could not be written after it."""
+    folder = Path(path).resolve().parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ValueError(f"cannot write {path}: {folder} is not a folder that can be written to")
+
+
+def pretrain(net: lamina.Sequential, x: np.ndarray, arguments: Namespace) -> None:
+    """Initialise the hidden layers on the training rows, and say how well each module learned."""
+    stages = lamina.pretrain.greedy(
+        net,
+        x,
+        module=arguments.pretrain,
+        epochs=arguments.pretrain_epochs,
+        seed=arguments.seed,
+        progress=arguments.progress,
+    )
+    for number, stage in enumerate(stages, 1):
+        print(f"pre-training layer {number}: reconstruction loss {stage['loss'][0]:.4f} -> {stage['loss'][-1]:.4f}")
+
+
+def report(
+    trainer: lamina.Trainer,
+    codec: TableCodec,
+    features: np.ndarray,
+    targets: np.ndarray,
+    parts: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> str:
+    """Return a table of loss and score on the three parts, and what a constant answer would score."""
+    score = "R²" if codec.encoder is None else "accuracy"
+    lines = [f"{'':12}{'rows':>8}{'loss':>14}{score:>10}"]
+    for name, rows in zip(("training", "validation", "test"), parts, strict=True):
+        if len(rows):
+            result = trainer.evaluate(features[rows], targets[rows])
+            lines.append(f"{name:12}{len(rows):8}{codec.loss_in_units(result['loss']):14.5g}{result['score']:10.4f}")
+    if codec.encoder is not None:
+        share = np.bincount(targets).max() / len(targets)
+        lines.append(f"(always answering the most frequent class: accuracy {share:.4f})")
+    return "\n".join(lines)
+
+
+def predict(arguments: Namespace) -> int:
+    """Run `lamina predict`: read a model and a table, and write the answers as CSV."""
+    check_destination(arguments.out)
+    metadata = load_safetensors(arguments.model)[1]
+    if _KEY not in metadata:
+        raise ValueError(f"{arguments.model} says nothing of a table's columns, a model of lamina train is needed")
+    codec = TableCodec.from_json(metadata[_KEY])
+    net = lamina.load(arguments.model)
+    if (net.in_features, net.out_features) != (len(codec.columns), codec.outputs):
+        raise ValueError(f"{arguments.model} is damaged: its net and its account of the columns disagree in size")
+    features = codec.features(read_table(arguments.data, columns=codec.columns))
+    header, answers = [codec.target], [codec.decode(net.predict(features))]
+    if arguments.proba:
+        if codec.encoder is None:
+            raise ValueError("--proba needs a classification model, this one is a regression")
+        header += [f"probability of {label}" for label in codec.encoder.classes]
+        answers += list(net.predict_proba(features).T)
+    temporary = Path(arguments.out + ".tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(zip(*(answer.tolist() for answer in answers), strict=True))
+    os.replace(temporary, arguments.out)
+    print(f"saved {len(features)} predictions of {codec.target!r} to {arguments.out}")
+    return 0

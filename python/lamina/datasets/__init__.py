@@ -1,0 +1,7 @@
+"""Data sets: readers of tables, their preparation for a network, and scikit-learn's digits."""
+
+from lamina.datasets.digits import digits
+from lamina.datasets.preparation import LabelEncoder, Standardizer, split
+from lamina.datasets.readers import Table, read_table
+
+__all__ = ["LabelEncoder", "Standardizer", "Table", "digits", "read_table", "split"]

@@ -1,0 +1,237 @@
+"""The lectures' claim on real data: does pre-training help a deep net when labels are few? A table and pictures."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import lamina
+from lamina import plots
+from lamina.datasets import digits, split
+from lamina.mlp import mlp
+
+__all__ = ["Settings", "conclude", "run"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the demo does; both arms of a comparison share every number.
+
+    Attributes
+    ----------
+    draws : int
+        Independent repetitions: new labelled images, new initial weights.
+    training, validation : int
+        Labelled images to learn from, and to choose rate and epoch by; all other labels are for testing.
+    hidden : tuple of int
+        Widths of the hidden layers.
+    pretraining_epochs, pretraining_rate, noise
+        Greedy denoising autoencoders: epochs over all images, Adam's rate, share of the inputs set to 0.
+    epochs, batch_size, rates
+        Fine-tuning: epochs, of which the one with the lowest validation loss is kept, and Adam's rates tried.
+    """
+
+    draws: int = 10
+    training: int = 100
+    validation: int = 50
+    hidden: tuple[int, ...] = (200, 200, 200)
+    pretraining_epochs: int = 50
+    pretraining_rate: float = 1e-3
+    noise: float = 0.25
+    epochs: int = 300
+    batch_size: int = 20
+    rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
+
+
+QUICK = Settings(draws=2, hidden=(64, 64), pretraining_epochs=10, epochs=60, rates=(3e-3,))
+
+
+@dataclass
+class Arm:
+    """One way to train, and what came of it, one entry per draw."""
+
+    family: str
+    pretrained: bool
+    errors: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    curves: list[list[float]] = field(default_factory=list)
+    filters: dict[str, np.ndarray] = field(default_factory=dict)  # of the first draw
+
+    @property
+    def name(self) -> str:
+        """The arm's name in tables and pictures."""
+        return "pre-trained" if self.pretrained else "plain"
+
+
+# Each family's keywords of `mlp`: the lectures' net with Glorot's weights, and one as built today with He's.
+FAMILIES = {
+    "sigmoid": {"activation": "sigmoid", "batchnorm": False, "dropout": 0.0},
+    "modern": {"activation": "relu", "batchnorm": True, "dropout": 0.3},
+}
+
+
+def run(settings: Settings, folder: Path, *, say: Callable[..., None] = print) -> list[Arm]:
+    """Train every arm on every draw, print the table and the conclusions, and save the pictures.
+
+    Parameters
+    ----------
+    settings : Settings
+        Sizes and rates.
+    folder : Path
+        Where the pictures go; made if it is not there.
+    say : callable
+        Called like `print`.
+
+    Returns
+    -------
+    list of Arm
+        The results, each family without and with pre-training.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn (the data) or matplotlib (the pictures) is missing; before any training.
+    """
+    plots.require_matplotlib()
+    images, labels = digits()
+    folder.mkdir(parents=True, exist_ok=True)
+    arms = [Arm(family, pretrained) for family in FAMILIES for pretrained in (False, True)]
+    tested = len(images) - settings.training - settings.validation
+    say(f"Handwritten digits with few labels: {settings.training} to train on, {settings.validation} to choose by,")
+    say(f"{tested} to test on. Pre-training sees all {len(images)} images and no label.\n")
+    start = time.perf_counter()
+    for draw in range(settings.draws):
+        began = time.perf_counter()
+        say(f"draw {draw + 1:2d} of {settings.draws}, test error:", end="", flush=True)
+        for arm in arms:
+            train_arm(arm, images, labels, settings, draw)
+            name = "+ pre-training" if arm.pretrained else arm.family
+            say(f"  {name} {arm.errors[-1]:5.2f} %", end="", flush=True)
+        say(f"  ({time.perf_counter() - began:.1f} s)", flush=True)
+    say("\n" + format_table(arms))
+    say(f"\n{conclude(arms)}\n")
+    for path in save_pictures(arms, settings, folder):
+        say(f"saved {path}")
+    say(f"{time.perf_counter() - start:.0f} s in all")
+    return arms
+
+
+def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settings, draw: int) -> None:
+    """Run one arm on one draw and note its test error, time and learning curve."""
+    tested = len(images) - settings.training - settings.validation
+    training, validation, test = split(len(images), settings.validation, tested, labels=labels, seed=draw)
+    start = time.perf_counter()
+    net = mlp(images.shape[1], settings.hidden, int(labels.max()) + 1, seed=draw, **FAMILIES[arm.family])
+    filters = {"random": net.parameters()["0.weight"].copy()}
+    if arm.pretrained:
+        lamina.pretrain.greedy(
+            net,
+            images,
+            module="denoising",
+            epochs=settings.pretraining_epochs,
+            optimizer=lamina.Adam(lr=settings.pretraining_rate),
+            corruption=settings.noise,
+            seed=draw,
+        )
+        filters["pre-trained"] = net.parameters()["0.weight"].copy()
+    best = None
+    for rate in settings.rates:
+        trainer = lamina.Trainer(
+            copy.deepcopy(net),
+            optimizer=lamina.Adam(lr=rate),
+            callbacks=[lamina.EarlyStopping(patience=settings.epochs)],  # never stops, restores the best epoch
+            seed=draw,
+        )
+        history = trainer.fit(
+            images[training],
+            labels[training],
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            validation_data=(images[validation], labels[validation]),
+            progress=False,
+        )
+        if best is None or min(history["val_loss"]) < min(best[1]):
+            best = trainer, list(history["val_loss"])
+    assert best is not None
+    arm.seconds.append(time.perf_counter() - start)
+    arm.errors.append(100 * (1 - best[0].evaluate(images[test], labels[test])["score"]))
+    arm.curves.append(best[1])
+    if draw == 0:
+        arm.filters = filters | {"fine-tuned": best[0].net.parameters()["0.weight"].copy()}
+
+
+def format_table(arms: list[Arm]) -> str:
+    """Return the results as text: mean and deviation over the draws of the test error, mean time."""
+    lines = [f"{'net':10}{'start':14}{'test error':>12}{'deviation':>12}{'best':>9}{'worst':>9}{'time':>10}"]
+    for arm in arms:
+        deviation = np.std(arm.errors, ddof=1) if len(arm.errors) > 1 else float("nan")
+        lines.append(
+            f"{arm.family:10}{arm.name:14}{np.mean(arm.errors):10.2f} %{deviation:10.2f} %{min(arm.errors):7.2f} %"
+            f"{max(arm.errors):7.2f} %{np.mean(arm.seconds):8.2f} s"
+        )
+    return "\n".join(lines)
+
+
+def conclude(arms: list[Arm]) -> str:
+    """Say in words what the numbers show, and no more than they show.
+
+    Notes
+    -----
+    Arms are compared draw by draw; a mean difference within two standard errors of 0 is called no clear difference.
+    """
+    sentences = []
+    for family in FAMILIES:
+        plain, pretrained = (arm for arm in arms if arm.family == family)
+        sentences.append(_compare(f"The {family} net with pre-training", pretrained, "without it", plain))
+    winner = min(arms, key=lambda arm: np.mean(arm.errors))
+    sentences.append(
+        f"The lowest mean error, {np.mean(winner.errors):.2f} %, is the {winner.family} net's, "
+        f"{'with' if winner.pretrained else 'without'} pre-training."
+    )
+    return "\n".join(sentences)
+
+
+def _compare(name: str, arm: Arm, other_name: str, other: Arm) -> str:
+    gains = np.array(other.errors) - np.array(arm.errors)
+    wins = int(np.count_nonzero(gains > 0))
+    means = f"{np.mean(arm.errors):.2f} % against {np.mean(other.errors):.2f} %, lower in {wins} of {len(gains)} draws"
+    if len(gains) < 3:
+        return f"{name} errs on {means}; too few draws to say more."
+    error = np.std(gains, ddof=1) / np.sqrt(len(gains))
+    spread = f"difference {abs(gains.mean()):.2f} ± {error:.2f} points"
+    if abs(gains.mean()) <= 2 * error:
+        return f"{name} shows no clear difference to {other_name}: {means} ({spread})."
+    return f"{name} errs {'less' if gains.mean() > 0 else 'more'} than {other_name}: {means} ({spread})."
+
+
+def save_pictures(arms: list[Arm], settings: Settings, folder: Path) -> list[Path]:
+    """Save errors, learning curves and first-layer filters as PNG and return their paths."""
+    groups = {family: [arm for arm in arms if arm.family == family] for family in FAMILIES}
+    subject = f"{settings.training} labelled digits, {len(arms[0].errors)} draws"
+    first = next(arm for arm in arms if arm.pretrained)
+    units = slice(0, min(64, settings.hidden[0]))
+    figures = {
+        "errors.png": plots.plot_errors(
+            {f"{family} net": {arm.name: arm.errors for arm in group} for family, group in groups.items()},
+            ylabel="test error (%)",
+            title=f"Test error, {subject}",
+        ),
+        "curves.png": plots.plot_learning_curves(
+            {f"{family} net": {arm.name: np.array(arm.curves) for arm in group} for family, group in groups.items()},
+            ylabel="validation loss",
+            title=f"Fine-tuning on {subject}: mean and 10–90 % band",
+        ),
+        "filters.png": plots.plot_filters(
+            {caption: weight[units] for caption, weight in first.filters.items()},
+            (8, 8),
+            title=f"First-layer filters of the {first.family} net, first draw",
+        ),
+    }
+    for name, figure in figures.items():
+        plots.save_figure(figure, folder / name)
+    return [folder / name for name in figures]

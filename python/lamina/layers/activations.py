@@ -1,0 +1,181 @@
+"""The activations as layers; the formulas' kernels are those of `lamina.ops.activation_forward`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lamina._checks import number, one_of
+from lamina.layers.basic import Layer
+
+__all__ = [
+    "ACTIVATIONS", "ELU", "SELU", "Activation", "LeakyReLU", "ReLU", "Sigmoid", "Tanh", "activation_layer",
+]  # fmt: skip
+
+
+class Activation(Layer):
+    """An activation; its fields are the formula's constants.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.LeakyReLU().name, lamina.LeakyReLU().parameters()
+    ('leaky_relu', {'negative_slope': 0.01})
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        self._set(**{name: number(type(self).__name__, name, value) for name, value in self.parameters().items()})
+
+    def parameters(self) -> dict[str, float]:
+        """Return the constants by name."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "activation", "name": self.name, "parameters": self.parameters()}
+
+
+@dataclass(frozen=True)
+class Sigmoid(Activation):
+    """Logistic activation: g(z) = 1 / (1 + e⁻ᶻ), g' = g (1 − g).
+
+    References
+    ----------
+    H. Larochelle, "Neural networks", feedforward neural network: activation function.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> float(lamina.Sequential(lamina.Linear(1, 1), lamina.Sigmoid())([[0.0]])[0, 0])
+    0.5
+    """
+
+    name = "sigmoid"
+
+
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """Hyperbolic tangent: g(z) = tanh z, g' = 1 − g².
+
+    References
+    ----------
+    H. Larochelle, "Neural networks", feedforward neural network: activation function.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Tanh()
+    Tanh()
+    """
+
+    name = "tanh"
+
+
+@dataclass(frozen=True)
+class ReLU(Activation):
+    """Rectified linear unit: g(z) = max(z, 0), g' = 1 where z > 0, else 0.
+
+    References
+    ----------
+    V. Nair, G. Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.ReLU()
+    ReLU()
+    """
+
+    name = "relu"
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """Leaky rectified linear unit: g(z) = z where z > 0, else negative_slope z.
+
+    Parameters
+    ----------
+    negative_slope : float
+        At least 0.
+
+    References
+    ----------
+    A. Maas, A. Hannun, A. Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.LeakyReLU(0.1)
+    LeakyReLU(negative_slope=0.1)
+    """
+
+    name = "leaky_relu"
+    negative_slope: float = 0.01
+
+
+@dataclass(frozen=True)
+class ELU(Activation):
+    """Exponential linear unit: g(z) = z where z > 0, else alpha (eᶻ − 1).
+
+    Parameters
+    ----------
+    alpha : float
+        At least 0.
+
+    References
+    ----------
+    D. Clevert, T. Unterthiner, S. Hochreiter, "Fast and accurate deep network learning by ELUs", 2016.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.ELU()
+    ELU(alpha=1.0)
+    """
+
+    name = "elu"
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class SELU(Activation):
+    """Scaled ELU: g(z) = λ z where z > 0, else λ α (eᶻ − 1), with λ = 1.0507009873554805, α = 1.6732632423543778.
+
+    References
+    ----------
+    G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-normalizing neural networks", 2017, equation 2.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.SELU()
+    SELU()
+    """
+
+    name = "selu"
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {
+    layer.name: layer for layer in (Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU)
+}
+
+
+def activation_layer(call: str, activation: str | Activation | None) -> Activation | None:
+    """Return the layer that an activation's name means; "linear" and None mean none.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the message lists the names.
+
+    Examples
+    --------
+    >>> activation_layer("Autoencoder", "elu")
+    ELU(alpha=1.0)
+    """
+    if activation is None or isinstance(activation, Activation):
+        return activation
+    name = one_of(call, "activation", activation, ["linear", *ACTIVATIONS])
+    return None if name == "linear" else ACTIVATIONS[name]()

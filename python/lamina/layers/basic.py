@@ -1,0 +1,181 @@
+"""Linear layer, batch normalisation and dropout as descriptions of what the net computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lamina._checks import number, whole
+from lamina.init import Initializer, initializer
+
+__all__ = ["BatchNorm", "Dropout", "Layer", "Linear"]
+
+_MOST_FEATURES = 2**31 - 1
+
+
+class Layer:
+    """What every layer is: an immutable description that any number of nets may use.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> isinstance(lamina.ReLU(), lamina.layers.Layer)
+    True
+    """
+
+    def settings(self) -> dict[str, Any]:
+        """Return what `lamina._core.Network` takes for this layer."""
+        raise NotImplementedError
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """Affine layer: a = x Wᵀ + b.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Columns of the input x (batch, in) and of the output a (batch, out).
+    bias : bool
+        Whether there is a b (out,); it starts at 0.
+    init : str or lamina.init.Initializer
+        How the weight W (out, in) starts: a name of `lamina.init.NAMES`. "auto" is He before ReLU, LeakyReLU and ELU,
+        LeCun before SELU, Glorot otherwise.
+
+    Raises
+    ------
+    ValueError
+        If a size is below 1, or the initialiser's name is unknown.
+    TypeError
+        If a size is no whole number, or `bias` no bool.
+
+    Notes
+    -----
+    dW = daᵀ x, db = Σ da over the batch, dx = da W.
+
+    References
+    ----------
+    H. Larochelle, "Neural networks", feedforward neural network: artificial neuron, and backpropagation.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Linear(784, 512, init="he_uniform")
+    Linear(in_features=784, out_features=512, bias=True)
+    """
+
+    in_features: int
+    out_features: int
+    bias: bool = True
+    init: str | Initializer = field(default="auto", repr=False)
+
+    def __post_init__(self) -> None:
+        self._set(
+            in_features=whole("Linear", "in_features", self.in_features, 1, _MOST_FEATURES),
+            out_features=whole("Linear", "out_features", self.out_features, 1, _MOST_FEATURES),
+            init=initializer("Linear", self.init),
+        )
+        if not isinstance(self.bias, bool):
+            raise TypeError(f"Linear: bias is {self.bias!r}, True or False is needed")
+
+    def settings(self) -> dict[str, Any]:
+        sizes = {"in_features": self.in_features, "out_features": self.out_features}
+        return {"kind": "linear", **sizes, "bias": self.bias}
+
+
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """Batch normalisation over the rows, with scale and shift learned.
+
+    Parameters
+    ----------
+    num_features : int
+        Columns of the input.
+    momentum : float
+        Weight of the new batch in the running statistics, as in torch: running ← (1 − momentum) running + momentum new.
+        (Keras and ONNX call 1 − momentum so.)
+    eps : float
+        Added to the variance inside the root.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    TypeError
+        If `num_features` is no whole number.
+
+    Notes
+    -----
+    y = γ (x − μ) / √(σ² + eps) + β; in training μ and σ² are the batch's mean and biased variance, in inference the
+    running ones. The running variance takes in the unbiased one. γ starts at 1, β at 0.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy, "Batch normalization", 2015, algorithms 1 and 2.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.BatchNorm(512)
+    BatchNorm(num_features=512, momentum=0.1, eps=1e-05)
+    """
+
+    num_features: int
+    momentum: float = 0.1
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self._set(
+            num_features=whole("BatchNorm", "num_features", self.num_features, 1, _MOST_FEATURES),
+            momentum=number("BatchNorm", "momentum", self.momentum),
+            eps=number("BatchNorm", "eps", self.eps),
+        )
+        if self.momentum > 1:
+            raise ValueError(f"BatchNorm: momentum is {self.momentum}, a number in [0, 1] is needed")
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "batchnorm", "features": self.num_features, "momentum": self.momentum, "eps": self.eps}
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Inverted dropout: in training each value is set to 0 with probability p, the others are scaled by 1 / (1 − p).
+
+    Parameters
+    ----------
+    p : float
+        In [0, 1); kept exactly in 65536ths.
+
+    Raises
+    ------
+    ValueError
+        If p is not in [0, 1).
+    TypeError
+        If p is no number.
+
+    Notes
+    -----
+    Masks depend on seed, layer, step, row and column alone; see `lamina.ops.dropout_mask`. Inference does nothing.
+
+    References
+    ----------
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014, section 10.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Dropout(0.2)
+    Dropout(p=0.2)
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        self._set(p=number("Dropout", "p", self.p, below=1))
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "dropout", "p": self.p}

@@ -1,0 +1,70 @@
+"""Build the plain deep net of the command line and the demo: hidden laminae of given widths, then a linear layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lamina
+
+__all__ = ["ACTIVATIONS", "mlp"]
+
+ACTIVATIONS: dict[str, Any] = {
+    "relu": lamina.ReLU,
+    "leaky_relu": lamina.LeakyReLU,
+    "elu": lamina.ELU,
+    "selu": lamina.SELU,
+    "tanh": lamina.Tanh,
+    "sigmoid": lamina.Sigmoid,
+}
+
+
+def mlp(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    activation: str = "relu",
+    batchnorm: bool = True,
+    dropout: float = 0.0,
+    seed: int = 0,
+) -> lamina.Sequential:
+    """Return a net of linear, batch norm, activation and dropout layers for each width, and a linear layer last.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Features of the data; outputs of the net.
+    hidden : sequence of int
+        Widths of the hidden layers; none gives a linear model.
+    activation : str
+        One of `ACTIVATIONS`. Weights start as suits it: He for the ReLU family, LeCun for SELU, Glorot otherwise.
+    batchnorm : bool
+        Whether each hidden layer normalises before its activation.
+    dropout : float
+        Probability in [0, 1); 0 leaves dropout out.
+    seed : int
+        Settles the initial weights.
+
+    Returns
+    -------
+    lamina.Sequential
+        float32.
+
+    Examples
+    --------
+    >>> [type(layer).__name__ for layer in mlp(4, [8], 3, activation="tanh", dropout=0.5)]
+    ['Linear', 'BatchNorm', 'Tanh', 'Dropout', 'Linear']
+    """
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"mlp: activation {activation!r} given, needed is one of {', '.join(ACTIVATIONS)}")
+    layers: list[Any] = []
+    for width in hidden:
+        layers.append(lamina.Linear(inputs, width))
+        if batchnorm:
+            layers.append(lamina.BatchNorm(width))
+        layers.append(ACTIVATIONS[activation]())
+        if dropout:
+            layers.append(lamina.Dropout(dropout))
+        inputs = width
+    return lamina.Sequential(*layers, lamina.Linear(inputs, outputs), seed=seed)

@@ -1,0 +1,114 @@
+"""Activations: g(z) and its derivative, written as a function of the output y = g(z)."""
+
+from lamina import _core
+
+
+def activations():
+    """Name every activation, with the defaults of its parameters.
+
+    Returns
+    -------
+    dict
+        name -> {parameter: default}, a new dictionary at each call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> ops.activations()["leaky_relu"]
+    {'negative_slope': 0.01}
+    """
+    return _core.activations()
+
+
+def activation_forward(x, activation, *, out=None, **params):
+    r"""Apply an activation to every element.
+
+    Parameters
+    ----------
+    x : ndarray, any rank of at least 1
+        The pre-activation z.
+    activation : str
+        A name of `activations()`.
+    out : ndarray of x's shape, optional
+        May be `x` itself.
+    **params
+        The activation's own constants: `negative_slope` of leaky_relu, `alpha` of elu.
+
+    Returns
+    -------
+    ndarray of x's shape
+
+    Raises
+    ------
+    ValueError
+        If the activation is unknown.
+    TypeError
+        If it has no such parameter.
+
+    Notes
+    -----
+    ========== ============================================ =============================
+    name       g(z)                                         g' from y = g(z)
+    ========== ============================================ =============================
+    linear     z                                            1
+    sigmoid    1 / (1 + exp(-z))                            y (1 - y)
+    tanh       tanh z                                       1 - y^2
+    relu       max(z, 0)                                    1 if y > 0 else 0
+    leaky_relu z if z > 0 else negative_slope z             1 if y > 0 else negative_slope
+    elu        z if z > 0 else alpha (exp(z) - 1)           1 if y > 0 else y + alpha
+    selu       lambda (z if z > 0 else a (exp(z) - 1))      lambda if y > 0 else y + lambda a
+    ========== ============================================ =============================
+
+    with lambda = 1.0507009873554805 and a = 1.6732632423543778. NaN stays NaN.
+
+    References
+    ----------
+    .. [1] Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013 (leaky_relu).
+    .. [2] Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by ELUs", 2016.
+    .. [3] Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", 2017, equations 2 and 14.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> ops.activation_forward(np.array([-1.0, 0.0, 2.0]), "leaky_relu", negative_slope=0.5)
+    array([-0.5,  0. ,  2. ])
+    """
+    return _core.activation_forward(x, activation, params, out)
+
+
+def activation_backward(dy, x, activation, *, y=None, out=None, **params):
+    """Gradient of the pre-activation: dy * g'(x).
+
+    Parameters
+    ----------
+    dy : ndarray
+        Gradient of the activation's output.
+    x : ndarray of dy's shape
+        The pre-activation.
+    activation : str
+        A name of `activations()`.
+    y : ndarray of dy's shape, optional
+        The activation's output, where it is at hand; computed from `x` otherwise.
+    out : ndarray of dy's shape, optional
+        May be an input itself.
+    **params
+        The activation's own constants.
+
+    Returns
+    -------
+    ndarray of dy's shape
+
+    Notes
+    -----
+    The derivative follows from the output; the table is in `activation_forward`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> ops.activation_backward(np.array([1.0, 1.0]), np.array([-3.0, 3.0]), "relu")
+    array([0., 1.])
+    """
+    return _core.activation_backward(dy, x, activation, params, y, out)

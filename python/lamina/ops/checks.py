@@ -1,0 +1,30 @@
+"""The few checks that Python does before native code does the others."""
+
+import operator
+
+import numpy as np
+
+PRECISIONS = ("highest", "high", "medium")
+
+
+def check_precision(op, precision):
+    """Refuse an unknown precision; None is the current default of the process."""
+    if precision is not None and precision not in PRECISIONS:
+        raise ValueError(f"{op}: precision is {precision!r}, needs one of {', '.join(PRECISIONS)}")
+
+
+def as_shape(op, shape):
+    """Return a shape of at least one dimension as a list of ints."""
+    lengths = [operator.index(n) for n in shape] if hasattr(shape, "__iter__") else [operator.index(shape)]
+    if not lengths or min(lengths) < 0:
+        raise ValueError(f"{op}: shape is {shape}, needs one or more lengths >= 0")
+    return lengths
+
+
+def words_in(op, name, words, count):
+    """Return `words` after checking that it is a uint32 array whose last axis has `count` elements."""
+    if not isinstance(words, np.ndarray):
+        raise TypeError(f"{op}: {name} is a {type(words).__name__}, needs a NumPy array")
+    if words.dtype != np.uint32 or words.ndim == 0 or words.shape[-1] != count:
+        raise ValueError(f"{op}: {name} has dtype {words.dtype} and shape {words.shape}, needs uint32 (..., {count})")
+    return words

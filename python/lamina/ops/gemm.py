@@ -1,0 +1,51 @@
+"""General matrix product."""
+
+from lamina import _core
+
+from .checks import check_precision
+
+
+def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out=None, precision=None):
+    """Compute ``alpha * op(a) @ op(b) + beta * out``.
+
+    Parameters
+    ----------
+    a : ndarray, (rows, depth), or (depth, rows) with `transpose_a`
+    b : ndarray, (depth, columns), or (columns, depth) with `transpose_b`
+    transpose_a, transpose_b : bool
+        Whether op() transposes.
+    alpha, beta : float
+        Scales of the product and of the earlier content of `out`.
+    out : ndarray, (rows, columns), optional
+        Where the result goes; needed when `beta` is not 0.
+    precision : str, optional
+        "highest" (the default), "high" or "medium"; what the machine has no faster unit for is computed at "highest".
+
+    Returns
+    -------
+    ndarray, (rows, columns)
+        `out` itself when that was given.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or `beta` is not 0 without `out`.
+
+    Notes
+    -----
+    The rules of BLAS hold: ``beta = 0`` never reads `out`, ``alpha = 0`` never reads `a` and `b`, so that NaN in what
+    is not read does not spread.
+
+    References
+    ----------
+    J. Dongarra et al., "A set of level 3 basic linear algebra subprograms", ACM TOMS 16 (1990).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> ops.gemm(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+    array([[11.]])
+    """
+    check_precision("gemm", precision)
+    return _core.gemm(a, b, transpose_a, transpose_b, alpha, beta, out)

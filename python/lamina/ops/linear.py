@@ -1,0 +1,97 @@
+"""The affine layer with its activation: y = g(x Wᵀ + b)."""
+
+from lamina import _core
+
+from .checks import check_precision
+
+
+def linear_forward(x, weight, bias=None, *, activation="linear", out=None, precision=None, **params):
+    """Compute y = g(x Wᵀ + b).
+
+    Parameters
+    ----------
+    x : ndarray, (batch, in)
+    weight : ndarray, (out, in)
+    bias : ndarray, (out,), optional
+    activation : str
+        A name of `activations()`.
+    out : ndarray, (batch, out), optional
+    precision : str, optional
+        "highest" (the default), "high" or "medium"; what the machine has no faster unit for is computed at "highest".
+    **params
+        The activation's own constants.
+
+    Returns
+    -------
+    ndarray, (batch, out)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    References
+    ----------
+    D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", Nature 323 (1986).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> ops.linear_forward(np.array([[1.0, 2.0]]), np.array([[1.0, 1.0], [0.0, -1.0]]), np.array([0.5, 0.0]), activation="relu")
+    array([[3.5, 0. ]])
+    """
+    check_precision("linear_forward", precision)
+    return _core.linear_forward(x, weight, bias, activation, params, out)
+
+
+def linear_backward(
+    dy, x, weight, *, y=None, z=None, activation="linear", need_dx=True, out=None, precision=None, **params
+):
+    """Gradients of y = g(x Wᵀ + b).
+
+    Parameters
+    ----------
+    dy : ndarray, (batch, out)
+        Gradient of the output.
+    x : ndarray, (batch, in)
+    weight : ndarray, (out, in)
+    y : ndarray, (batch, out), optional
+        The forward pass's output; needed by every activation but linear.
+    z : ndarray, (batch, out), optional
+        The pre-activation; no activation here reads it.
+    activation : str
+        A name of `activations()`.
+    need_dx : bool
+        Whether the gradient of x is computed; the first layer does not need it.
+    out : tuple of ndarray (dx, dweight, dbias), optional
+    precision : str, optional
+        Accepted and ignored.
+    **params
+        The activation's own constants.
+
+    Returns
+    -------
+    dx : ndarray, (batch, in), float64, or None without `need_dx`
+    dweight : ndarray, (out, in)
+    dbias : ndarray, (out,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or `y` is missing.
+
+    Notes
+    -----
+    da = dy * g'(a), dx = da W, dW = daᵀ x, db = Σ_rows da.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> dx, dweight, dbias = ops.linear_backward(np.array([[2.0]]), np.array([[1.0, 3.0]]), np.array([[0.5, 0.25]]))
+    >>> dx, dweight, dbias
+    (array([[1. , 0.5]]), array([[2., 6.]]), array([2.]))
+    """
+    check_precision("linear_backward", precision)
+    return _core.linear_backward(dy, x, weight, y, z, activation, params, need_dx, out)

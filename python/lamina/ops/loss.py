@@ -1,0 +1,136 @@
+"""Losses, each with the gradient of the prediction."""
+
+from lamina import _core
+
+
+def softmax_cross_entropy(
+    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean"
+):
+    r"""Cross-entropy of the softmax of logits: the negative log-likelihood of labels or class probabilities.
+
+    Parameters
+    ----------
+    logits : ndarray, (batch, classes)
+    targets : ndarray, (batch,) of int32 or int64 labels, or (batch, classes) of probabilities
+    sample_weight : ndarray, (batch,), optional
+    class_weight : ndarray, (classes,), optional
+        The weight of a row's label multiplies its sample weight; goes with labels only.
+    label_smoothing : float
+        ε in [0, 1): targets become (1 - ε) t + ε / classes.
+    reduction : {"mean", "sum", "none"}
+        mean = Σ w l / Σ w, sum = Σ w l, none = the rows' w l.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dlogits : ndarray, (batch, classes)
+        Gradient of the reduced loss; with "none" of the sum.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, labels are out of range, weights are negative or not finite, the batch is empty, or
+        with "mean" the total weight is 0.
+
+    Notes
+    -----
+    l = -Σ_c t_c log softmax(z)_c and dl/dz = softmax(z) Σ_c t_c - t.
+
+    References
+    ----------
+    .. [1] J. Bridle, 1990 (softmax with its likelihood).
+    .. [2] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016, section 7 (smoothing).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> loss, dlogits = ops.softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1]))
+    >>> round(loss, 6), dlogits
+    (0.693147, array([[ 0.5, -0.5]]))
+    """
+    return _core.loss(
+        "softmax_cross_entropy", logits, targets, sample_weight, class_weight, label_smoothing, reduction, None
+    )
+
+
+def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean"):
+    """Bernoulli cross-entropy from logits, summed over units.
+
+    Parameters
+    ----------
+    logits : ndarray, (batch, units)
+    targets : ndarray, (batch, units)
+        Probabilities of 1.
+    sample_weight : ndarray, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dlogits : ndarray, (batch, units)
+
+    Notes
+    -----
+    l = -Σ t log s(z) + (1 - t) log(1 - s(z)) = Σ max(z, 0) - z t + log(1 + exp(-|z|)); dl/dz = s(z) - t.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> loss, dlogits = ops.sigmoid_cross_entropy(np.array([[0.0]]), np.array([[1.0]]))
+    >>> round(loss, 6), dlogits
+    (0.693147, array([[-0.5]]))
+    """
+    return _core.loss("sigmoid_cross_entropy", logits, targets, sample_weight, None, 0.0, reduction, None)
+
+
+def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+    """Half the squared error, summed over units: l = Σ (p - t)² / 2, dl/dp = p - t.
+
+    Parameters
+    ----------
+    prediction, target : ndarray, (batch, units)
+    sample_weight : ndarray, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dprediction : ndarray, (batch, units)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> ops.squared_error(np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]]))
+    (2.0, array([[2., 0.]]))
+    """
+    return _core.loss("squared_error", prediction, target, sample_weight, None, 0.0, reduction, None)
+
+
+def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+    """Squared error averaged over units: l = Σ (p - t)² / U, dl/dp = 2 (p - t) / U.
+
+    Parameters
+    ----------
+    prediction, target : ndarray, (batch, units)
+    sample_weight : ndarray, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dprediction : ndarray, (batch, units)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> ops.mean_squared_error(np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]]))
+    (2.0, array([[2., 0.]]))
+    """
+    return _core.loss("mean_squared_error", prediction, target, sample_weight, None, 0.0, reduction, None)

@@ -1,0 +1,207 @@
+"""Losses, each with the gradient of the prediction."""
+
+import numpy as np
+
+from .activation import activation_forward
+from .checks import expect_shape, to_float64
+from .softmax import log_softmax_forward
+
+
+def softmax_cross_entropy(
+    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean"
+):
+    r"""Cross-entropy of the softmax of logits: the negative log-likelihood of labels or class probabilities.
+
+    Parameters
+    ----------
+    logits : array_like, (batch, classes)
+    targets : array_like, (batch,) of int32 or int64 labels, or (batch, classes) of probabilities
+    sample_weight : array_like, (batch,), optional
+    class_weight : array_like, (classes,), optional
+        The weight of a row's label multiplies its sample weight; goes with labels only.
+    label_smoothing : float
+        ε in [0, 1): targets become (1 - ε) t + ε / classes.
+    reduction : {"mean", "sum", "none"}
+        mean = Σ w l / Σ w, sum = Σ w l, none = the rows' w l.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dlogits : ndarray, (batch, classes), float64
+        Gradient of the reduced loss; with "none" of the sum.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, labels are out of range, weights are negative or not finite, the batch is empty, or
+        with "mean" the total weight is 0.
+
+    Notes
+    -----
+    l = -Σ_c t_c log softmax(z)_c and dl/dz = softmax(z) Σ_c t_c - t.
+
+    References
+    ----------
+    .. [1] J. Bridle, 1990 (softmax with its likelihood).
+    .. [2] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016, section 7 (smoothing).
+
+    Examples
+    --------
+    >>> from lamina import reference as ref
+    >>> loss, dlogits = ref.softmax_cross_entropy([[0.0, 0.0]], [1])
+    >>> round(loss, 6), dlogits
+    (0.693147, array([[ 0.5, -0.5]]))
+    """
+    op = "softmax_cross_entropy"
+    logits = to_float64(op, "logits", logits, 2)
+    rows, classes = logits.shape
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"{op}: label_smoothing is {label_smoothing}, 0 <= label_smoothing < 1 is needed")
+    targets = np.asarray(targets)
+    labels = targets if targets.dtype.kind in "iu" else None
+    if labels is not None:
+        expect_shape(op, "targets", targets, (rows,))
+        if targets.size and not (0 <= targets.min() and targets.max() < classes):
+            raise ValueError(f"{op}: labels reach from {targets.min()} to {targets.max()}, 0 to {classes - 1} needed")
+        targets = np.eye(classes)[targets]
+    else:
+        targets = to_float64(op, "targets", targets, 2)
+        expect_shape(op, "targets", targets, logits.shape)
+    weight = _weights(op, "sample_weight", sample_weight, rows)
+    if class_weight is not None:
+        if labels is None:
+            raise ValueError(f"{op}: class_weight came with class probabilities, labels are needed")
+        weight = weight * _weights(op, "class_weight", class_weight, classes)[labels]
+    targets = (1.0 - label_smoothing) * targets + label_smoothing / classes
+    log_probabilities = log_softmax_forward(logits)
+    terms = np.zeros_like(logits)  # 0 log 0 = 0
+    np.multiply(targets, log_probabilities, out=terms, where=targets != 0)
+    gradient = np.exp(log_probabilities) * np.sum(targets, axis=1, keepdims=True) - targets
+    return _reduce(op, -np.sum(terms, axis=1), gradient, weight, reduction)
+
+
+def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean"):
+    """Bernoulli cross-entropy from logits, summed over units.
+
+    Parameters
+    ----------
+    logits : array_like, (batch, units)
+    targets : array_like, (batch, units)
+        Probabilities of 1.
+    sample_weight : array_like, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dlogits : ndarray, (batch, units), float64
+
+    Notes
+    -----
+    l = -Σ t log s(z) + (1 - t) log(1 - s(z)) = Σ max(z, 0) - z t + log(1 + exp(-|z|)); dl/dz = s(z) - t.
+
+    Examples
+    --------
+    >>> from lamina import reference as ref
+    >>> loss, dlogits = ref.sigmoid_cross_entropy([[0.0]], [[1.0]])
+    >>> round(loss, 6), dlogits
+    (0.693147, array([[-0.5]]))
+    """
+    op = "sigmoid_cross_entropy"
+    logits, targets = _matrices(op, logits=logits, targets=targets)
+    units = np.maximum(logits, 0.0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
+    gradient = activation_forward(logits, "sigmoid") - targets
+    rows = np.sum(units, axis=1)
+    return _reduce(op, rows, gradient, _weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+
+
+def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+    """Half the squared error, summed over units: l = Σ (p - t)² / 2, dl/dp = p - t.
+
+    Parameters
+    ----------
+    prediction, target : array_like, (batch, units)
+    sample_weight : array_like, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dprediction : ndarray, (batch, units), float64
+
+    Examples
+    --------
+    >>> from lamina import reference as ref
+    >>> ref.squared_error([[3.0, 1.0]], [[1.0, 1.0]])
+    (2.0, array([[2., 0.]]))
+    """
+    op = "squared_error"
+    prediction, target = _matrices(op, prediction=prediction, target=target)
+    difference = prediction - target
+    rows = 0.5 * np.sum(difference**2, axis=1)
+    return _reduce(op, rows, difference, _weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+
+
+def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+    """Squared error averaged over units: l = Σ (p - t)² / U, dl/dp = 2 (p - t) / U.
+
+    Parameters
+    ----------
+    prediction, target : array_like, (batch, units)
+    sample_weight : array_like, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dprediction : ndarray, (batch, units), float64
+
+    Examples
+    --------
+    >>> from lamina import reference as ref
+    >>> ref.mean_squared_error([[3.0, 1.0]], [[1.0, 1.0]])
+    (2.0, array([[2., 0.]]))
+    """
+    op = "mean_squared_error"
+    prediction, target = _matrices(op, prediction=prediction, target=target)
+    difference = prediction - target
+    rows = np.mean(difference**2, axis=1)
+    gradient = 2.0 * difference / prediction.shape[1]
+    return _reduce(op, rows, gradient, _weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+
+
+def _matrices(op, **pair):
+    first, second = (to_float64(op, name, value, 2) for name, value in pair.items())
+    expect_shape(op, list(pair)[1], second, first.shape)
+    return first, second
+
+
+def _weights(op, name, weights, size):
+    if weights is None:
+        return np.ones(size)
+    weights = to_float64(op, name, weights, 1)
+    expect_shape(op, name, weights, (size,))
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(f"{op}: {name} has numbers below 0 or not finite, others are needed")
+    return weights
+
+
+def _reduce(op, losses, gradient, weight, reduction):
+    """One value per row to the caller's reduction, and its gradient."""
+    if len(losses) == 0 or gradient.shape[1] == 0:
+        raise ValueError(f"{op}: got shape {gradient.shape}, at least one row and one column are needed")
+    weighted = weight * losses
+    gradient = weight[:, None] * gradient
+    if reduction == "none":
+        return weighted, gradient
+    if reduction == "sum":
+        return float(np.sum(weighted)), gradient
+    if reduction != "mean":
+        raise ValueError(f"{op}: unknown reduction {reduction!r}, one of mean, sum, none is needed")
+    total = np.sum(weight)
+    if total == 0:
+        raise ValueError(f"{op}: the total weight is 0, the mean needs a positive one")
+    return float(np.sum(weighted) / total), gradient / total

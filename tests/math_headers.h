@@ -1,0 +1,76 @@
+// Uses every formula of csrc/math for one element type, so that a compiler has to instantiate them all.
+#pragma once
+
+#include "math/activations.h"
+#include "math/batchnorm.h"
+#include "math/elementary.h"
+#include "math/losses.h"
+#include "math/optimizers.h"
+#include "math/order.h"
+#include "math/philox.h"
+#include "math/scalar.h"
+
+namespace lamina_test {
+
+template <class T, class Activation>
+LAMINA_HD T activation(T x) {
+  const lamina::ActivationParameters<T> parameters{T(Activation::defaults[0]), T(Activation::defaults[1])};
+  return Activation::backward(x, Activation::forward(x, parameters), parameters);
+}
+
+template <class T, class... Members>
+LAMINA_HD T activations(T x, lamina::TypeList<Members...>) {
+  return (activation<T, Members>(x) + ...);
+}
+
+template <class T, class Loss>
+LAMINA_HD T loss(T x, T target) {
+  return Loss::value(x, target) + Loss::gradient(x, target);
+}
+
+template <class T>
+LAMINA_HD T elementary(T x) {
+  using namespace lamina;
+  T sine, cosine;
+  sincos_turns(x, sine, cosine);
+  return lamina::exp(x) + lamina::expm1(x) + lamina::log(x) + lamina::log1p(x) + lamina::tanh(x) + sigmoid(x) + sine + cosine;
+}
+
+template <class T>
+LAMINA_HD T optimizers(T x) {
+  T p = x, g = x, m = x, v = x;
+  const lamina::SgdConstants<T> sgd{T(.1), T(.9), T(0), T(0)};
+  lamina::sgd_update<true, true>(p, g, v, sgd);
+  lamina::sgd_update<true, false>(p, g, v, sgd);
+  lamina::sgd_update<false, false>(p, g, v, sgd);
+  const lamina::AdamConstants<T> adam{T(.9), T(.1), T(.999), T(.001), T(.1), T(1), T(1e-8), T(0), T(1), T(0)};
+  lamina::adam_update(p, g, m, v, adam);
+  return lamina::soft_threshold(p, T(.1)) + m + v;
+}
+
+template <class T>
+LAMINA_HD T batchnorm(T x) {
+  lamina::Moments moments{1, double(x), 0};
+  lamina::merge(moments, 32, 1, 2);
+  const T rstd = T(lamina::reciprocal_deviation(moments.squares / moments.count, 1e-5));
+  const T mean = T(lamina::running_average(0, moments.mean, .1));
+  return lamina::batchnorm_output(x, mean, rstd, T(1), T(0)) + lamina::batchnorm_gradient(x, x, rstd, mean, mean);
+}
+
+template <class T>
+LAMINA_HD T random(T x) {
+  lamina::PhiloxBlock<uint32_t> block{{1, 2, 3, lamina::purpose_word(lamina::Purpose::dropout, 4)}};
+  block = lamina::philox(block, 5);
+  const bool kept = (block.word[0] & 0xffff) < lamina::keep_threshold(0.5);
+  const T scale = kept ? T(lamina::keep_scale(0.5)) : T(0);
+  return x * scale + T(lamina::uniform_float(block.word[1])) + T(lamina::uniform_double(block.word[2], block.word[3]));
+}
+
+template <class T>
+LAMINA_HD T everything(T x) {
+  const T losses = loss<T, lamina::SigmoidCrossEntropy>(x, x) + loss<T, lamina::SquaredError>(x, x) + loss<T, lamina::MeanSquaredError>(x, x);
+  return activations(x, lamina::Activations{}) + losses + elementary(x) + optimizers(x) + batchnorm(x) + random(x) +
+         T(lamina::integer_power(.9, 7));
+}
+
+}  // namespace lamina_test

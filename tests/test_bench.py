@@ -1,0 +1,118 @@
+"""The benchmark's harness: who is measured, what is said of those who are not, and what is recorded."""
+
+import contextlib
+import io
+import json
+import time
+
+import pytest
+
+from lamina.bench import peers, readme, report, run, suite
+from lamina.bench.harness import Contestant, Row, Timing, measure, summarise
+
+
+def row(*contestants, **options):
+    return Row("work", list(contestants), work=1e9, unit="GFLOP/s", ceiling="fma", **options)
+
+
+def timing(who, median, variant=""):
+    return Timing(who, variant, median, 0.9 * median, 1.1 * median, 5)
+
+
+def test_measure_gives_median_and_spread_of_each():
+    calls = []
+    fast = Contestant("lamina", lambda: calls.append("fast"))
+    slow = Contestant("numpy", lambda: time.sleep(0.002), steps=2)
+    timings, failures = measure([fast, slow], quick=True)
+    assert failures == []
+    assert [found.who for found in timings] == ["lamina", "numpy"]
+    assert all(0 < found.p10 <= found.median <= found.p90 and found.repeats >= 3 for found in timings)
+    assert timings[0].median < 1e-3 < timings[1].median + 1e-9  # two steps in a call: about a millisecond each
+
+
+def test_a_failing_contestant_is_named_and_the_others_go_on():
+    def broken():
+        raise ValueError("gemm: no such shape")
+
+    timings, failures = measure([Contestant("torch", broken, "1 thread"), Contestant("lamina", int)], quick=True)
+    assert [found.who for found in timings] == ["lamina"]
+    assert failures == ["torch 1 thread: ValueError: gemm: no such shape"]
+
+
+def test_summary_takes_each_peers_best_and_says_where_lamina_loses():
+    timings = [timing("lamina", 2.0), timing("torch", 4.0, "1 thread"), timing("torch", 3.0, "2 threads")]
+    timings += [timing("numpy", 1.0), timing("gemm", 0.5)]
+    result = summarise(row(yardstick="gemm"), timings, [], {"fma": 2e9})
+    assert result["ratio"] == {"torch": 1.5, "numpy": 0.5}
+    assert result["of_ceiling"] == 0.25 and result["rate"] == 0.5 and result["times_yardstick"] == 4.0
+    assert len(result["measured"]["torch"]) == 2
+    assert report.against(result, "torch") == "1.50x (3 s, 2 threads)"
+    assert report.against(result, "numpy") == "0.50x slower (1 s)"
+
+
+def test_a_row_that_lamina_fails_is_printed_as_failed():
+    result = summarise(row(), [timing("torch", 1.0)], ["lamina : ValueError: no"], {})
+    assert report.cells(result, ["torch"])[1] == "failed"
+
+
+@pytest.mark.parametrize("seconds, text", [(2.5, "2.5 s"), (0.123, "123 ms"), (4.56e-5, "45.6 us"), (5e-9, "5 ns")])
+def test_durations_read_well(seconds, text):
+    assert report.duration(seconds) == text
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="bench: unknown name sgemm; needed: any of gemm, linear"):
+        run(["sgemm"])
+    with pytest.raises(ValueError, match="bench: unknown peer jax; needed: any of torch, sklearn, numpy"):
+        run(["gemm"], "torch,jax")
+
+
+def test_a_missing_peer_is_named(monkeypatch):
+    def absent(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(peers.importlib, "import_module", absent)
+    assert peers.load(["torch", "sklearn"]) == ({}, ["torch", "sklearn"])
+
+
+def test_chosen_benches_keep_the_suites_order():
+    assert suite.chosen(["step", "gemm"]) == ["gemm", "step"]
+    assert suite.chosen(None) == list(suite.BENCHES)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """What a short run prints, and the document it writes."""
+    path = tmp_path_factory.mktemp("bench") / "run.json"
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        assert run(["random"], "numpy", path, quick=True) == 0
+    return printed.getvalue(), json.loads(path.read_text())
+
+
+def test_a_run_prints_its_table_and_records_it(recorded):
+    printed, document = recorded
+    assert "ceilings: " in printed and "faster than numpy" in printed
+    assert document["command"] == "lamina bench random --against numpy --quick"
+    assert {"cpu", "cores", "threads", "isa"} <= document["machine"].keys()
+    assert {"lamina", "numpy"} <= document["versions"].keys()
+    assert min(document["ceilings"].values()) > 1e8
+    for found in document["results"]["random"]:
+        assert found["lamina"]["p10_s"] <= found["lamina"]["median_s"] <= found["lamina"]["p90_s"]
+        assert found["ratio"]["numpy"] == found["best"]["numpy"]["median_s"] / found["lamina"]["median_s"]
+
+
+def test_the_readmes_table_comes_from_the_newest_run(tmp_path, recorded):
+    _, document = recorded
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    newer = {**document, "commit": "newer", "date": "2999-01-01 00:00 UTC"}
+    (tmp_path / "new.json").write_text(json.dumps(newer))
+    page = tmp_path / "README.md"
+    page.write_text("before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n")
+    readme.main([str(page), str(tmp_path)])
+    text = page.read_text()
+    assert text.startswith("before\n<!-- bench -->") and text.endswith("<!-- /bench -->\nafter\n")
+    assert "commit newer" in text and "| random | philox 65536 blocks |" in text and "old\n" not in text
+    with pytest.raises(ValueError, match="bench: the file needs the markers"):
+        readme.rewrite("no markers", "table")
+    with pytest.raises(ValueError, match="bench: no recorded run"):
+        readme.newest(tmp_path / "empty")

@@ -1,0 +1,171 @@
+"""Optimizer steps: against the reference over several steps, levels, tiny moments, refusals."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import tolerances
+from bad_inputs import changed, check_refused, spoiled
+from comparison import assert_levels_agree, assert_same_bits, assert_within
+from lamina import ops
+from lamina import reference as ref
+
+SIZES = [0, 1, 15, 16, 17, 35, 1000]
+SGD = [
+    dict(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, l1=l1)
+    for lr, (momentum, nesterov), weight_decay, l1 in itertools.product(
+        (0.1, 0.0), ((0.0, False), (0.9, False), (0.9, True)), (0.0, 0.01), (0.0, 0.3)
+    )
+]
+ADAM = [
+    dict(lr=lr, weight_decay=weight_decay, l1=l1, decoupled=decoupled, **others)
+    for lr, weight_decay, l1, decoupled, others in itertools.product(
+        (1e-3, 0.0), (0.0, 0.01), (0.0, 0.3), (False, True), ({}, dict(betas=(0.5, 0.9), eps=1e-4))
+    )
+]
+
+
+def wide(*arrays):
+    return [None if array is None else array.astype(np.float64) for array in arrays]
+
+
+@pytest.mark.parametrize("options", SGD)
+def test_sgd_matches_reference(generic, rng, dtype, options):
+    for size in SIZES:
+        params = rng.normal(size=size).astype(dtype)
+        velocity = rng.normal(size=size).astype(dtype) if options["momentum"] else None
+        for _ in range(3):
+            grads = rng.normal(size=size).astype(dtype)
+            expected = wide(params, velocity)
+            before = wide(params, grads, np.zeros(size) if velocity is None else velocity)
+            ref.sgd_step(expected[0], grads, expected[1], **options)
+            assert ops.sgd_step(params, grads, velocity, **options) is None
+            others = {name: options[name] for name in ("lr", "momentum", "weight_decay", "l1")}
+            bounds = tolerances.sgd(*before, **others, dtype=dtype)
+            assert_within(params, expected[0], bounds[0])
+            if velocity is not None:
+                assert_within(velocity, expected[1], bounds[1])
+
+
+@pytest.mark.parametrize("options", ADAM)
+def test_adam_matches_reference(generic, rng, dtype, options):
+    for size in SIZES:
+        params, m, v = rng.normal(size=size).astype(dtype), np.zeros(size, dtype), np.zeros(size, dtype)
+        for step in (1, 2, 3, 1000):
+            grads = rng.normal(size=size).astype(dtype)
+            before = wide(params, grads, m, v)
+            expected = wide(params, m, v)
+            ref.adam_step(expected[0], grads, *expected[1:], step=step, **options)
+            assert ops.adam_step(params, grads, m, v, step=step, **options) is None
+            others = dict(betas=(0.9, 0.999), eps=1e-8) | options
+            coupled = 0.0 if others.pop("decoupled") else others["weight_decay"]
+            bounds = tolerances.adam(*before, **dict(others, step=step, dtype=dtype), coupled=coupled)
+            for result, value, bound in zip((params, m, v), expected, bounds, strict=True):
+                assert_within(result, value, bound)
+
+
+def special(rng, size, dtype):
+    """Numbers of every magnitude, zeros of both signs, infinities and NaN."""
+    x = (rng.normal(size=size) * 10.0 ** rng.integers(-30, 15, size=size)).astype(dtype)
+    x[: min(size, 5)] = np.array([0.0, -0.0, np.inf, -np.inf, np.nan])[:size]
+    return rng.permutation(x)
+
+
+@pytest.mark.parametrize("options", SGD)
+def test_sgd_levels_agree(isa, rng, dtype, options):
+    for size in [*SIZES, 100_003]:
+        params, grads, velocity = (special(rng, size, dtype) for _ in range(3))
+        assert_levels_agree(ops.sgd_step, params, grads, velocity if options["momentum"] else None, **options)
+
+
+@pytest.mark.parametrize("options", ADAM)
+def test_adam_levels_agree(isa, rng, dtype, options):
+    for size in [*SIZES, 100_003]:
+        params, grads, m, v = (special(rng, size, dtype) for _ in range(4))
+        for step in (1, 1000):
+            assert_levels_agree(ops.adam_step, params, grads, m, np.abs(v), step=step, **options)
+
+
+def test_optimizers_write_tiny_moments_as_zero(isa, dtype):
+    limit = 2.0**-100
+    velocity = np.tile(np.array([limit / 2, -limit / 2, 4 * limit], dtype), 9)
+    ops.sgd_step(np.zeros(27, dtype), np.zeros(27, dtype), velocity, lr=0.1, momentum=0.5)
+    assert_same_bits(velocity, np.tile(np.array([0, 0, 2 * limit], dtype), 9))
+    m, v = np.tile(np.array([-limit, 2 * limit], dtype), 9), np.tile(np.array([limit, 2 * limit], dtype), 9)
+    ops.adam_step(np.zeros(18, dtype), np.zeros(18, dtype), m, v, lr=0.1, step=1, betas=(0.5, 0.5))
+    for moment in (m, v):
+        assert_same_bits(moment, np.tile(np.array([0, limit], dtype), 9))
+
+
+def test_optimizers_spread_nan(isa, dtype):
+    for l1 in (0.0, 0.1):
+        grads = np.zeros(37, dtype)
+        grads[20] = np.nan
+        params = np.ones(37, dtype)
+        ops.sgd_step(params, grads, lr=0.1, l1=l1)
+        np.testing.assert_array_equal(np.isnan(params), np.isnan(grads))
+        params, m, v = np.ones(37, dtype), np.zeros(37, dtype), np.zeros(37, dtype)
+        ops.adam_step(params, grads, m, v, lr=0.1, step=1, l1=l1)
+        for array in (params, m, v):
+            np.testing.assert_array_equal(np.isnan(array), np.isnan(grads))
+
+
+def test_l1_reaches_exact_zeros(isa, dtype):
+    params = np.linspace(-1, 1, 41).astype(dtype)
+    ops.sgd_step(params, np.zeros(41, dtype), lr=0.5, l1=1.01)
+    assert (params[10:31] == 0).all() and (params[:10] < 0).all() and (params[31:] > 0).all()
+
+
+def sgd_arguments(dtype):
+    return dict(params=np.ones(5, dtype), grads=np.ones(5, dtype), velocity=np.ones(5, dtype), lr=0.1, momentum=0.9)
+
+
+def adam_arguments(dtype):
+    arrays = {name: np.ones(5, dtype) for name in ("params", "grads", "m", "v")}
+    return dict(arrays, lr=0.1, step=1)
+
+
+def not_numbers(arguments, *names):
+    return [changed(arguments, ValueError, **{name: bad}) for name in names for bad in (-0.1, np.nan, np.inf)]
+
+
+def test_sgd_refuses(dtype):
+    arguments = sgd_arguments(dtype)
+    check_refused(ops.sgd_step, spoiled(arguments, "params", "grads", "velocity"))
+    read_only = np.ones(5, dtype)
+    read_only.flags.writeable = False
+    cases = not_numbers(arguments, "lr", "momentum", "weight_decay", "l1") + [
+        changed(arguments, ValueError, velocity=None),
+        changed(arguments, ValueError, momentum=0.0, nesterov=True),
+        changed(arguments, ValueError, grads=np.ones(4, dtype)),
+        changed(arguments, ValueError, velocity=np.ones(6, dtype)),
+        changed(arguments, ValueError, params=read_only),
+        changed(arguments, ValueError, velocity=read_only),
+        changed(arguments, ValueError, velocity=arguments["params"]),
+        changed(arguments, ValueError, grads=arguments["params"]),
+        changed(arguments, TypeError, dampening=0.1),
+    ]
+    check_refused(ops.sgd_step, cases)
+
+
+def test_adam_refuses(dtype):
+    arguments = adam_arguments(dtype)
+    check_refused(ops.adam_step, spoiled(arguments, "params", "grads", "m", "v"))
+    read_only = np.ones(5, dtype)
+    read_only.flags.writeable = False
+    cases = not_numbers(arguments, "lr", "eps", "weight_decay", "l1") + [
+        changed(arguments, ValueError, step=0),
+        changed(arguments, ValueError, step=-3),
+        changed(arguments, ValueError, betas=(1.0, 0.999)),
+        changed(arguments, ValueError, betas=(0.9, -0.1)),
+        changed(arguments, ValueError, betas=(np.nan, 0.999)),
+        changed(arguments, ValueError, grads=np.ones(4, dtype)),
+        changed(arguments, ValueError, m=np.ones(6, dtype)),
+        changed(arguments, ValueError, params=read_only),
+        changed(arguments, ValueError, m=read_only),
+        changed(arguments, ValueError, v=read_only),
+        changed(arguments, ValueError, v=arguments["m"]),
+        changed(arguments, TypeError, amsgrad=True),
+    ]
+    check_refused(ops.adam_step, cases)

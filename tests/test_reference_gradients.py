@@ -1,0 +1,159 @@
+"""Every analytic gradient of the reference against central differences in float64."""
+
+import numpy as np
+import pytest
+
+from central_differences import numerical_gradient, relative_error
+from lamina import reference as ref
+from tolerances import GRADIENT_CHECK, IDENTITY, KINK_DISTANCE
+
+ACTIVATIONS = [(name, {}) for name in ref.activations()] + [
+    ("leaky_relu", {"negative_slope": 0.3}),
+    ("elu", {"alpha": 0.4}),
+]
+
+
+def check(function, array, analytic):
+    assert relative_error(analytic, numerical_gradient(function, array)) <= GRADIENT_CHECK
+
+
+def away_from_kinks(z):
+    """Moves pre-activations near 0, where a derivative may jump, to a safe distance."""
+    return np.where(np.abs(z) < KINK_DISTANCE, KINK_DISTANCE, z)
+
+
+@pytest.mark.parametrize("name, params", ACTIVATIONS)
+def test_activation_gradient(rng, name, params):
+    x = away_from_kinks(2.0 * rng.normal(size=(5, 7)))
+    dy = rng.normal(size=x.shape)
+    dx = ref.activation_backward(dy, x, name, **params)
+    check(lambda: np.sum(dy * ref.activation_forward(x, name, **params)), x, dx)
+    y = ref.activation_forward(x, name, **params)
+    np.testing.assert_array_equal(dx, ref.activation_backward(dy, x, name, y=y, **params))
+
+
+@pytest.mark.parametrize("name, params", ACTIVATIONS)
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_linear_gradient(rng, name, params, with_bias):
+    x, weight, dy = rng.normal(size=(4, 5)), rng.normal(size=(3, 5)), rng.normal(size=(4, 3))
+    bias = rng.normal(size=3) if with_bias else None
+    assert np.abs(ref.linear_forward(x, weight, bias)).min() > KINK_DISTANCE
+
+    def loss():
+        return np.sum(dy * ref.linear_forward(x, weight, bias, activation=name, **params))
+
+    y = ref.linear_forward(x, weight, bias, activation=name, **params)
+    dx, dweight, dbias = ref.linear_backward(dy, x, weight, y=y, activation=name, **params)
+    check(loss, x, dx)
+    check(loss, weight, dweight)
+    if with_bias:
+        check(loss, bias, dbias)
+    without = ref.linear_backward(dy, x, weight, y=y, activation=name, need_dx=False, **params)
+    assert without[0] is None
+    np.testing.assert_array_equal(without[1], dweight)
+
+
+def test_softmax_gradient(rng):
+    x, dy = rng.normal(size=(4, 6)), rng.normal(size=(4, 6))
+    check(lambda: np.sum(dy * ref.softmax_forward(x)), x, ref.softmax_backward(dy, ref.softmax_forward(x)))
+    dx = ref.log_softmax_backward(dy, ref.log_softmax_forward(x))
+    check(lambda: np.sum(dy * ref.log_softmax_forward(x)), x, dx)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batchnorm_gradient(rng, training):
+    x, dy = 3.0 + 2.0 * rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
+    gamma, beta = rng.normal(size=4), rng.normal(size=4)
+    running = rng.normal(size=4), 1.0 + rng.random(4)
+
+    def forward():
+        return ref.batchnorm_forward(x, gamma, beta, *(r.copy() for r in running), training=training)
+
+    _, mean, rstd = forward()
+    dx, dgamma, dbeta = ref.batchnorm_backward(dy, x, gamma, mean, rstd, training=training)
+    for array, analytic in ((x, dx), (gamma, dgamma), (beta, dbeta)):
+        check(lambda: np.sum(dy * forward()[0]), array, analytic)
+
+
+def test_dropout_gradient(rng):
+    x, dy, draw = rng.normal(size=(5, 11)), rng.normal(size=(5, 11)), dict(seed=3, layer=2, step=9, row_offset=4)
+    dx = ref.dropout_backward(dy, 0.3, **draw)
+    check(lambda: np.sum(dy * ref.dropout_forward(x, 0.3, **draw)), x, dx)
+
+
+@pytest.mark.parametrize("name, params", ACTIVATIONS)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("p", [0.0, 0.4])
+@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_lamina_gradient(rng, name, params, training, p, normalised, with_bias):
+    arrays = dict(x=rng.normal(size=(5, 4)), weight=rng.normal(size=(3, 4)))
+    if with_bias:
+        arrays["bias"] = rng.normal(size=3)
+    if normalised:
+        arrays.update(gamma=1.0 + 0.1 * rng.normal(size=3), beta=0.2 * rng.normal(size=3))
+    dy = rng.normal(size=(5, 3))
+
+    def forward():
+        running = dict(running_mean=np.full(3, 0.1), running_var=np.full(3, 1.5)) if normalised else {}
+        return ref.lamina_forward(
+            **arrays, **running, activation=name, p=p, seed=1, layer=2, step=3, training=training, **params
+        )
+
+    _, saved = forward()
+    assert np.abs(saved["normalised"]).min() > KINK_DISTANCE
+    gradients = ref.lamina_backward(dy, saved)
+    assert set(gradients) == set(arrays)
+    for key, array in arrays.items():
+        if key == "bias" and normalised and training:
+            assert np.abs(gradients[key]).max() < IDENTITY  # batch normalisation takes any bias away again
+        else:
+            check(lambda: np.sum(dy * forward()[0]), array, gradients[key])
+    assert set(ref.lamina_backward(dy, saved, need_dx=False)) == set(arrays) - {"x"}
+
+
+def check_loss(loss, prediction, targets, reduction, **options):
+    _, gradient = loss(prediction, targets, reduction=reduction, **options)
+    check(lambda: np.sum(loss(prediction, targets, reduction=reduction, **options)[0]), prediction, gradient)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+def test_softmax_cross_entropy_gradient(rng, reduction, weighted, smoothing, kind):
+    logits = 2.0 * rng.normal(size=(6, 4))
+    targets = rng.integers(0, 4, size=6) if kind == "labels" else rng.dirichlet(np.ones(4), size=6)
+    weights = dict(sample_weight=rng.random(6)) if weighted else {}
+    if weighted and kind == "labels":
+        weights["class_weight"] = rng.random(4)
+    check_loss(ref.softmax_cross_entropy, logits, targets, reduction, label_smoothing=smoothing, **weights)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", [ref.sigmoid_cross_entropy, ref.squared_error, ref.mean_squared_error])
+def test_unit_loss_gradient(rng, reduction, weighted, loss):
+    prediction, target = 2.0 * rng.normal(size=(6, 4)), rng.random(size=(6, 4))
+    check_loss(loss, prediction, target, reduction, **(dict(sample_weight=rng.random(6)) if weighted else {}))
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "elu"])
+@pytest.mark.parametrize("loss", ["sigmoid_cross_entropy", "squared_error"])
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("p", [0.0, 0.3])
+def test_autoencoder_gradient(rng, name, loss, tied, p):
+    x = rng.random(size=(5, 6))
+    parameters = dict(weight=rng.normal(size=(4, 6)), hidden_bias=rng.normal(size=4), visible_bias=rng.normal(size=6))
+    if not tied:
+        parameters["decoder_weight"] = rng.normal(size=(6, 4))
+
+    def evaluate():
+        return ref.autoencoder_loss_and_gradients(
+            x, **parameters, activation=name, loss=loss, p=p, seed=1, layer=2, step=3
+        )
+
+    gradients = evaluate()[1]
+    assert set(gradients) == set(parameters)
+    for key, array in parameters.items():
+        check(lambda: evaluate()[0], array, gradients[key])

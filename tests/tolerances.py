@@ -1,0 +1,188 @@
+"""Every tolerance of the suite, each derived from the order of the arithmetic it bounds (csrc/math/order.h).
+
+u is the unit roundoff of a dtype: one rounding changes a number by at most the factor 1 + u. A sum whose terms meet at
+most n roundings each is off by at most n u times the sum of the terms' magnitudes (Higham, "Accuracy and stability of
+numerical algorithms", section 4.2). Where float64 is tested, the reference has rounded as well and its roundings add.
+"""
+
+import numpy as np
+
+DEPTH_CHUNK = 256  # depth steps of one fma chain of a matrix product
+ROW_CHUNK = 32  # rows of one chain of a column sum
+ROW_PARTIALS = 16  # partial sums of a row sum, joined by a tree of four levels
+
+# Central differences: h² of truncation and eps / h of rounding, both about 1e-10, times the condition of the formulas.
+GRADIENT_CHECK = 1e-7
+KINK_DISTANCE = 1e-3  # over a hundred steps of the differences
+IDENTITY = 1e-12  # float64 identities of a few hundred operations on numbers of order 1
+STANDARDISED = 1e-9  # the same for inputs with 1e6 added: six digits fewer
+# float32 as promised by the public interface; float64: u (2π + 1) of the angle times a radius of at most 8.6.
+NORMAL = {"float32": 1e-6, "float64": 70 * 2.0**-53}
+
+# Elementwise functions in units in the last place: exp and its kin are good to 1 (2u), and a rounding costs 1/2.
+# sigmoid = 1 / (1 + exp): 2u + u + u; tanh and elu = expm1, constant, product, sum or quotient: at most 5u; leaky_relu
+# rounds its constant and the product. One u is one ulp just above a power of two.
+ULP = {"linear": 0, "relu": 0, "leaky_relu": 2, "sigmoid": 4, "tanh": 4, "elu": 4, "selu": 5}
+
+# The largest slope of each activation (selu: lambda times alpha, at 0 from the left).
+SLOPE = {"linear": 1, "sigmoid": 0.25, "tanh": 1, "relu": 1, "leaky_relu": 1, "elu": 1, "selu": 1.7580993408473766}
+
+
+def unit_roundoff(dtype):
+    """Half the distance from 1 to the next number."""
+    return np.finfo(dtype).eps / 2
+
+
+def standard_errors(deviation, draws):
+    """Five standard errors of a mean: exceeded by chance once in two million tests, and the seeds are fixed."""
+    return 5 * deviation / np.sqrt(draws)
+
+
+def ulp(limit, dtype, expected):
+    """`limit` units in the last place of the expected values; the float64 reference may be off by as much itself."""
+    return (2 if dtype == np.float64 else 1) * limit * np.spacing(np.abs(expected).astype(dtype)).astype(np.float64)
+
+
+def roundings(terms, chunk, dtype):
+    """Roundings a term meets in a chain of at most `chunk`, the merging of chunks, and up to four more operations."""
+    own = min(terms, chunk) + -(-terms // chunk) + 4
+    return own + (terms if dtype == np.float64 else 0)
+
+
+def product(a, b, dtype):
+    """Allowed error of a @ b: roundings times u |a| |b|."""
+    n = roundings(a.shape[1], DEPTH_CHUNK, dtype)
+    return n * unit_roundoff(dtype) * (np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64))
+
+
+def column_sum(terms, dtype):
+    """Allowed error of summing the rows of `terms`, which may hold magnitudes."""
+    return roundings(len(terms), ROW_CHUNK, dtype) * unit_roundoff(dtype) * np.abs(terms).astype(np.float64).sum(axis=0)
+
+
+def row_sum_roundings(columns, dtype):
+    """Roundings a term meets in a row sum: its partial, the tree, and four operations before and after."""
+    return -(-columns // ROW_PARTIALS) + 4 + 4 + (columns if dtype == np.float64 else 0)
+
+
+def activation(name, params, dtype, z_error, y):
+    """Allowed error of g(z): that of z times the steepest slope, and g's own ulps."""
+    slope = max(SLOPE[name], *params.values()) if params else SLOPE[name]
+    return slope * z_error + ulp(ULP[name], dtype, y)
+
+
+def activation_slope(name, params, dtype, dy):
+    """Allowed error of dy g'(y) for a given output y: a product or a difference from 1, then the product with dy."""
+    slope = max(SLOPE[name], *params.values()) if params else SLOPE[name]
+    return (8 if dtype == np.float64 else 4) * unit_roundoff(dtype) * slope * np.abs(dy).astype(np.float64)
+
+
+def softmax(x, y, dtype):
+    """Allowed error of y = softmax(x): that of x - max inside exp, of the sum and of the quotient, relative to y."""
+    distance = x.max(axis=1, keepdims=True) - x
+    exponent = distance + (distance * y).sum(axis=1, keepdims=True)
+    n = exponent + 6 + row_sum_roundings(x.shape[1], dtype)
+    return _both(dtype) * n * unit_roundoff(dtype) * y + subnormal(dtype)
+
+
+def log_softmax(x, y, dtype):
+    """Allowed error of y = log softmax(x): of x - max, of the sum inside the logarithm, of logarithm and difference."""
+    distance = x.max(axis=1, keepdims=True) - x
+    inside = (distance * np.exp(y)).sum(axis=1, keepdims=True) + row_sum_roundings(x.shape[1], dtype)
+    logarithm = np.abs(distance + y)
+    return _both(dtype) * (distance + inside + 2 * logarithm + np.abs(y) + 2) * unit_roundoff(dtype)
+
+
+def row_sum_backward(dy, weight, dtype):
+    """Allowed error of a - weight Σ b where |a|, |b| <= |dy| and weight in [0, 1], as the two softmax gradients are."""
+    total = np.abs(dy).sum(axis=1, keepdims=True)
+    n = 4 + row_sum_roundings(dy.shape[1], dtype)
+    return unit_roundoff(dtype) * (4 * np.abs(dy) + n * weight * total) * _both(dtype) + subnormal(dtype)
+
+
+def batchnorm_statistics(x, mean, rstd, dtype):
+    """Allowed error of a column's mean, and relative error of its rstd.
+
+    A chunk's mean is taken about its first row, so its rounding is relative to the deviations, and only the result's
+    rounding to the mean itself. Squares about that mean miss twice its error in standard deviations.
+    """
+    u, n = unit_roundoff(dtype), roundings(len(x), ROW_CHUNK, dtype)
+    chain = n * u * np.ptp(x, axis=0)
+    squares = n * u + 2 * chain * rstd + (u * np.abs(mean) * rstd) ** 2
+    return _both(dtype) * (chain + u * np.abs(mean)), _both(dtype) * (squares / 2 + 2 * u)
+
+
+def batchnorm_forward(x, gamma, beta, mean, rstd, dtype, statistics):
+    """Allowed error of γ (x - μ) rstd + β for statistics with the errors given."""
+    u, (mean_error, rstd_error) = unit_roundoff(dtype), statistics
+    normalised = np.abs(x - mean) * rstd
+    error = rstd * mean_error + normalised * (rstd_error + 4 * u)
+    return np.abs(gamma) * error + 2 * u * _both(dtype) * (np.abs(gamma) * normalised + np.abs(beta))
+
+
+def batchnorm_backward(dy, x, gamma, mean, rstd, dtype):
+    """Allowed errors of dx, dγ, dβ for given statistics."""
+    u, rows = unit_roundoff(dtype), len(x)
+    normalised = np.abs(x - mean) * rstd
+    dgamma = column_sum(dy * normalised, dtype)
+    dbeta = column_sum(dy, dtype)
+    terms = np.abs(dy) + np.abs(dy).mean(axis=0) + normalised * np.abs(dy * normalised).mean(axis=0)
+    dx = 8 * u * _both(dtype) * terms + (dbeta + normalised * dgamma) / rows
+    return np.abs(gamma) * rstd * dx, dgamma, dbeta
+
+
+def unit_loss(terms, dtype):
+    """Allowed error of a row's sum of unit losses whose parts have these magnitudes (batch, units)."""
+    return (6 + row_sum_roundings(terms.shape[1], dtype)) * unit_roundoff(dtype) * terms.sum(axis=1)
+
+
+def reduced_loss(losses, errors, weight, reduction, dtype):
+    """Allowed error of the reduction of rows with these losses and errors; the weights are rounded in dtype."""
+    rows = np.abs(weight) * (errors + 4 * unit_roundoff(dtype) * np.abs(losses))
+    return {"none": rows, "sum": rows.sum(), "mean": rows.sum() / weight.sum()}[reduction]
+
+
+def loss_gradient(magnitude, error, weight, reduction, dtype):
+    """Allowed error of a weighted gradient of parts of this magnitude, with the error of the parts."""
+    scale = weight / (weight.sum() if reduction == "mean" else 1)
+    return scale[:, None] * (error + 8 * unit_roundoff(dtype) * _both(dtype) * magnitude) + subnormal(dtype)
+
+
+def sgd(params, grads, velocity, lr, momentum, weight_decay, l1, dtype):
+    """Allowed errors of parameters and velocity: up to ten roundings of the direction, two of the parameter."""
+    u = unit_roundoff(dtype) * _both(dtype)
+    direction = np.abs(grads) + weight_decay * np.abs(params) + momentum * np.abs(velocity)
+    return u * (2 * np.abs(params) + lr * (20 * direction + 3 * l1)), 5 * u * direction
+
+
+def adam(params, grads, m, v, lr, step, betas, eps, weight_decay, coupled, l1, dtype):
+    """Allowed errors of parameters, m and v, each formula's roundings relative to the magnitudes of its terms."""
+    u, (beta1, beta2) = unit_roundoff(dtype) * _both(dtype), betas
+    gradient = np.abs(grads) + coupled * np.abs(params)
+    first = beta1 * np.abs(m) + (1 - beta1) * gradient
+    second = beta2 * v + (1 - beta2) * gradient**2
+    exact = beta2 * v + (1 - beta2) * (grads + coupled * params) ** 2  # a coupled decay may cancel the gradient
+    correction = 1 - beta2**step
+    root = np.sqrt(exact / correction)
+    relative = 12 * u + np.divide(10 * u * second / correction, root * (root + eps), where=root > 0, out=0 * root)
+    update = lr * first / (1 - beta1**step) / (root + eps)
+    return (
+        u * (3 + lr * weight_decay) * np.abs(params) + relative * update + 3 * u * lr * l1,
+        6 * u * first,
+        10 * u * second,
+    )
+
+
+def composition(roundings_met, dtype):
+    """Allowed ‖error‖ / ‖result‖ of a whole layer, whose condition numbers multiply to some ten in these tests."""
+    return 16 * roundings_met * unit_roundoff(dtype)
+
+
+def subnormal(dtype):
+    """What gradual underflow may cost."""
+    return 2 * float(np.finfo(dtype).smallest_subnormal)
+
+
+def _both(dtype):
+    """Twice where the float64 reference rounds as much as the op."""
+    return 2 if dtype == np.float64 else 1
