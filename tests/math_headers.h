@@ -51,7 +51,7 @@ LAMINA_HD T optimizers(T x) {
 template <class T>
 LAMINA_HD T batchnorm(T x) {
   lamina::Moments moments{1, double(x), 0};
-  lamina::merge(moments, 32, 1, 2);
+  lamina::merge(moments, lamina::Moments{32, 1, 2});
   const T rstd = T(lamina::reciprocal_deviation(moments.squares / moments.count, 1e-5));
   const T mean = T(lamina::running_average(0, moments.mean, .1));
   return lamina::batchnorm_output(x, mean, rstd, T(1), T(0)) + lamina::batchnorm_gradient(x, x, rstd, mean, mean);

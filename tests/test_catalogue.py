@@ -59,8 +59,10 @@ def test_op_is_named_by_a_test(name):
 @pytest.mark.parametrize("name", ops.__all__)
 def test_op_is_documented(name):
     text = inspect.getdoc(getattr(ops, name)) or ""
-    needed = SECTIONS if name not in DESCRIPTIONS else ["Returns", "Examples"]
-    missing = [section for section in needed if not re.search(rf"^{section}\n-+$", text, re.MULTILINE)]
+    needed = set(SECTIONS if name not in DESCRIPTIONS else ["Returns", "Examples"])
+    needed -= {"Returns"} if name in OPTIMIZERS else set()  # they work in place
+    needed -= {"References"} if name.endswith("_backward") else set()  # its forward cites them
+    missing = [section for section in sorted(needed) if not re.search(rf"^{section}\n-+$", text, re.MULTILINE)]
     assert not missing, f"{name}: the docstring lacks {', '.join(missing)}"
     assert re.search(r"^(Notes|Raises)\n-+$", text, re.MULTILINE) or name in DESCRIPTIONS, (
         f"{name}: no Notes, no Raises"

@@ -21,15 +21,15 @@ def object_files():
 
 
 def shared_symbols(path):
-    """Demangled names of the symbols of an object that the linker may merge with others."""
-    lines = subprocess.run(["nm", "-C", "--defined-only", str(path)], check=True, capture_output=True, text=True).stdout
-    symbols = (line.split(maxsplit=2) for line in lines.splitlines())
+    """Mangled names of the symbols of an object that the linker may merge with others."""
+    lines = subprocess.run(["nm", "--defined-only", str(path)], check=True, capture_output=True, text=True).stdout
+    symbols = (line.split() for line in lines.splitlines())
     return [name for _, kind, name in symbols if kind in SHARED and not name.startswith(HARMLESS)]
 
 
 def strays(names, isa):
     """Those whose name nowhere says the instruction set, as a name in its namespace or a template over one does."""
-    return [name for name in names if f"lamina::{isa}::" not in name]
+    return [name for name in names if f"{len(isa)}{isa}" not in name]  # a mangled name has each part's length before it
 
 
 @pytest.mark.parametrize("isa", ["generic", "avx2", "avx512"])
@@ -44,10 +44,10 @@ def test_kernels_define_nothing_outside_their_namespace(isa):
 
 
 def test_strays_are_seen():
-    names = [
-        "lamina::avx2::add(float*)",
-        "void lamina::run<lamina::avx2::Task>()",
-        "std::vector<float>::push_back(float)",
-    ]
-    assert strays(names, "avx2") == names[2:]
-    assert strays(names, "avx512") == names
+    own, template, stray = (
+        "_ZN6lamina4avx23addEPf",
+        "_ZN6lamina3runINS_4avx24TaskEEEvv",
+        "_ZNSt6vectorIfSaIfEE9push_backERKf",
+    )
+    assert strays([own, template, stray], "avx2") == [stray]
+    assert strays([own, template, stray], "avx512") == [own, template, stray]

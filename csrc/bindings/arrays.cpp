@@ -10,6 +10,7 @@ std::string type_name(py::handle object) { return py::str(py::type::of(object).a
 std::string dtype_name(const py::array& a) { return py::str(a.dtype()); }
 const char* dtype_text(DType dtype) { return dtype == DType::float32 ? "float32" : "float64"; }
 
+// Whether two arrays share an element; column blocks of one wider matrix, which interleave, are told apart.
 bool shares_memory(const py::array& a, const py::array& b) {
   const auto extent = [](const py::array& x) {
     auto first = reinterpret_cast<uintptr_t>(x.data()), last = first + static_cast<uintptr_t>(x.itemsize());
@@ -21,7 +22,12 @@ bool shares_memory(const py::array& a, const py::array& b) {
   };
   const auto [a_first, a_last] = extent(a);
   const auto [b_first, b_last] = extent(b);
-  return a_first < b_last && b_first < a_last;
+  if (a_first >= b_last || b_first >= a_last) return false;
+  if (a.ndim() != 2 || b.ndim() != 2 || a.strides(0) != b.strides(0) || a.strides(0) <= 0) return true;
+  const auto stride = static_cast<uintptr_t>(a.strides(0));
+  const auto width = [](const py::array& x) { return static_cast<uintptr_t>(x.shape(1) * x.itemsize()); };
+  const uintptr_t offset = (b_first % stride + stride - a_first % stride) % stride;  // of b's rows after a's
+  return offset < width(a) || offset + width(b) > stride;
 }
 
 bool same_place(const Array& a, const Array& b) {

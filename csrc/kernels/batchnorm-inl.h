@@ -5,18 +5,22 @@
 
 namespace lamina::LAMINA_ISA {
 
-// Mean and sum of squared deviations of a strip: each chunk about its own mean (found about its first row, so that
-// mean >> deviation costs no digits), merged in order in float64.
+// Mean and sum of squared deviations of a strip: each chunk's sum about its first row (so that mean >> deviation costs
+// no digits), its squares about the mean in T, put right for that mean's rounding, and the chunks merged in float64.
 template <class T>
 void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, Moments* moments) {
   for (int64_t c = 0; c < columns; ++c) moments[c] = {};
-  alignas(64) T mean[block_columns], squares[block_columns];
+  alignas(64) T sums[block_columns], mean[block_columns], squares[block_columns];
   over_chunks(z.rows, [&](int64_t first, int64_t count) {
+    const T* origin = z.row(first) + column;
     const auto at = [&](int64_t r, int64_t c, auto lanes) { return load(z.row(first + r) + column + c, lanes); };
     const Vec<T> reciprocal(T(1) / static_cast<T>(count));
     chunk_sums<T>(
-        count, columns, [&](int64_t r, int64_t c, auto lanes) { return at(r, c, lanes) - at(0, c, lanes); },
-        [&](int64_t c, Vec<T> sum, auto lanes) { store(mean + c, fma(sum, reciprocal, at(0, c, lanes)), lanes); });
+        count, columns, [&](int64_t r, int64_t c, auto lanes) { return at(r, c, lanes) - load(origin + c, lanes); },
+        [&](int64_t c, Vec<T> sum, auto lanes) {
+          store(sums + c, sum, lanes);
+          store(mean + c, fma(sum, reciprocal, load(origin + c, lanes)), lanes);
+        });
     chunk_sums<T>(
         count, columns,
         [&](int64_t r, int64_t c, auto lanes) {
@@ -24,7 +28,8 @@ void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, Moment
           return d * d;
         },
         [&](int64_t c, Vec<T> sum, auto lanes) { store(squares + c, sum, lanes); });
-    for (int64_t c = 0; c < columns; ++c) merge(moments[c], static_cast<double>(count), mean[c], squares[c]);
+    const double n = static_cast<double>(count);
+    for (int64_t c = 0; c < columns; ++c) merge(moments[c], chunk_moments(n, origin[c], sums[c], mean[c], squares[c]));
   });
 }
 

@@ -11,13 +11,19 @@ struct Moments {
   double count = 0, mean = 0, squares = 0;
 };
 
+// A chunk of n rows: `sum` about `origin`, squares about `about`, which is the mean rounded to the data's type.
+LAMINA_HD Moments chunk_moments(double n, double origin, double sum, double about, double squares) {
+  const double mean = origin + sum / n, shift = mean - about;
+  return {n, mean, fma(-n * shift, shift, squares)};
+}
+
 // Chan, Golub & LeVeque 1979: a takes in b.
-LAMINA_HD void merge(Moments& a, double count, double mean, double squares) {
-  const double total = a.count + count;
-  const double delta = mean - a.mean;
-  const double weight = count / total;
+LAMINA_HD void merge(Moments& a, const Moments& b) {
+  const double total = a.count + b.count;
+  const double delta = b.mean - a.mean;
+  const double weight = b.count / total;
   a.mean = fma(delta, weight, a.mean);
-  a.squares = a.squares + fma(delta * delta, a.count * weight, squares);
+  a.squares = a.squares + fma(delta * delta, a.count * weight, b.squares);
   a.count = total;
 }
 

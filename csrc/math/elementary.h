@@ -125,9 +125,11 @@ LAMINA_HD V tanh(V x) {
   return copysign(e / (e + constant<V>(2)), x);
 }
 
+// 1 / (1 + e^-x), for x < 0 as e^x / (1 + e^x), which keeps subnormal results.
 template <class V>
 LAMINA_HD V sigmoid(V x) {
-  return constant<V>(1) / (constant<V>(1) + exp(constant<V>(0) - x));
+  const V e = exp(constant<V>(0) - abs(x));
+  return select(x < constant<V>(0), e, constant<V>(1)) / (constant<V>(1) + e);
 }
 
 // log x for normal x > 0: x = 2^n m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh((m - 1) / (m + 1)).

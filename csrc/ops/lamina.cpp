@@ -67,6 +67,7 @@ LaminaSaves saves(const Lamina<T>& lamina) {
 template <class T>
 void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<const T> x, Matrix<T> h, const LaminaSaved<T>& saved) {
   check<T>(lamina, x, h);
+  if (lamina.batchnorm && !lamina.training) prepare_inference(lamina.batchnorm, saved.mean, saved.rstd);
   if (x.rows == 0 || h.columns == 0) return;
   const Kernels<T>& kernels = context.table->kernels<T>();
   const Tail<T> tail = make_tail(lamina, saved);
@@ -94,7 +95,6 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
                                         norm.eps,        norm.momentum,   norm.unbiased_running_var};
     kernels.batchnorm_forward(context, tail, statistics, z, y, h);
   } else {
-    if (norm) prepare_inference(norm, saved.mean, saved.rstd);
     kernels.tail_forward(context, tail, z, y, h);
   }
 }

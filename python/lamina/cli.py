@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from lamina.mlp import ACTIVATIONS
+from lamina.layers.activations import ACTIVATIONS
+from lamina.optim import NAMES as OPTIMIZERS
 
 __all__ = ["main"]
 
@@ -106,7 +107,7 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--epochs", type=_whole, default=200, help="most epochs")
     train.add_argument("--batch-size", type=_whole, default=128, help="rows in a step")
     train.add_argument("--lr", type=float, default=1e-3, help="learning rate")
-    train.add_argument("--optimizer", choices=("adam", "sgd"), default="adam", help="update rule")
+    train.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="update rule")
     train.add_argument("--weight-decay", type=float, default=0.0, help="L2 penalty on weights")
     train.add_argument("--validation", type=float, default=0.15, help="share of the rows to stop early by")
     train.add_argument("--test", type=float, default=0.15, help="share of the rows kept for the final score")

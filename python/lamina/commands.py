@@ -8,7 +8,6 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,11 @@ import lamina
 from lamina.datasets import LabelEncoder, read_table, split
 from lamina.io import load_safetensors
 from lamina.mlp import mlp
+from lamina.optim import NAMES as OPTIMIZERS
 from lamina.tabular import TableCodec, choose_task
 
 __all__ = ["predict", "train"]
 
-OPTIMIZERS: dict[str, Any] = {"adam": lamina.Adam, "sgd": lamina.SGD}
 _KEY = "lamina.table"  # of the model file's metadata
 
 

@@ -6,17 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import lamina
+from lamina.layers import activation_layer
 
-__all__ = ["ACTIVATIONS", "mlp"]
-
-ACTIVATIONS: dict[str, Any] = {
-    "relu": lamina.ReLU,
-    "leaky_relu": lamina.LeakyReLU,
-    "elu": lamina.ELU,
-    "selu": lamina.SELU,
-    "tanh": lamina.Tanh,
-    "sigmoid": lamina.Sigmoid,
-}
+__all__ = ["mlp"]
 
 
 def mlp(
@@ -38,7 +30,7 @@ def mlp(
     hidden : sequence of int
         Widths of the hidden layers; none gives a linear model.
     activation : str
-        One of `ACTIVATIONS`. Weights start as suits it: He for the ReLU family, LeCun for SELU, Glorot otherwise.
+        A name of `lamina.ops.activations`. Weights start as suits it: He for the ReLU family, LeCun for SELU, Glorot otherwise.
     batchnorm : bool
         Whether each hidden layer normalises before its activation.
     dropout : float
@@ -51,19 +43,23 @@ def mlp(
     lamina.Sequential
         float32.
 
+    Raises
+    ------
+    ValueError
+        If the activation is unknown, or a number out of its range.
+
     Examples
     --------
     >>> [type(layer).__name__ for layer in mlp(4, [8], 3, activation="tanh", dropout=0.5)]
     ['Linear', 'BatchNorm', 'Tanh', 'Dropout', 'Linear']
     """
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"mlp: activation {activation!r} given, needed is one of {', '.join(ACTIVATIONS)}")
     layers: list[Any] = []
     for width in hidden:
         layers.append(lamina.Linear(inputs, width))
         if batchnorm:
             layers.append(lamina.BatchNorm(width))
-        layers.append(ACTIVATIONS[activation]())
+        if (layer := activation_layer("mlp", activation)) is not None:
+            layers.append(layer)
         if dropout:
             layers.append(lamina.Dropout(dropout))
         inputs = width

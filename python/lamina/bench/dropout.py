@@ -15,7 +15,7 @@ SHAPE = (4096, 1024)
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    """Forward, backward (the mask is computed again), and the mask alone."""
+    """Forward, backward (the mask is computed again), the mask alone, and masking noise."""
     x, out = setup.normal(*SHAPE), np.empty(SHAPE, np.float32)
     work = 8.0 * x.size
 
@@ -40,6 +40,8 @@ def rows(setup: Setup) -> Iterator[Row]:
     own = Contestant("lamina", lambda: ops.dropout_mask(SHAPE, 0.5, seed=1))
     peers = by_numpy(setup, lambda: generator.random(SHAPE, np.float32) >= 0.5)
     yield line("mask 4096x1024", [own, *peers, *copies(setup, SHAPE)], 1.0 * x.size)
+    own = Contestant("lamina", lambda: ops.masking_noise(x, 0.5, seed=1, out=out))
+    yield line("masking_noise 4096x1024", [own, *copies(setup, SHAPE)], work)
 
 
 def line(name: str, contestants: list[Contestant], work: float) -> Row:

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: raw Philox blocks, uniforms and normals."""
+"""Counter-based random numbers: raw Philox blocks, uniforms, normals and permutations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHAPE = (1024, 1024)
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    """philox, random_uniform, random_normal; the work is the bytes that are made."""
+    """philox, random_uniform, random_normal, random_permutation; the work is the bytes that are made."""
     generator = np.random.default_rng(0)
     counter, key = np.zeros((1 << 16, 4), np.uint32), np.zeros(2, np.uint32)
     counter[:, 0] = np.arange(1 << 16)
@@ -29,3 +29,8 @@ def rows(setup: Setup) -> Iterator[Row]:
     peers = by_torch(setup, lambda torch: lambda: torch.randn(SHAPE))
     peers += by_numpy(setup, lambda: generator.standard_normal(SHAPE, np.float32))
     yield Row("random_normal 1024x1024", [own, *peers], 4.0 * SHAPE[0] * SHAPE[1], "GB/s")
+    count = 1 << 16
+    own = Contestant("lamina", lambda: ops.random_permutation(count, seed=1))
+    peers = by_torch(setup, lambda torch: lambda: torch.randperm(count))
+    peers += by_numpy(setup, lambda: generator.permutation(count))
+    yield Row(f"random_permutation {count}", [own, *peers], 8.0 * count, "GB/s")

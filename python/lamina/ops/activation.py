@@ -11,6 +11,10 @@ def activations():
     dict
         name -> {parameter: default}, a new dictionary at each call.
 
+    References
+    ----------
+    One entry a struct of csrc/math/activations.h.
+
     Examples
     --------
     >>> import numpy as np
@@ -100,9 +104,19 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     -------
     ndarray of dy's shape
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
     Notes
     -----
     The derivative follows from the output; the table is in `activation_forward`.
+
+    References
+    ----------
+    X. Glorot, A. Bordes, Y. Bengio, "Deep sparse rectifier neural networks", 2011 (ReLU); D.-A. Clevert et al., 2016
+    (ELU); G. Klambauer et al., 2017 (SELU).
 
     Examples
     --------

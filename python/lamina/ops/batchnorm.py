@@ -91,6 +91,11 @@ def batchnorm_backward(dy, x, gamma, mean, rstd, *, training=True, out=None):
     dx : ndarray, (batch, features)
     dgamma, dbeta : ndarray, (features,)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
     Notes
     -----
     With x̂ = (x - μ) rstd: dβ = Σ dy, dγ = Σ dy x̂, and

@@ -32,6 +32,10 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0):
     Eight columns form a group; column c reads the 16-bit half c of the group's four words, low halves first. It is kept
     where half < k with k = max(1, round((1 - p) 2^16)), so with probability k / 2^16 exactly.
 
+    References
+    ----------
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+
     Examples
     --------
     >>> import numpy as np
@@ -58,6 +62,11 @@ def dropout_forward(x, p, *, seed, layer=0, step=0, row_offset=0, out=None):
     Returns
     -------
     ndarray of x's shape
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
 
     Notes
     -----
@@ -93,6 +102,15 @@ def dropout_backward(dy, p, *, seed, layer=0, step=0, row_offset=0, out=None):
     -------
     ndarray of dy's shape
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    References
+    ----------
+    N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+
     Examples
     --------
     >>> import numpy as np
@@ -119,6 +137,11 @@ def masking_noise(x, p, *, seed, layer=0, step=0, row_offset=0, out=None):
     Returns
     -------
     ndarray of x's shape
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
 
     References
     ----------

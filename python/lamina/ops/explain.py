@@ -31,6 +31,10 @@ def explain(op, shapes, dtype="float32", *, batchnorm=False, activation="linear"
     ValueError
         If the op is unknown or the shapes do not fit.
 
+    References
+    ----------
+    The plan is that of ARCHITECTURE.md, "The two journeys".
+
     Examples
     --------
     >>> from lamina import ops

@@ -98,6 +98,16 @@ def lamina_backward(dy, saved, *, need_dx=True):
     dict of ndarray
         "weight" (out, in), and where they exist "x" (batch, in), "bias", "gamma" and "beta" (out,).
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy, "Batch normalization", 2015; D. Rumelhart, G. Hinton, R. Williams, "Learning representations by
+    back-propagating errors", 1986.
+
     Examples
     --------
     >>> import numpy as np

@@ -85,6 +85,10 @@ def linear_backward(
     -----
     da = dy * g'(a), dx = da W, dW = daᵀ x, db = Σ_rows da.
 
+    References
+    ----------
+    D. Rumelhart, G. Hinton, R. Williams, "Learning representations by back-propagating errors", 1986.
+
     Examples
     --------
     >>> import numpy as np

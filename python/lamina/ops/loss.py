@@ -71,9 +71,18 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     loss : float, or ndarray (batch,) with "none"
     dlogits : ndarray, (batch, units)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
     Notes
     -----
     l = -Σ t log s(z) + (1 - t) log(1 - s(z)) = Σ max(z, 0) - z t + log(1 + exp(-|z|)); dl/dz = s(z) - t.
+
+    References
+    ----------
+    C. M. Bishop, "Pattern recognition and machine learning", 2006, section 5.2.
 
     Examples
     --------
@@ -101,6 +110,15 @@ def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
     loss : float, or ndarray (batch,) with "none"
     dprediction : ndarray, (batch, units)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    References
+    ----------
+    C. M. Bishop, "Pattern recognition and machine learning", 2006, section 5.2.
+
     Examples
     --------
     >>> import numpy as np
@@ -125,6 +143,15 @@ def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mea
     -------
     loss : float, or ndarray (batch,) with "none"
     dprediction : ndarray, (batch, units)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    References
+    ----------
+    C. M. Bishop, "Pattern recognition and machine learning", 2006, section 1.1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Optimizer steps, in place on arrays of any float dtype; the arithmetic is float64."""
+"""Optimizer steps, in place on flat arrays."""
 
 from lamina import _core
 
@@ -23,6 +23,10 @@ def sgd_step(params, grads, velocity=None, *, lr, momentum=0.0, nesterov=False, 
         λ of the penalty λ/2 Σ p², which joins the gradient.
     l1 : float
         λ of the penalty λ Σ |p|, by a proximal step after the update.
+
+    Returns
+    -------
+    None
 
     Raises
     ------
@@ -77,6 +81,10 @@ def adam_step(
         λ of the penalty λ Σ |p|, by a proximal step by lr λ after the update.
     decoupled : bool
         Decoupled weight decay.
+
+    Returns
+    -------
+    None
 
     Raises
     ------

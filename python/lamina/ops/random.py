@@ -20,6 +20,11 @@ def philox(counter, key):
     -------
     ndarray of uint32, (..., 4)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
     Notes
     -----
     One round maps (c0, c1, c2, c3) under key (k0, k1) to (hi(M1 c2) ^ c1 ^ k0, lo(M1 c2), hi(M0 c0) ^ c3 ^ k1,
@@ -70,10 +75,19 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
     -------
     ndarray of `shape`
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
     Notes
     -----
     float32: four columns form a group, column c is (word_c >> 8) 2^-24. float64: two columns form a group, column c is
     (v_c >> 11) 2^-53 with v_c = word_2c + 2^32 word_(2c+1).
+
+    References
+    ----------
+    J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
     Examples
     --------
@@ -100,6 +114,11 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     Returns
     -------
     ndarray of `shape`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
 
     Notes
     -----
@@ -134,6 +153,11 @@ def random_permutation(n, *, seed, layer=0, step=0):
     Returns
     -------
     ndarray of int64, (n,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
 
     Notes
     -----

@@ -16,6 +16,11 @@ def softmax_forward(x, *, out=None):
     ndarray, (batch, classes)
         Rows of probabilities.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
     References
     ----------
     J. Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
@@ -45,6 +50,15 @@ def softmax_backward(dy, y, *, out=None):
     -------
     ndarray, (batch, classes)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    References
+    ----------
+    J. Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
+
     Examples
     --------
     >>> import numpy as np
@@ -66,6 +80,15 @@ def log_softmax_forward(x, *, out=None):
     Returns
     -------
     ndarray, (batch, classes)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    References
+    ----------
+    J. Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
 
     Examples
     --------
@@ -91,6 +114,15 @@ def log_softmax_backward(dy, y, *, out=None):
     Returns
     -------
     ndarray, (batch, classes)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    References
+    ----------
+    J. Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990.
 
     Examples
     --------

@@ -1,0 +1,55 @@
+// Lays entries out on cache lines, weights before the rest.
+#include "nn/parameter_buffer.h"
+
+namespace lamina {
+
+int64_t ParameterEntry::size() const {
+  int64_t product = 1;
+  for (const int64_t n : shape) product *= n;
+  return product;
+}
+
+template <class T>
+ParameterBuffer<T>::ParameterBuffer(std::vector<ParameterEntry> entries) : entries_(std::move(entries)) {
+  int64_t end = 0;
+  const auto place = [&](bool weights) {
+    for (ParameterEntry& entry : entries_) {
+      if ((entry.kind == ParameterKind::weight) != weights) continue;
+      entry.offset = end;
+      end += padded<T>(entry.size());
+    }
+  };
+  place(true);
+  weights_end_ = end;
+  place(false);
+  parameters_ = AlignedBuffer<T>(end);
+  gradients_ = AlignedBuffer<T>(end);
+}
+
+template <class T>
+const ParameterEntry* ParameterBuffer<T>::find(int layer, ParameterKind kind, int nth) const {
+  for (const ParameterEntry& entry : entries_) {
+    if (entry.layer == layer && entry.kind == kind && nth-- == 0) return &entry;
+  }
+  return nullptr;
+}
+
+template <class T>
+std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool merged) const {
+  std::vector<ParameterSegment> result;
+  if (!merged) {
+    for (const ParameterEntry& entry : entries_) result.push_back({entry.offset, entry.size(), decay_all || entry.kind == ParameterKind::weight});
+  } else if (decay_all) {
+    result.push_back({0, parameters_.size(), true});
+  } else {
+    result.push_back({0, weights_end_, true});
+    result.push_back({weights_end_, parameters_.size() - weights_end_, false});
+  }
+  std::erase_if(result, [](const ParameterSegment& segment) { return segment.size == 0; });
+  return result;
+}
+
+template class ParameterBuffer<float>;
+template class ParameterBuffer<double>;
+
+}  // namespace lamina

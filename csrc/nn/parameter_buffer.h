@@ -1,0 +1,60 @@
+// All parameters of a model in one flat buffer and all gradients in another; optimizer slots have the same layout.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/aligned_buffer.h"
+
+namespace lamina {
+
+enum class ParameterKind { weight, bias, batchnorm };
+
+struct ParameterEntry {
+  std::string name;
+  ParameterKind kind;
+  std::vector<int64_t> shape;
+  int layer = 0;
+  int64_t offset = 0;  // elements from the start of a buffer; set by ParameterBuffer
+
+  int64_t size() const;
+};
+
+// A run of the flat buffers that one optimizer call updates.
+struct ParameterSegment {
+  int64_t offset, size;
+  bool decayed;
+};
+
+// Every entry starts on a cache line and the padding stays zero. Weights come first, so that weight decay splits the
+// buffer in two; entries() keeps the order of the layers.
+template <class T>
+class ParameterBuffer {
+ public:
+  explicit ParameterBuffer(std::vector<ParameterEntry> entries);
+
+  const std::vector<ParameterEntry>& entries() const { return entries_; }
+  const ParameterEntry* find(int layer, ParameterKind kind, int nth = 0) const;
+  Vector<T> parameters() const { return parameters_.view(); }
+  Vector<T> gradients() const { return gradients_.view(); }
+  AlignedBuffer<T> make_slot() const { return AlignedBuffer<T>(parameters_.size()); }
+
+  // merged: neighbours in one segment, padding included. Otherwise one per entry, without its padding.
+  std::vector<ParameterSegment> segments(bool decay_all, bool merged) const;
+
+ private:
+  std::vector<ParameterEntry> entries_;
+  int64_t weights_end_ = 0;
+  AlignedBuffer<T> parameters_, gradients_;
+};
+
+template <class T>
+Vector<T> vector_at(Vector<T> buffer, const ParameterEntry& entry) {
+  return {buffer.data + entry.offset, entry.size()};
+}
+template <class T>
+Matrix<T> matrix_at(Vector<T> buffer, const ParameterEntry& entry) {
+  return matrix(buffer.data + entry.offset, entry.shape[0], entry.shape[1]);
+}
+
+}  // namespace lamina

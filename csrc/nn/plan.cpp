@@ -1,0 +1,123 @@
+// Groups layers greedily: a layer joins while its kind comes later in a lamina than the kinds before it.
+#include "nn/plan.h"
+
+#include <sstream>
+
+#include "base/error.h"
+#include "ops/activation.h"
+#include "ops/random.h"
+
+namespace lamina {
+namespace {
+
+using Kind = LayerSpec::Kind;
+
+const char* kind_name(Kind kind) {
+  constexpr const char* names[] = {"linear", "batchnorm", "activation", "dropout"};
+  return names[static_cast<int>(kind)];
+}
+
+bool has_width(const LayerSpec& layer) { return layer.kind == Kind::linear || layer.kind == Kind::batchnorm; }
+
+void check_numbers(const char* op, size_t index, const LayerSpec& layer) {
+  if (has_width(layer) && (layer.in_features < 1 || layer.out_features < 1)) {
+    fail(op, "layer ", index, " (", kind_name(layer.kind), ") is ", layer.in_features, " wide in and ", layer.out_features,
+         " out, needs at least 1");
+  }
+  if (layer.kind == Kind::batchnorm) {
+    if (!(layer.eps >= 0) || layer.eps > 1e30) fail(op, "layer ", index, ": eps is ", layer.eps, ", needs a finite number >= 0");
+    if (!(layer.momentum >= 0 && layer.momentum <= 1)) fail(op, "layer ", index, ": momentum is ", layer.momentum, ", needs 0 to 1");
+  }
+  if (layer.kind == Kind::dropout) check(op, Dropout{layer.p, {}});
+}
+
+std::string describe(const LayerSpec& layer) {
+  std::ostringstream text;
+  switch (layer.kind) {
+    case Kind::linear:
+      text << "linear(" << layer.in_features << " -> " << layer.out_features << (layer.bias ? "" : ", no bias") << ")";
+      break;
+    case Kind::activation: {
+      const ActivationInfo& info = activation_info(layer.activation.index);
+      text << info.name;
+      for (int i = 0; i < info.parameters; ++i) {
+        text << (i ? ", " : "(") << info.parameter_names[i] << "=" << layer.activation.parameters[i] << (i + 1 == info.parameters ? ")" : "");
+      }
+      break;
+    }
+    case Kind::dropout:
+      text << "dropout(" << layer.p << ")";
+      break;
+    case Kind::batchnorm:
+      text << "batchnorm(" << layer.in_features << ")";
+  }
+  return text.str();
+}
+
+int& part_of(LaminaPlan& lamina, Kind kind) {
+  int* parts[] = {&lamina.linear, &lamina.batchnorm, &lamina.activation, &lamina.dropout};
+  return *parts[static_cast<int>(kind)];
+}
+
+}  // namespace
+
+void resolve_widths(const char* op, std::vector<LayerSpec>& layers) {
+  if (layers.empty()) fail(op, "got no layers, needs at least one");
+  int64_t width = 0;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    check_numbers(op, i, layers[i]);
+    if (width == 0 && has_width(layers[i])) width = layers[i].in_features;  // as wide as the first layer that says so
+  }
+  if (width == 0) fail(op, "no layer says how wide it is, needs at least one linear or batchnorm layer");
+  for (size_t i = 0; i < layers.size(); ++i) {
+    LayerSpec& layer = layers[i];
+    if (!has_width(layer)) layer.in_features = layer.out_features = width;
+    if (layer.in_features != width) {
+      fail(op, "layer ", i, " (", kind_name(layer.kind), ") takes ", layer.in_features, " features, ", i ? "the layer before it gives " : "the input has ",
+           width, ": they need to be equal");
+    }
+    width = layer.out_features;
+  }
+}
+
+std::vector<LaminaPlan> make_plan(const std::vector<LayerSpec>& layers, bool fuse) {
+  std::vector<LaminaPlan> plan;
+  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+    const LayerSpec& layer = layers[static_cast<size_t>(i)];
+    const bool follows = i > 0 && layers[static_cast<size_t>(i) - 1].kind < layer.kind;
+    if (i == 0 || !follows || !fuse) {
+      LaminaPlan lamina;
+      lamina.first = i;
+      lamina.in_features = layer.in_features;
+      if (i > 0 && !fuse) {
+        lamina.reason = "fuse=False";
+      } else if (i > 0) {
+        lamina.reason = std::string(kind_name(layer.kind)) + " cannot follow " + kind_name(layers[static_cast<size_t>(i) - 1].kind) +
+                        " in a lamina: its order is linear, batchnorm, activation, dropout";
+      }
+      plan.push_back(lamina);
+    }
+    LaminaPlan& lamina = plan.back();
+    lamina.last = i + 1;
+    lamina.out_features = layer.out_features;
+    part_of(lamina, layer.kind) = i;
+  }
+  return plan;
+}
+
+std::string explain(const std::vector<LayerSpec>& layers, const std::vector<LaminaPlan>& plan) {
+  std::ostringstream text;
+  for (size_t k = 0; k < plan.size(); ++k) {
+    const LaminaPlan& lamina = plan[k];
+    text << "lamina " << k << ", (batch, " << lamina.in_features << ") -> (batch, " << lamina.out_features << "), layer" << (lamina.last - lamina.first > 1 ? "s " : " ")
+         << lamina.first;
+    if (lamina.last - lamina.first > 1) text << "-" << lamina.last - 1;
+    text << ": ";
+    for (int i = lamina.first; i < lamina.last; ++i) text << (i > lamina.first ? " + " : "") << describe(layers[static_cast<size_t>(i)]);
+    if (!lamina.reason.empty()) text << "; starts anew: " << lamina.reason;
+    text << "\n";
+  }
+  return text.str();
+}
+
+}  // namespace lamina

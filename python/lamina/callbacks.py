@@ -1,0 +1,136 @@
+"""What may happen between the epochs of a fit: the base of all callbacks, and early stopping."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lamina._checks import number, one_of, whole
+from lamina.schedules import MONITORS, lower_is_better
+
+if TYPE_CHECKING:
+    from lamina.trainer import Trainer
+
+__all__ = ["Callback", "EarlyStopping"]
+
+
+class Callback:
+    """Called by `lamina.Trainer.fit`; override what you need.
+
+    Notes
+    -----
+    A callback may read and change everything of the trainer: `net`, `history`, `lr`, and `should_stop`, which ends the
+    fit after this epoch. One with an attribute `monitor` of "val_loss" or "val_score" makes `fit` ask for validation
+    data.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> class Count(lamina.Callback):
+    ...     epochs = 0
+    ...     def on_epoch_end(self, trainer):
+    ...         self.epochs += 1
+    >>> count = Count()
+    >>> trainer = lamina.Trainer(lamina.Sequential(lamina.Linear(1, 2)), callbacks=[count])
+    >>> history = trainer.fit([[0.0], [1.0]], [0, 1], epochs=3, progress=False)
+    >>> count.epochs
+    3
+    """
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Before the first epoch of a fit."""
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """After each epoch, when its entries stand in `trainer.history`."""
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """After the last epoch of a fit, also when Ctrl-C or an error ends it."""
+
+
+class EarlyStopping(Callback):
+    """Stop when a monitored value has not improved for some epochs, and go back to the best weights.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs without a new best before the fit ends (the lectures' look-ahead); at least 1.
+    monitor : {"val_loss", "val_score", "loss"}
+        What has to improve.
+    restore_best : bool
+        Whether the net gets the weights and running statistics of its best epoch back at the end of the fit, however it
+        ends.
+    min_delta : float
+        How much better a new best has to be.
+
+    Attributes
+    ----------
+    best : float or None
+        The best monitored value of the last fit, None before the first epoch.
+    best_epoch : int or None
+        Its place in `trainer.history`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or the monitor unknown.
+
+    Notes
+    -----
+    Each fit starts anew: the best epoch is the best of that fit. NaN is never a best.
+
+    References
+    ----------
+    L. Prechelt, "Early stopping - but when?", 1998.
+
+    Examples
+    --------
+    >>> import lamina, numpy as np
+    >>> X, y = np.eye(4), [0, 1, 0, 1]
+    >>> stopping = lamina.EarlyStopping(patience=3)
+    >>> trainer = lamina.Trainer(lamina.Sequential(lamina.Linear(4, 2)), callbacks=[stopping])
+    >>> history = trainer.fit(X, y, epochs=100, validation_data=(X, [1, 0, 1, 0]), progress=False)
+    >>> len(history["val_loss"]), stopping.best_epoch
+    (4, 0)
+    >>> trainer.evaluate(X, [1, 0, 1, 0])["loss"] == stopping.best
+    True
+    """
+
+    def __init__(
+        self, patience: int = 10, monitor: str = "val_loss", restore_best: bool = True, *, min_delta: float = 0.0
+    ) -> None:
+        self.patience = whole("EarlyStopping", "patience", patience, 1)
+        self.monitor = one_of("EarlyStopping", "monitor", monitor, MONITORS)
+        self.restore_best = bool(restore_best)
+        self.min_delta = number("EarlyStopping", "min_delta", min_delta)
+        self.best: float | None = None
+        self.best_epoch: int | None = None
+        self._waited = 0
+        self._best_state: dict[str, np.ndarray] | None = None
+
+    def __repr__(self) -> str:
+        return f"EarlyStopping(patience={self.patience}, monitor={self.monitor!r}, restore_best={self.restore_best})"
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Forget the last fit."""
+        self.best = self.best_epoch = self._best_state = None
+        self._waited = 0
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Remember a new best, or stop after `patience` epochs without one."""
+        value = trainer.history[self.monitor][-1]
+        best = math.inf if self.best is None else lower_is_better(self.monitor, [self.best])[0]
+        if lower_is_better(self.monitor, [value])[0] < best - self.min_delta:
+            self._best_state = trainer.net.state_dict() if self.restore_best else None
+            self.best, self.best_epoch = value, len(trainer.history["loss"]) - 1
+            self._waited = 0
+        else:
+            self._waited += 1
+            trainer.should_stop = trainer.should_stop or self._waited >= self.patience
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Give the net its best weights back."""
+        if self._best_state is not None:
+            trainer.net.load_state_dict(self._best_state)
+            self._best_state = None

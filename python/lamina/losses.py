@@ -1,0 +1,136 @@
+"""The losses a net is trained with, and the check of their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lamina._checks import number, one_of, values, weights
+
+__all__ = ["NAMES", "Loss"]
+
+# "cross_entropy" is the usual short name; all others are those of lamina.ops.
+NAMES = ("cross_entropy", "softmax_cross_entropy", "sigmoid_cross_entropy", "squared_error", "mean_squared_error")
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """A loss on the outputs of a net, with what goes along with it.
+
+    Parameters
+    ----------
+    name : str
+        One of `lamina.losses.NAMES`. "cross_entropy" is softmax_cross_entropy. The cross-entropies take logits, so
+        that a net ends in a linear layer.
+    class_weight : array_like of shape (classes,), optional
+        Multiplies the sample weights by the class of each row; of softmax cross-entropy with labels only.
+    label_smoothing : float in [0, 1)
+        Share of the target spread evenly over the classes; of softmax cross-entropy only.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or what goes along does not suit the loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina.losses import Loss
+    >>> Loss("cross_entropy").targets("fit", [0, 2, 1], rows=3, outputs=3, dtype=np.dtype("float32"))
+    array([0, 2, 1])
+    >>> Loss("squared_error").targets("fit", [0, 2, 1], rows=3, outputs=1, dtype=np.dtype("float32")).shape
+    (3, 1)
+    """
+
+    name: str
+    class_weight: Any = None
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        one_of("Loss", "loss", self.name, NAMES)
+        if self.name == "cross_entropy":
+            object.__setattr__(self, "name", "softmax_cross_entropy")
+        number("Loss", "label_smoothing", self.label_smoothing, below=1)
+        if not self._classifies and (self.class_weight is not None or self.label_smoothing):
+            raise ValueError(f"Loss: {self.name} has no classes to weigh or to smooth, softmax_cross_entropy has")
+
+    @property
+    def _classifies(self) -> bool:
+        return self.name == "softmax_cross_entropy"
+
+    def settings(self, call: str, outputs: int, dtype: np.dtype) -> dict[str, Any]:
+        """Return what `lamina._core` takes, after checking that the loss suits a net of that many outputs."""
+        if self._classifies and outputs == 1:
+            raise ValueError(f"{call}: softmax_cross_entropy needs an output per class, the net has 1 output; "
+                             "two classes can have one output with sigmoid_cross_entropy")  # fmt: skip
+        return {
+            "name": self.name,
+            "class_weight": weights(call, "class_weight", self.class_weight, outputs, dtype),
+            "label_smoothing": float(self.label_smoothing),
+        }
+
+    def targets(self, call: str, y: Any, *, rows: int, outputs: int, dtype: np.dtype) -> np.ndarray:
+        """Return targets as the net's code takes them.
+
+        Parameters
+        ----------
+        call : str
+            Named in errors.
+        y : array_like
+            Softmax cross-entropy: labels (rows,), whole numbers from 0 to outputs - 1, or probabilities
+            (rows, outputs). Sigmoid cross-entropy: numbers in [0, 1], (rows, outputs). Squared errors: numbers,
+            (rows, outputs). One output takes (rows,) as well.
+        rows, outputs : int
+            The shape of the net's output.
+        dtype : numpy.dtype
+            The net's.
+
+        Returns
+        -------
+        ndarray
+            (rows,) int64 labels, or (rows, outputs) of `dtype`.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another, or a value NaN, infinite or out of range.
+        TypeError
+            If y is not made of numbers.
+        """
+        if self._classifies and np.ndim(y) == 1:
+            return self._labels(call, y, rows, outputs)
+        array = values(call, "y", y, dtype)
+        if outputs == 1 and array.ndim == 1:
+            array = array[:, None]
+        if array.shape != (rows, outputs):
+            needed = f"({rows}, {outputs})"
+            if self._classifies:
+                needed = f"labels ({rows},) or probabilities {needed}"
+            elif outputs == 1:
+                needed = f"({rows},) or {needed}"
+            raise ValueError(f"{call}: y has shape {np.shape(y)}, {self.name} needs {needed}")
+        if self._classifies and self.class_weight is not None:
+            raise ValueError(f"{call}: class_weight goes with labels, y holds probabilities")
+        bounded = self.name.endswith("cross_entropy")
+        wrong = ~np.isfinite(array) if not bounded else ~((array >= 0) & (array <= 1))
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            allowed = "numbers in [0, 1]" if bounded else "finite numbers"
+            raise ValueError(f"{call}: y is {array[row, column]} in row {row}, {self.name} needs {allowed}")
+        return array
+
+    def _labels(self, call: str, y: Any, rows: int, outputs: int) -> np.ndarray:
+        labels = np.asarray(y)
+        if labels.dtype.kind not in "biu":
+            labels = values(call, "y", y, np.dtype("float64"))
+        if labels.shape != (rows,):
+            raise ValueError(f"{call}: y has {len(labels)} labels, X has {rows} rows")
+        with np.errstate(invalid="ignore"):
+            wrong = ~((labels >= 0) & (labels < outputs) & (labels == np.floor(labels)))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(f"{call}: y is {labels[row]} in row {row}, labels are whole numbers from 0 to "
+                             f"{outputs - 1} for a net of {outputs} outputs")  # fmt: skip
+        return np.require(labels, np.int64, ["C", "A"])

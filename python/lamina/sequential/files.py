@@ -1,0 +1,63 @@
+"""Read a net from its file."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+
+from lamina.io import load_safetensors
+from lamina.layers import Linear, from_description
+from lamina.sequential.net import Sequential
+from lamina.sequential.state import KEY
+
+__all__ = ["load"]
+
+
+def load(path: str | os.PathLike[str]) -> Sequential:
+    """Read a net that `Sequential.save` wrote.
+
+    Parameters
+    ----------
+    path : path
+        The file. Nothing in it is executed.
+
+    Returns
+    -------
+    Sequential
+        Its `extra` holds the free text saved along.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or is no net of lamina's.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Sequential(lamina.Linear(3, 2)).save("net.safetensors")
+    >>> lamina.load("net.safetensors")
+    Sequential(
+      (0): Linear(in_features=3, out_features=2, bias=True)
+    )
+    """
+    tensors, metadata = load_safetensors(path)
+    if KEY not in metadata:
+        raise ValueError(f"load: {os.fspath(path)} holds no net of lamina's, its metadata has no {KEY!r}")
+    try:
+        described = json.loads(metadata.pop(KEY))
+        if described["format"] != 1:
+            raise ValueError(f"format {described['format']!r} is not known to this version")
+        layers = [from_description(layer) for layer in described["layers"]]
+        for index, layer in enumerate(layers):  # before memory is asked for
+            if isinstance(layer, Linear) and np.size(tensors.get(f"{index}.weight")) != layer.in_features * layer.out_features:
+                raise ValueError(f"{index}.weight is missing or does not fit {layer}")
+        net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
+        net.load_state_dict(tensors)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {error}") from None
+    net.extra = metadata
+    return net

@@ -1,0 +1,303 @@
+"""A net of layers in a row: what is computed with it, short of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina import _core, ops
+from lamina._checks import matrix, one_of, weights, whole
+from lamina.init import Initializer
+from lamina.layers import Activation, Layer, Linear
+from lamina.losses import Loss
+from lamina.sequential.state import NetState
+
+__all__ = ["Sequential"]
+
+_LAST_SEED = 2**64 - 1
+
+
+class Sequential(NetState):
+    """Layers one after the other, held and computed in native code.
+
+    Parameters
+    ----------
+    *layers : lamina.layers.Layer
+        Descriptions of the layers. Linear, batch norm, activation and dropout in this order become one fused lamina,
+        each part optional; `explain` says what was fused. A layer given twice gets weights of its own each time.
+    seed : int in [0, 2**64)
+        Settles the initial weights: layer i of a net starts alike on every machine and in both dtypes.
+    dtype : {"float32", "float64"}
+        Of parameters, inputs and outputs.
+    fuse : bool
+        False keeps each layer by itself; the results are the same.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+    seed : int
+    in_features, out_features : int
+        Columns of inputs and outputs.
+    extra : dict of str to str
+        Free text that is saved with the net.
+
+    Raises
+    ------
+    ValueError
+        If consecutive layers differ in width, none has a width, or dtype or seed is not one of those above.
+    TypeError
+        If something else than layers is given.
+
+    Notes
+    -----
+    `net[i]`, `len(net)` and iteration give the layers' descriptions, `net[i:j]` a net with copies of the weights.
+    Nets pickle and copy with their weights. Several threads may predict at once; training is for one at a time.
+
+    References
+    ----------
+    H. Larochelle, "Neural networks", feedforward neural network.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> net = lamina.Sequential(lamina.Linear(2, 8), lamina.BatchNorm(8), lamina.ReLU(), lamina.Linear(8, 3), seed=1)
+    >>> net([[0.5, -1.0]]).shape
+    (1, 3)
+    >>> net[2], list(net.parameters())
+    (ReLU(), ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias'])
+    """
+
+    def __init__(self, *layers: Layer, seed: int = 0, dtype: Any = "float32", fuse: bool = True) -> None:
+        for index, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                hint = ", call it: " + layer.__name__ + "(…)" if isinstance(layer, type) else ""
+                raise TypeError(f"Sequential: argument {index} is {layer!r}, a layer is needed{hint}")
+        self._layers = tuple(layers)
+        self.seed = whole("Sequential", "seed", seed, 0, _LAST_SEED)
+        name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)  # numpy.dtype, numpy.float32, str
+        self.dtype = np.dtype(one_of("Sequential", "dtype", name, ["float32", "float64"]))
+        self.fuse = bool(fuse)
+        self.extra: dict[str, str] = {}
+        self._build()
+        parameters = self.parameters()
+        for index, layer in enumerate(layers):
+            if isinstance(layer, Linear):
+                weight = parameters[f"{index}.weight"]
+                activation = self._activation_after(index)
+                scheme = layer.init
+                assert isinstance(scheme, Initializer)
+                if activation is not None:
+                    scheme = scheme.before(activation.name, activation.parameters().get("negative_slope", 0.0))
+                weight[...] = scheme.draw(weight.shape, seed=self.seed, layer=index)
+
+    def _activation_after(self, index: int) -> Activation | None:
+        """The activation between this linear layer and the next one."""
+        for layer in self._layers[index + 1 :]:
+            if isinstance(layer, Activation):
+                return layer
+            if isinstance(layer, Linear):
+                return None
+        return None
+
+    @property
+    def in_features(self) -> int:
+        return self._core.in_features
+
+    @property
+    def out_features(self) -> int:
+        return self._core.out_features
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._layers)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if not isinstance(index, slice):
+            return self._layers[index]
+        part = Sequential(*self._layers[index], seed=self.seed, dtype=self.dtype, fuse=self.fuse)
+        places = {str(old): new for new, old in enumerate(range(len(self))[index])}
+        renamed = {}
+        for name, array in self.state_dict().items():
+            place, rest = name.split(".")
+            if place in places:
+                renamed[f"{places[place]}.{rest}"] = array
+        part.load_state_dict(renamed)
+        return part
+
+    def __repr__(self) -> str:
+        return "\n".join(["Sequential(", *(f"  ({index}): {layer}" for index, layer in enumerate(self)), ")"])
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """Return the outputs for `x` in inference; see `forward`."""
+        return self.forward(x)
+
+    def forward(self, x: Any, training: bool = False, *, seed: int | None = None, step: int = 0) -> np.ndarray:
+        """Return the outputs of the last layer.
+
+        Parameters
+        ----------
+        x : array_like of shape (batch, in)
+            Converted to the net's dtype.
+        training : bool
+            Whether batch norm takes the batch's statistics (and moves the running ones), and dropout drops.
+        seed, step : int
+            Which dropout masks; the net's seed unless given.
+
+        Returns
+        -------
+        ndarray of shape (batch, out), of the net's dtype
+
+        Raises
+        ------
+        ValueError
+            If x has another shape; in training with batch norm, if it has fewer than two rows.
+        lamina.BackendError
+            If `training` while another thread trains the net.
+        """
+        x = matrix("Sequential.forward", x, self.in_features, self.dtype, "x")
+        return self._core.forward(x, bool(training), *self._key("Sequential.forward", seed, step))
+
+    def _key(self, call: str, seed: int | None, step: int) -> tuple[int, int]:
+        seed = self.seed if seed is None else whole(call, "seed", seed, 0, _LAST_SEED)
+        return seed, whole(call, "step", step, 0, 2**32 - 1)
+
+    def predict(self, X: Any, batch_size: int = 1024) -> np.ndarray:
+        """Return the outputs for a data set of any size, block by block; several threads may do so at once.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, in)
+            Converted to the net's dtype.
+        batch_size : int
+            Rows computed at a time; the bits of a row's outputs don't depend on it.
+
+        Returns
+        -------
+        ndarray of shape (rows, out), of the net's dtype
+            Logits, if the net was trained with a cross-entropy.
+
+        Raises
+        ------
+        ValueError
+            If X has another shape, or `batch_size` is below 1.
+        """
+        return self._predict("Sequential.predict", X, batch_size)
+
+    def _predict(self, call: str, X: Any, batch_size: int) -> np.ndarray:
+        x = matrix(call, X, self.in_features, self.dtype)
+        out = np.empty((len(x), self.out_features), self.dtype)
+        self._core.predict(x, out, whole(call, "batch_size", batch_size, 1))
+        return out
+
+    def predict_proba(self, X: Any, batch_size: int = 1024, *, multi_label: bool = False) -> np.ndarray:
+        """Return the classes' probabilities.
+
+        Parameters
+        ----------
+        X : array_like of shape (rows, in)
+            Converted to the net's dtype.
+        batch_size : int
+            Rows computed at a time.
+        multi_label : bool
+            Whether each output is a question of its own (sigmoid) rather than one class of several (softmax).
+
+        Returns
+        -------
+        ndarray of shape (rows, classes), of the net's dtype
+            The softmax of the outputs. A net with one output has two classes, so that the columns are 1 − p and p, the
+            sigmoid of the output. With `multi_label` the sigmoid of each output, (rows, out).
+
+        Examples
+        --------
+        >>> import lamina
+        >>> net = lamina.Sequential(lamina.Linear(2, 4, init="zeros"))
+        >>> net.predict_proba([[1.0, 2.0]])
+        array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
+        """
+        logits = self._predict("Sequential.predict_proba", X, batch_size)
+        if multi_label:
+            return ops.activation_forward(logits, "sigmoid")
+        if self.out_features == 1:
+            return ops.activation_forward(np.hstack([-logits, logits]), "sigmoid")
+        return ops.softmax_forward(logits)
+
+    def loss_and_gradients(
+        self,
+        x: Any,
+        targets: Any,
+        loss: str | Loss = "cross_entropy",
+        *,
+        sample_weight: Any = None,
+        training: bool = True,
+        seed: int | None = None,
+        step: int = 0,
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        """Return the mean loss of a batch and the gradient of every parameter.
+
+        Parameters
+        ----------
+        x : array_like of shape (batch, in)
+            Converted to the net's dtype.
+        targets : array_like
+            Labels (batch,) or values (batch, out), as the loss needs them; see `lamina.losses.Loss`.
+        loss : str or lamina.losses.Loss
+            A name of `lamina.losses.NAMES`.
+        sample_weight : array_like of shape (batch,), optional
+            Weights of the rows.
+        training : bool
+            True is a training step without the update: batch statistics, dropout, running statistics move.
+        seed, step : int
+            Which dropout masks; the net's seed unless given.
+
+        Returns
+        -------
+        loss : float
+        gradients : dict of str to ndarray
+            Named as `parameters`; views that the next call or training step overwrites.
+
+        Raises
+        ------
+        ValueError
+            If shapes don't fit, targets are out of range, or a name is unknown.
+        lamina.BackendError
+            While another thread trains the net.
+
+        Examples
+        --------
+        >>> import lamina
+        >>> net = lamina.Sequential(lamina.Linear(1, 1, init="zeros"), dtype="float64")
+        >>> loss, gradients = net.loss_and_gradients([[2.0]], [3.0], loss="squared_error")
+        >>> loss, gradients["0.weight"].tolist()
+        (4.5, [[-6.0]])
+        """
+        call = "Sequential.loss_and_gradients"
+        chosen = loss if isinstance(loss, Loss) else Loss(loss)
+        settings = chosen.settings(call, self.out_features, self.dtype)
+        x = matrix(call, x, self.in_features, self.dtype, "x")
+        targets = chosen.targets(call, targets, rows=len(x), outputs=self.out_features, dtype=self.dtype)
+        sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
+        key = self._key(call, seed, step)
+        value = self._core.loss_and_gradients(x, targets, settings, sample_weight, bool(training), *key)
+        return value, self._core.gradients()
+
+    def explain(self) -> str:
+        """Return in words which layers are fused into which lamina, and why others are not."""
+        return self._core.explain()
+
+    def to(self, device: str) -> Sequential:
+        """Return the net on a device: itself for "cpu".
+
+        Raises
+        ------
+        lamina.BackendError
+            For "cuda": this version computes on the CPU only.
+        ValueError
+            For any other name.
+        """
+        if one_of("Sequential.to", "device", str(device).partition(":")[0], ["cpu", "cuda"]) == "cuda":
+            raise _core.BackendError("Sequential.to: cuda was asked for, this version of lamina has the CPU only")
+        return self

@@ -1,0 +1,123 @@
+"""What a net holds: parameters and running statistics, in memory, in pickles and in files."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from lamina import _core
+from lamina.io import save_safetensors
+from lamina.layers import Layer, describe
+
+__all__ = ["KEY", "NetState"]
+
+KEY = "lamina"  # of the file's metadata
+
+
+class NetState:
+    """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
+
+    _layers: tuple[Layer, ...]
+    dtype: np.dtype
+    seed: int
+    fuse: bool
+    extra: dict[str, str]
+
+    def _build(self) -> None:
+        self._core = _core.Network([layer.settings() for layer in self._layers], self.dtype.name, self.fuse)
+        self._training = threading.Lock()
+
+    @contextmanager
+    def _exclusive(self, call: str) -> Iterator[None]:
+        """Hold the net for training, or say that it is being trained already."""
+        if not self._training.acquire(blocking=False):
+            raise _core.BackendError(f"{call}: this net is being trained already, train a copy (copy.deepcopy) or wait")
+        try:
+            yield
+        finally:
+            self._training.release()
+
+    def __getstate__(self) -> dict[str, Any]:
+        hidden = ("_core", "_training")
+        return {key: value for key, value in vars(self).items() if key not in hidden} | {"state": self.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("state")
+        vars(self).update(state)
+        self._build()
+        self.load_state_dict(weights)
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Return every trained array by its name, "0.weight" …, as a live writable view."""
+        return self._core.parameters()
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and running statistics, named and ordered as torch does."""
+        state = self._core.parameters() | self._core.buffers()
+        return {name: state[name].copy() for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over parameters and running statistics: all of them, or none.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+            Exactly the names and shapes of `state_dict`; floats of any width are converted.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or unknown, or an array has another shape or kind; the net is then as it was.
+        """
+        call = "Sequential.load_state_dict"
+        own = self._core.parameters() | self._core.buffers()
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if missing or unknown:
+            raise ValueError(f"{call}: missing are {missing}, unknown are {unknown}; all names must be the net's")
+        arrays = {name: np.asarray(state[name]) for name in own}
+        for name, array in arrays.items():
+            if array.shape != own[name].shape or array.dtype.kind != own[name].dtype.kind:
+                given, needed = (f"{a.dtype} {a.shape}" for a in (array, own[name]))
+                raise ValueError(f"{call}: {name} is {given}, {needed} is needed")
+        for name, array in arrays.items():
+            own[name][...] = array
+
+    def save(self, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None) -> None:
+        """Write the net to a safetensors file, replacing an older one in a single step.
+
+        Parameters
+        ----------
+        path : path
+            The file; its folder must exist.
+        extra : mapping of str to str, optional
+            Free text for the file's metadata, `lamina.load` gives it back as `extra`; the net's own `extra` unless
+            given. The key "lamina" is taken: it holds the layers as JSON.
+
+        Raises
+        ------
+        ValueError
+            If `extra` has the key "lamina".
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import lamina
+        >>> net = lamina.Sequential(lamina.Linear(3, 2), lamina.Tanh(), seed=5)
+        >>> net.save("net.safetensors", extra={"note": "small"})
+        >>> again = lamina.load("net.safetensors")
+        >>> again.extra, bool((again([[1, 2, 3]]) == net([[1, 2, 3]])).all())
+        ({'note': 'small'}, True)
+        """
+        extra = dict(self.extra if extra is None else extra)
+        if KEY in extra:
+            raise ValueError(f"Sequential.save: extra has the key {KEY!r}, which holds the net's own description")
+        described = [describe(layer) for layer in self._layers]
+        text = json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
+        save_safetensors(path, self.state_dict(), {KEY: text, **extra})
