@@ -6,10 +6,6 @@ import pytest
 import lamina
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: minutes rather than seconds; left out of the quick run")
-
-
 @pytest.fixture(params=lamina.available_isas())
 def isa(request):
     """Every level of this machine in turn, set for the test and restored after it."""

@@ -1,5 +1,7 @@
 """Matrix product: against the reference, between levels, BLAS rules, refusals."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,8 @@ def test_gemm_scales(generic, rng, dtype, shape, alpha, beta):
 
 
 def test_gemm_takes_any_row_stride(isa, rng, dtype):
+    a, b = operands(rng, (36, 37, 21), (False, False), dtype)
+    assert_same_bits(ops.gemm(a[::2], b), ops.gemm(a[::2].copy(), b))
     for transposes in TRANSPOSES:
         a, b = operands(rng, (18, 37, 21), transposes, dtype)
         options = dict(transpose_a=transposes[0], transpose_b=transposes[1])
@@ -91,6 +95,21 @@ def test_gemm_rows_do_not_depend_on_the_batch(isa, rng, dtype):
 def test_gemm_of_integers_is_exact(isa, rng, dtype):
     a, b = (rng.integers(-9, 10, size=(70, 70)) for _ in range(2))
     assert_same_bits(ops.gemm(a.astype(dtype), b.astype(dtype)), (a @ b).astype(dtype))
+
+
+def test_gemm_keeps_its_own_rounding(isa, rng, dtype):
+    a, b = operands(rng, (33, 300, 17), (False, False), dtype)
+    expected = ops.gemm(a, b)
+    library = ctypes.CDLL(None)
+    nearest = library.fegetround()
+    try:
+        library.fesetround(0x800)  # upwards, on x86
+        upwards = library.fegetround()
+        result, after = ops.gemm(a, b), library.fegetround()
+    finally:
+        library.fesetround(nearest)
+    assert_same_bits(result, expected)
+    assert after == upwards
 
 
 def test_gemm_does_not_read_what_blas_does_not(isa, dtype):

@@ -93,6 +93,19 @@ def test_lamina_has_the_bits_of_its_parts(isa, rng, dtype, activation, bias, nor
 
 
 @pytest.mark.parametrize("activation", ref.activations())
+def test_lamina_has_the_bits_of_its_parts_with_nan(isa, rng, dtype, activation):
+    arrays = layer(rng, (20, 5, 17), dtype, normalised=False)
+    arrays["x"][3, 2] = np.nan
+    dy = rng.normal(size=(20, 17)).astype(dtype)
+    h, _, backward = compose(arrays, activation, 0.4, True)
+    own, _, gradients = fused(arrays, activation, 0.4, True, dy)
+    assert_same_bits(own, h)
+    expected = backward(dy)
+    for name in expected:
+        assert_same_bits(gradients[name], expected[name])
+
+
+@pytest.mark.parametrize("activation", ref.activations())
 @pytest.mark.parametrize("bias, normalised, p, training", PLANS)
 def test_lamina_matches_reference(generic, rng, dtype, activation, bias, normalised, p, training):
     for shape in SHAPES[1:]:

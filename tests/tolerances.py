@@ -103,13 +103,14 @@ def row_sum_backward(dy, weight, dtype):
 def batchnorm_statistics(x, mean, rstd, dtype):
     """Allowed error of a column's mean, and relative error of its rstd.
 
-    A chunk's mean is taken about its first row, so its rounding is relative to the deviations, and only the result's
-    rounding to the mean itself. Squares about that mean miss twice its error in standard deviations.
+    A chunk's mean is taken about its first row, so its rounding is relative to the deviations; merging chunks rounds
+    relative to the mean itself, but in float64. The squares miss twice the error of the means in standard deviations.
     """
     u, n = unit_roundoff(dtype), roundings(len(x), ROW_CHUNK, dtype)
-    chain = n * u * np.ptp(x, axis=0)
-    squares = n * u + 2 * chain * rstd + (u * np.abs(mean) * rstd) ** 2
-    return _both(dtype) * (chain + u * np.abs(mean)), _both(dtype) * (squares / 2 + 2 * u)
+    merging = -(-len(x) // ROW_CHUNK) * unit_roundoff(np.float64) * np.abs(mean)
+    means = n * u * np.ptp(x, axis=0) + merging
+    squares = n * u + 2 * means * rstd + (u * np.abs(mean) * rstd) ** 2
+    return _both(dtype) * (means + u * np.abs(mean)), _both(dtype) * (squares / 2 + 2 * u)
 
 
 def batchnorm_forward(x, gamma, beta, mean, rstd, dtype, statistics):
@@ -156,7 +157,10 @@ def sgd(params, grads, velocity, lr, momentum, weight_decay, l1, dtype):
 
 
 def adam(params, grads, m, v, lr, step, betas, eps, weight_decay, coupled, l1, dtype):
-    """Allowed errors of parameters, m and v, each formula's roundings relative to the magnitudes of its terms."""
+    """Allowed errors of parameters, m and v, each formula's roundings relative to the magnitudes of its terms.
+
+    A parameter itself meets four: the factor of the decay, its product, the step and the threshold.
+    """
     u, (beta1, beta2) = unit_roundoff(dtype) * _both(dtype), betas
     gradient = np.abs(grads) + coupled * np.abs(params)
     first = beta1 * np.abs(m) + (1 - beta1) * gradient
@@ -167,7 +171,7 @@ def adam(params, grads, m, v, lr, step, betas, eps, weight_decay, coupled, l1, d
     relative = 12 * u + np.divide(10 * u * second / correction, root * (root + eps), where=root > 0, out=0 * root)
     update = lr * first / (1 - beta1**step) / (root + eps)
     return (
-        u * (3 + lr * weight_decay) * np.abs(params) + relative * update + 3 * u * lr * l1,
+        u * (4 + lr * weight_decay) * np.abs(params) + relative * update + 3 * u * lr * l1,
         6 * u * first,
         10 * u * second,
     )

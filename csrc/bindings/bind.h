@@ -19,37 +19,15 @@ struct Native {
   Context context = current_context();
 };
 
-inline Activation activation_in(const char* op, const std::string& name, const py::dict& parameters) {
-  Activation activation = find_activation(op, name);
-  const ActivationInfo& info = activation_info(activation.index);
-  for (const auto& [key, value] : parameters) {
-    const std::string given = py::str(key);
-    int at = 0;
-    while (at < info.parameters && given != info.parameter_names[at]) ++at;
-    if (at == info.parameters) fail<TypeError>(op, "activation ", name, " has no parameter '", given, "'");
-    if (!PyFloat_Check(value.ptr()) && !PyLong_Check(value.ptr()) && !PyIndex_Check(value.ptr()) && !py::hasattr(value, "__float__")) {
-      fail<TypeError>(op, given, " is a ", std::string(py::str(py::type::of(value).attr("__name__"))), ", needs a number");
-    }
-    activation.parameters[at] = py::float_(py::reinterpret_borrow<py::object>(value));
-  }
-  check(op, activation);
-  return activation;
-}
+// Scalars, refused under the op's name rather than by pybind11's list of signatures.
+double number_in(const char* op, const char* name, py::handle value);
+int64_t integer_in(const char* op, const char* name, py::handle value);
+bool flag_in(const char* op, const char* name, py::handle value);
+std::string text_in(const char* op, const char* name, py::handle value);
 
-inline RandomKey key_in(const char* op, const py::int_& seed, int64_t layer, int64_t step, int64_t row_offset) {
-  const auto unsigned_in = [&](const char* name, int64_t value, int64_t limit, const char* limit_text) {
-    if (value < 0 || value >= limit) fail(op, name, " is ", value, ", needs 0 <= ", name, " < ", limit_text);
-  };
-  unsigned_in("layer", layer, 1 << 24, "2**24");
-  unsigned_in("step", step, int64_t{1} << 32, "2**32");
-  unsigned_in("row_offset", row_offset, int64_t{1} << 32, "2**32");
-  const uint64_t key = PyLong_AsUnsignedLongLong(seed.ptr());
-  if (PyErr_Occurred()) {
-    PyErr_Clear();
-    fail(op, "seed is ", std::string(py::str(seed)), ", needs 0 <= seed < 2**64");
-  }
-  return {key, static_cast<uint32_t>(layer), static_cast<uint32_t>(step), row_offset};
-}
+Activation activation_in(const char* op, py::handle name, const py::dict& parameters);
+// limits: 0 <= seed < 2**64, layer < 2**24, step < 2**32, rows from row_offset within 2**32.
+RandomKey key_in(const char* op, py::handle seed, py::handle layer, py::handle step, py::handle row_offset, int64_t rows);
 
 void bind_linear(py::module_& m);
 void bind_lamina(py::module_& m);

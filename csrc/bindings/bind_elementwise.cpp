@@ -16,7 +16,7 @@ py::dict activations() {
   return all;
 }
 
-py::array activation_forward_binding(py::object x_, const std::string& activation, const py::dict& parameters, py::object out_) {
+py::array activation_forward_binding(py::object x_, py::object activation, const py::dict& parameters, py::object out_) {
   const char* op = "activation_forward";
   const Array x = array_in(op, "x", x_), out = array_out(op, "out", out_, x.dtype, x.shape(), {&x}, true);
   const Activation spec = activation_in(op, activation, parameters);
@@ -30,7 +30,7 @@ py::array activation_forward_binding(py::object x_, const std::string& activatio
   return out.array;
 }
 
-py::array activation_backward_binding(py::object dy_, py::object x_, const std::string& activation, const py::dict& parameters, py::object y_,
+py::array activation_backward_binding(py::object dy_, py::object x_, py::object activation, const py::dict& parameters, py::object y_,
                                       py::object out_) {
   const char* op = "activation_backward";
   const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), given = optional_in(op, "y", y_, dy.dtype);

@@ -33,15 +33,18 @@ py::array optional_array(bool wanted, DType dtype, const Shape& shape) {
 py::object or_none(const py::array& a) { return a ? py::object(a) : py::none(); }
 
 py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object bias_, py::object gamma_, py::object beta_, py::object mean_,
-                                 py::object var_, const std::string& activation, const py::dict& parameters, double p, const py::int_& seed,
-                                 int64_t layer, int64_t step, int64_t row_offset, bool training, double momentum, double eps, bool unbiased) {
+                                 py::object var_, py::object activation, const py::dict& parameters, py::object p, py::object seed,
+                                 py::object layer, py::object step, py::object row_offset, py::object training_, py::object momentum_,
+                                 py::object eps_, py::object unbiased_) {
   const char* op = "lamina_forward";
+  const bool training = flag_in(op, "training", training_), unbiased = flag_in(op, "unbiased_running_var", unbiased_);
+  const double momentum = number_in(op, "momentum", momentum_), eps = number_in(op, "eps", eps_);
   const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x.dtype), bias = optional_in(op, "bias", bias_, x.dtype);
   check_rank(x, 2);
   check_rank(weight, 2);
   const NormArrays norm(op, x.dtype, gamma_, beta_, mean_, var_, training);
   const Activation spec = activation_in(op, activation, parameters);
-  const Dropout dropout{p, key_in(op, seed, layer, step, row_offset)};
+  const Dropout dropout{number_in(op, "p", p), key_in(op, seed, layer, step, row_offset, x.size(0))};
   const Shape shape{x.size(0), weight.size(0)};
   const Array h{op, "y", new_array(x.dtype, shape), x.dtype};
 
@@ -70,14 +73,17 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
     const auto keep = [&](const char* key, const py::object& value) { saved[key] = value; };
     keep("x", x_), keep("weight", weight_), keep("bias", bias_), keep("gamma", gamma_), keep("beta", beta_), keep("h", h.array);
     keep("z", or_none(z.array)), keep("y", or_none(y.array)), keep("mean", or_none(mean.array)), keep("rstd", or_none(rstd.array));
-    keep("activation", py::str(activation)), keep("parameters", parameters), keep("p", py::float_(p)), keep("seed", seed);
-    keep("layer", py::int_(layer)), keep("step", py::int_(step)), keep("row_offset", py::int_(row_offset)), keep("training", py::bool_(training));
+    keep("activation", activation), keep("parameters", parameters), keep("p", p), keep("seed", seed);
+    keep("layer", layer), keep("step", step), keep("row_offset", row_offset), keep("training", py::bool_(training));
   });
   return py::make_tuple(h.array, saved);
 }
 
-py::dict lamina_backward_binding(py::object dy_, const py::dict& saved, bool need_dx) {
+py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object need_dx_) {
   const char* op = "lamina_backward";
+  if (!py::isinstance<py::dict>(saved_)) fail<TypeError>(op, "saved is not a dict, needs what lamina_forward returned");
+  const auto saved = py::reinterpret_borrow<py::dict>(saved_);
+  const bool need_dx = flag_in(op, "need_dx", need_dx_);
   const Array dy = array_in(op, "dy", dy_);
   const auto item = [&](const char* key) {
     if (!saved.contains(key)) fail(op, "saved has no '", key, "', needs what lamina_forward returned");
@@ -109,9 +115,8 @@ py::dict lamina_backward_binding(py::object dy_, const py::dict& saved, bool nee
     lamina.batchnorm.beta = vector_view<const T>(beta);
     // Backward needs no running statistics; the saved mean stands in where the check asks for them.
     lamina.batchnorm.running_mean = lamina.batchnorm.running_var = vector_view<T>(mean);
-    lamina.activation = activation_in(op, item("activation").cast<std::string>(), item("parameters").cast<py::dict>());
-    lamina.dropout = {item("p").cast<double>(), key_in(op, item("seed").cast<py::int_>(), item("layer").cast<int64_t>(),
-                                                       item("step").cast<int64_t>(), item("row_offset").cast<int64_t>())};
+    lamina.activation = activation_in(op, item("activation"), item("parameters").cast<py::dict>());
+    lamina.dropout = {number_in(op, "p", item("p")), key_in(op, item("seed"), item("layer"), item("step"), item("row_offset"), x.size(0))};
     lamina.training = item("training").cast<bool>();
     const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
     const LaminaGradients<T> into{matrix_view<T>(dw), vector_view<T>(db), vector_view<T>(dgamma), vector_view<T>(dbeta), matrix_view<T>(dx)};
@@ -125,9 +130,11 @@ py::dict lamina_backward_binding(py::object dy_, const py::dict& saved, bool nee
 }
 
 // Batch norm by itself is a lamina without its other parts.
-py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, py::object mean_, py::object var_, bool training,
-                            double momentum, double eps, bool unbiased, py::object out_) {
+py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, py::object mean_, py::object var_, py::object training_,
+                            py::object momentum_, py::object eps_, py::object unbiased_, py::object out_) {
   const char* op = "batchnorm_forward";
+  const bool training = flag_in(op, "training", training_), unbiased = flag_in(op, "unbiased_running_var", unbiased_);
+  const double momentum = number_in(op, "momentum", momentum_), eps = number_in(op, "eps", eps_);
   const Array x = array_in(op, "x", x_);
   check_rank(x, 2);
   if (gamma_.is_none() || beta_.is_none()) fail<TypeError>(op, "gamma or beta is None, needs NumPy arrays");
@@ -155,8 +162,9 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   return py::make_tuple(y.array, mean.array, rstd.array);
 }
 
-py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, py::object mean_, py::object rstd_, bool training, py::object out_) {
+py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, py::object mean_, py::object rstd_, py::object training_, py::object out_) {
   const char* op = "batchnorm_backward";
+  const bool training = flag_in(op, "training", training_);
   const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), gamma = array_in(op, "gamma", gamma_, dy.dtype);
   const Array mean = array_in(op, "mean", mean_, dy.dtype), rstd = array_in(op, "rstd", rstd_, dy.dtype);
   check_rank(dy, 2);

@@ -6,8 +6,11 @@
 namespace lamina {
 namespace {
 
-py::array gemm_binding(py::object a_, py::object b_, bool transpose_a, bool transpose_b, double alpha, double beta, py::object out_) {
+py::array gemm_binding(py::object a_, py::object b_, py::object transpose_a_, py::object transpose_b_, py::object alpha_, py::object beta_,
+                       py::object out_) {
   const char* op = "gemm";
+  const bool transpose_a = flag_in(op, "transpose_a", transpose_a_), transpose_b = flag_in(op, "transpose_b", transpose_b_);
+  const double alpha = number_in(op, "alpha", alpha_), beta = number_in(op, "beta", beta_);
   const Array a = array_in(op, "a", a_), b = array_in(op, "b", b_, a.dtype);
   if (beta != 0 && out_.is_none()) fail(op, "beta is ", beta, " without out, needs out");
   check_rank(a, 2);
@@ -23,7 +26,7 @@ py::array gemm_binding(py::object a_, py::object b_, bool transpose_a, bool tran
   return out.array;
 }
 
-py::array linear_forward(py::object x_, py::object weight_, py::object bias_, const std::string& activation, const py::dict& parameters,
+py::array linear_forward(py::object x_, py::object weight_, py::object bias_, py::object activation, const py::dict& parameters,
                          py::object out_) {
   const char* op = "linear_forward";
   const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x.dtype), bias = optional_in(op, "bias", bias_, x.dtype);
@@ -46,9 +49,10 @@ py::array linear_forward(py::object x_, py::object weight_, py::object bias_, co
 }
 
 // dz starts as a copy of dy, which stays the caller's.
-py::tuple linear_backward(py::object dy_, py::object x_, py::object weight_, py::object y_, py::object z_, const std::string& activation,
-                          const py::dict& parameters, bool need_dx, py::object out_) {
+py::tuple linear_backward(py::object dy_, py::object x_, py::object weight_, py::object y_, py::object z_, py::object activation,
+                          const py::dict& parameters, py::object need_dx_, py::object out_) {
   const char* op = "linear_backward";
+  const bool need_dx = flag_in(op, "need_dx", need_dx_);
   const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), weight = array_in(op, "weight", weight_, dy.dtype);
   const Array y = optional_in(op, "y", y_, dy.dtype), z = optional_in(op, "z", z_, dy.dtype);
   const Activation spec = activation_in(op, activation, parameters);

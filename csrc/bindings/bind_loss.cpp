@@ -13,10 +13,11 @@ Reduction reduction_in(const char* op, const std::string& name) {
 }
 
 py::tuple loss_binding(const std::string& name, py::object prediction_, py::object targets_, py::object sample_weight_, py::object class_weight_,
-                       double label_smoothing, const std::string& reduction_, py::object out_) {
+                       py::object label_smoothing_, py::object reduction_, py::object out_) {
   const char* op = name.c_str();
+  const double label_smoothing = number_in(op, "label_smoothing", label_smoothing_);
   const LossKind kind = loss_kind(op, op);
-  const Reduction reduction = reduction_in(op, reduction_);
+  const Reduction reduction = reduction_in(op, text_in(op, "reduction", reduction_));
   const Array prediction = array_in(op, kind == LossKind::softmax_cross_entropy ? "logits" : "prediction", prediction_);
   check_rank(prediction, 2);
   py::array_t<int64_t> labels(0);

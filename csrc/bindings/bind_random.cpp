@@ -13,11 +13,11 @@ py::array_t<uint32_t> philox_binding(const py::array_t<uint32_t>& counter, const
 }
 
 template <bool normal>
-py::array random_binding(const Shape& shape, const py::int_& seed, int64_t layer, int64_t step, int64_t row_offset, const std::string& dtype_) {
+py::array random_binding(const Shape& shape, py::object seed, py::object layer, py::object step, py::object row_offset, const std::string& dtype_) {
   const char* op = normal ? "random_normal" : "random_uniform";
   if (dtype_ != "float32" && dtype_ != "float64") fail(op, "dtype is ", dtype_, ", needs float32 or float64");
   const DType dtype = dtype_ == "float32" ? DType::float32 : DType::float64;
-  const RandomKey key = key_in(op, seed, layer, step, row_offset);
+  const RandomKey key = key_in(op, seed, layer, step, row_offset, shape[0]);
   const Array out{op, "out", new_array(dtype, shape), dtype};
   with_dtype(dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -32,10 +32,11 @@ py::array random_binding(const Shape& shape, const py::int_& seed, int64_t layer
   return out.array;
 }
 
-py::array_t<int64_t> permutation_binding(int64_t n, const py::int_& seed, int64_t layer, int64_t step) {
+py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::object layer, py::object step) {
   const char* op = "random_permutation";
+  const int64_t n = integer_in(op, "n", n_);
   if (n < 0) fail(op, "n is ", n, ", needs n >= 0");
-  const RandomKey key = key_in(op, seed, layer, step, 0);
+  const RandomKey key = key_in(op, seed, layer, step, py::int_(0), n);
   py::array_t<int64_t> out(n);
   const Vector<int64_t> view{out.mutable_data(), n};
   const Native native;
@@ -43,14 +44,15 @@ py::array_t<int64_t> permutation_binding(int64_t n, const py::int_& seed, int64_
   return out;
 }
 
-Dropout dropout_in(const char* op, double p, const py::int_& seed, int64_t layer, int64_t step, int64_t row_offset) {
-  const Dropout dropout{p, key_in(op, seed, layer, step, row_offset)};
+Dropout dropout_in(const char* op, py::handle p, py::handle seed, py::handle layer, py::handle step, py::handle row_offset, int64_t rows) {
+  const Dropout dropout{number_in(op, "p", p), key_in(op, seed, layer, step, row_offset, rows)};
   check(op, dropout);
   return dropout;
 }
 
-py::array dropout_mask_binding(const Shape& shape, double p, const py::int_& seed, int64_t layer, int64_t step, int64_t row_offset) {
-  const Dropout dropout = dropout_in("dropout_mask", p, seed, layer, step, row_offset);
+py::array dropout_mask_binding(const Shape& shape, py::object p, py::object seed, py::object layer, py::object step,
+                                       py::object row_offset) {
+  const Dropout dropout = dropout_in("dropout_mask", p, seed, layer, step, row_offset, shape[0]);
   py::array_t<bool> out(shape);
   int64_t columns = 1;
   for (size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
@@ -61,11 +63,11 @@ py::array dropout_mask_binding(const Shape& shape, double p, const py::int_& see
 }
 
 // op is dropout_forward, dropout_backward or masking_noise: one kernel under three names.
-py::array dropout_binding(const std::string& op_, const std::string& name, py::object x_, double p, const py::int_& seed, int64_t layer,
-                          int64_t step, int64_t row_offset, py::object out_) {
+py::array dropout_binding(const std::string& op_, const std::string& name, py::object x_, py::object p, py::object seed, py::object layer,
+                          py::object step, py::object row_offset, py::object out_) {
   const char* op = op_.c_str();
   const Array x = array_in(op, name.c_str(), x_), out = array_out(op, "out", out_, x.dtype, x.shape(), {&x}, true);
-  const Dropout spec = dropout_in(op, p, seed, layer, step, row_offset);
+  const Dropout spec = dropout_in(op, p, seed, layer, step, row_offset, x.size(0));
   const bool noise = op_ == "masking_noise";
   with_dtype(x.dtype, [&](auto zero) {
     using T = decltype(zero);

@@ -10,7 +10,7 @@ namespace lamina::LAMINA_ISA {
 template <class T>
 void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, Moments* moments) {
   for (int64_t c = 0; c < columns; ++c) moments[c] = {};
-  alignas(64) T sums[block_columns], mean[block_columns], squares[block_columns];
+  alignas(64) T sums[strip_columns], mean[strip_columns], squares[strip_columns];
   over_chunks(z.rows, [&](int64_t first, int64_t count) {
     const T* origin = z.row(first) + column;
     const auto at = [&](int64_t r, int64_t c, auto lanes) { return load(z.row(first + r) + column + c, lanes); };
@@ -37,7 +37,7 @@ template <class T>
 void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
                        Matrix<T> h) {
   over_strips(context, z.rows, z.columns, 1.0, [&](int64_t column, int64_t columns) {
-    Moments moments[block_columns];
+    Moments moments[strip_columns];
     strip_statistics(z, column, columns, moments);
     for (int64_t c = 0; c < columns; ++c) {
       const Moments& m = moments[c];
@@ -78,7 +78,7 @@ void undo_dropout_and_activation(const Tail<T>& tail, Matrix<T> d, Matrix<const 
 template <class T>
 void batchnorm_backward_strip(const Tail<T>& tail, Matrix<T> d, Matrix<const T> z, const TailSums<T>& sums, int64_t column, int64_t columns,
                               const double* total, const double* total_xhat) {
-  alignas(64) T scale[block_columns], mean_d[block_columns], mean_d_xhat[block_columns];
+  alignas(64) T scale[strip_columns], mean_d[strip_columns], mean_d_xhat[strip_columns];
   const double count = static_cast<double>(d.rows);
   for (int64_t c = 0; c < columns; ++c) {
     if (sums.beta) sums.beta[column + c] = static_cast<T>(total[c]);
@@ -101,8 +101,8 @@ void batchnorm_backward_strip(const Tail<T>& tail, Matrix<T> d, Matrix<const T> 
 template <class T>
 void tail_backward(const Context& context, const Tail<T>& tail, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z, const TailSums<T>& sums) {
   over_strips(context, d.rows, d.columns, 1.0, [&](int64_t column, int64_t columns) {
-    double total[block_columns], total_xhat[block_columns];
-    alignas(64) T chunk[block_columns], chunk_xhat[block_columns];
+    double total[strip_columns], total_xhat[strip_columns];
+    alignas(64) T chunk[strip_columns], chunk_xhat[strip_columns];
     if (tail.mean) {
       for (int64_t c = 0; c < columns; ++c) total[c] = total_xhat[c] = 0;
     }

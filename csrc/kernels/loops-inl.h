@@ -20,28 +20,31 @@ constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
 constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
-// Blocks are what one task works on: at most 32 rows (a chunk of math/order.h) and 512 columns, which fits L1 with
-// its operands. Column starts are multiples of 64, so that vectors and dropout's groups of 8 never straddle.
-inline constexpr int64_t block_rows = order::row_chunk, block_columns = 512;
+// A block is what one task works on, sized to lie in cache with its operands: at most 32 rows (a chunk of
+// math/order.h) and `block_elements`. Column starts are multiples of 64, so that vectors and dropout's groups of 8
+// never straddle.
+inline constexpr int64_t block_rows = order::row_chunk, block_elements = 16384, strip_columns = 512;
 
 struct Block {
   int64_t row, rows, column, columns;
 };
 
-// f(block) over all blocks of a matrix, in parallel; `cost` is nanoseconds per element.
+// f(block) over all blocks of a matrix, in parallel; `cost` is nanoseconds per element. Blocks are wide and low, so that
+// memory is walked through in order.
 template <class F>
 void over_blocks(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
-  const int64_t across = divide_up(columns, block_columns), down = divide_up(rows, block_rows);
+  const int64_t width = smaller(larger(columns, 1), block_elements), height = smaller(block_rows, block_elements / width);
+  const int64_t across = divide_up(columns, width), down = divide_up(rows, height);
   context.parallel(across * down, cost * static_cast<double>(rows * columns), [&](int64_t task) {
-    const int64_t row = task / across * block_rows, column = task % across * block_columns;
-    f(Block{row, smaller(block_rows, rows - row), column, smaller(block_columns, columns - column)});
+    const int64_t row = task / across * height, column = task % across * width;
+    f(Block{row, smaller(height, rows - row), column, smaller(width, columns - column)});
   });
 }
 
 // f(column, columns) over strips of columns, in parallel: for work that runs down the rows in order.
 template <class F>
 void over_strips(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
-  const int64_t width = smaller(block_columns, larger(64, round_up(divide_up(columns, context.threads), 64)));
+  const int64_t width = smaller(strip_columns, larger(64, round_up(divide_up(columns, context.threads), 64)));
   context.parallel(divide_up(columns, width), cost * static_cast<double>(rows * columns), [&](int64_t task) {
     f(task * width, smaller(width, columns - task * width));
   });

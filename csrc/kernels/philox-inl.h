@@ -38,7 +38,7 @@ LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, in
 
 // A block's keep bits, row after row, (columns + 7) / 8 bytes each.
 struct KeepBits {
-  static constexpr int64_t capacity = block_rows * block_columns / 8 + 64;
+  static constexpr int64_t capacity = block_elements / 8 + block_rows + 64;  // and what a last vector writes too much
   int64_t stride;
   alignas(64) uint8_t bytes[capacity];
 

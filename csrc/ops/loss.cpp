@@ -22,6 +22,21 @@ void check_weights(const char* op, const char* name, Vector<const T> weights, in
   }
 }
 
+// f(i) summed over rows in chunks, in order.
+template <class F>
+double ordered_sum(int64_t rows, const F& f) {
+  double total = 0;
+  for (int64_t first = 0; first < rows; first += order::row_chunk) {
+    const int64_t end = first + order::row_chunk < rows ? first + order::row_chunk : rows;
+    double chunk = 0;
+    for (int64_t i = first; i < end; ++i) chunk += f(i);
+    total += chunk;
+  }
+  return total;
+}
+
+}  // namespace
+
 template <class T>
 void check(const char* op, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight) {
   const int64_t rows = prediction.rows, columns = prediction.columns;
@@ -43,21 +58,6 @@ void check(const char* op, const Loss<T>& loss, Matrix<const T> prediction, cons
   }
   check_weights(op, "sample_weight", sample_weight, rows);
 }
-
-// f(i) summed over rows in chunks, in order.
-template <class F>
-double ordered_sum(int64_t rows, const F& f) {
-  double total = 0;
-  for (int64_t first = 0; first < rows; first += order::row_chunk) {
-    const int64_t end = first + order::row_chunk < rows ? first + order::row_chunk : rows;
-    double chunk = 0;
-    for (int64_t i = first; i < end; ++i) chunk += f(i);
-    total += chunk;
-  }
-  return total;
-}
-
-}  // namespace
 
 LossKind loss_kind(const char* op, const char* name) {
   for (int i = 0; i < 4; ++i) {
@@ -106,6 +106,8 @@ double loss(const Context& context, const Loss<T>& loss, Matrix<const T> predict
   return ordered_sum(rows, [&](int64_t i) { return row_loss[i]; }) * weights.factor;
 }
 
+template void check(const char*, const Loss<float>&, Matrix<const float>, const Targets<float>&, Vector<const float>);
+template void check(const char*, const Loss<double>&, Matrix<const double>, const Targets<double>&, Vector<const double>);
 template double loss(const Context&, const Loss<float>&, Matrix<const float>, const Targets<float>&, Vector<const float>, Matrix<float>,
                      Vector<double>);
 template double loss(const Context&, const Loss<double>&, Matrix<const double>, const Targets<double>&, Vector<const double>, Matrix<double>,

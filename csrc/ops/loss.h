@@ -38,6 +38,9 @@ template <class T>
 double loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight,
             Matrix<T> d_prediction, Vector<double> row_loss);
 
+// Of the prediction only the shape is read.
+template <class T>
+void check(const char* op, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight);
 void check_labels(const char* op, Vector<const int64_t> labels, int64_t classes);
 
 }  // namespace lamina

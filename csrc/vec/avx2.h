@@ -170,23 +170,26 @@ LAMINA_INLINE double largest(D x) {
   return _mm_cvtsd_f64(_mm_max_sd(q, _mm_unpackhi_pd(q, q)));
 }
 
-// Eight random words at a time.
+// Eight random words at a time, even and odd lanes apart, each in the low half of 64 bits: so the wide multiplication
+// needs no shuffles. The high halves hold whatever arithmetic leaves there until the words are merged.
 struct Words {
   static constexpr int lanes = 8;
-  __m256i v;
+  __m256i even, odd;
   Words() = default;
-  LAMINA_INLINE Words(__m256i x) : v(x) {}
-  LAMINA_INLINE explicit Words(uint32_t x) : v(_mm256_set1_epi32(static_cast<int>(x))) {}
-  LAMINA_INLINE static Words load(const uint32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-  LAMINA_INLINE void store(uint32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+  LAMINA_INLINE Words(__m256i e, __m256i o) : even(e), odd(o) {}
+  LAMINA_INLINE explicit Words(uint32_t x) : even(_mm256_set1_epi32(static_cast<int>(x))), odd(even) {}
+  LAMINA_INLINE static Words load(const uint32_t* p) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return {v, _mm256_srli_epi64(v, 32)};
+  }
+  LAMINA_INLINE __m256i merged() const { return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA); }
+  LAMINA_INLINE void store(uint32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), merged()); }
 };
-LAMINA_INLINE Words operator^(Words a, Words b) { return _mm256_xor_si256(a.v, b.v); }
+LAMINA_INLINE Words operator^(Words a, Words b) { return {_mm256_xor_si256(a.even, b.even), _mm256_xor_si256(a.odd, b.odd)}; }
 LAMINA_INLINE void multiply_wide(Words a, uint32_t b, Words& low, Words& high) {
-  const __m256i factor = _mm256_set1_epi32(static_cast<int>(b));
-  const __m256i even = _mm256_mul_epu32(a.v, factor);
-  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.v, 32), factor);
-  low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
-  high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+  const __m256i factor = _mm256_set1_epi64x(b);
+  low = {_mm256_mul_epu32(a.even, factor), _mm256_mul_epu32(a.odd, factor)};
+  high = {_mm256_srli_epi64(low.even, 32), _mm256_srli_epi64(low.odd, 32)};
 }
 
 // One byte a lane: bit e tells whether the e-th 16-bit half of the lane's four words is below the threshold.
@@ -196,7 +199,7 @@ LAMINA_INLINE void keep_bits(const PhiloxBlock<Words>& block, uint32_t threshold
   const __m256i last = _mm256_set1_epi16(static_cast<short>(threshold - 1));
 #pragma GCC unroll 4
   for (int w = 0; w < 4; ++w) {
-    const __m256i kept = _mm256_cmpeq_epi16(_mm256_min_epu16(block.word[w].v, last), block.word[w].v);
+    const __m256i word = block.word[w].merged(), kept = _mm256_cmpeq_epi16(_mm256_min_epu16(word, last), word);
     // The byte mask has two bits per half; every second one is enough.
     const uint64_t halves = _pext_u32(static_cast<uint32_t>(_mm256_movemask_epi8(kept)), 0x55555555u);
     kept_bits |= _pdep_u64(halves, 0x0303030303030303u << (2 * w));

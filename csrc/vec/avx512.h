@@ -156,23 +156,26 @@ LAMINA_INLINE double tree_sum(D x) {
 LAMINA_INLINE float largest(F x) { return _mm512_reduce_max_ps(x.v); }
 LAMINA_INLINE double largest(D x) { return _mm512_reduce_max_pd(x.v); }
 
-// Sixteen random words at a time.
+// Sixteen random words at a time, even and odd lanes apart, each in the low half of 64 bits: so the wide multiplication
+// needs no shuffles. The high halves hold whatever arithmetic leaves there until the words are merged.
 struct Words {
   static constexpr int lanes = 16;
-  __m512i v;
+  __m512i even, odd;
   Words() = default;
-  LAMINA_INLINE Words(__m512i x) : v(x) {}
-  LAMINA_INLINE explicit Words(uint32_t x) : v(_mm512_set1_epi32(static_cast<int>(x))) {}
-  LAMINA_INLINE static Words load(const uint32_t* p) { return _mm512_loadu_si512(p); }
-  LAMINA_INLINE void store(uint32_t* p) const { _mm512_storeu_si512(p, v); }
+  LAMINA_INLINE Words(__m512i e, __m512i o) : even(e), odd(o) {}
+  LAMINA_INLINE explicit Words(uint32_t x) : even(_mm512_set1_epi32(static_cast<int>(x))), odd(even) {}
+  LAMINA_INLINE static Words load(const uint32_t* p) {
+    const __m512i v = _mm512_loadu_si512(p);
+    return {v, _mm512_srli_epi64(v, 32)};
+  }
+  LAMINA_INLINE __m512i merged() const { return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32)); }
+  LAMINA_INLINE void store(uint32_t* p) const { _mm512_storeu_si512(p, merged()); }
 };
-LAMINA_INLINE Words operator^(Words a, Words b) { return _mm512_xor_si512(a.v, b.v); }
+LAMINA_INLINE Words operator^(Words a, Words b) { return {_mm512_xor_si512(a.even, b.even), _mm512_xor_si512(a.odd, b.odd)}; }
 LAMINA_INLINE void multiply_wide(Words a, uint32_t b, Words& low, Words& high) {
-  const __m512i factor = _mm512_set1_epi32(static_cast<int>(b));
-  const __m512i even = _mm512_mul_epu32(a.v, factor);
-  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), factor);
-  low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
-  high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+  const __m512i factor = _mm512_set1_epi64(b);
+  low = {_mm512_mul_epu32(a.even, factor), _mm512_mul_epu32(a.odd, factor)};
+  high = {_mm512_srli_epi64(low.even, 32), _mm512_srli_epi64(low.odd, 32)};
 }
 
 // One byte a lane: bit e tells whether the e-th 16-bit half of the lane's four words is below the threshold.
@@ -182,7 +185,7 @@ LAMINA_INLINE void keep_bits(const PhiloxBlock<Words>& block, uint32_t threshold
   const __m512i last = _mm512_set1_epi16(static_cast<short>(threshold - 1));
 #pragma GCC unroll 4
   for (int w = 0; w < 4; ++w) {
-    const uint32_t kept = _mm512_cmple_epu16_mask(block.word[w].v, last);
+    const uint32_t kept = _mm512_cmple_epu16_mask(block.word[w].merged(), last);
     low |= _pdep_u64(kept & 0xFFFF, 0x0303030303030303u << (2 * w));
     high |= _pdep_u64(kept >> 16, 0x0303030303030303u << (2 * w));
   }

@@ -1,4 +1,4 @@
-"""The commands that take data: `lamina train` and `lamina predict`."""
+"""What `lamina train`, `lamina predict` and `lamina gradcheck` do."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import numpy as np
 
 import lamina
 from lamina.datasets import LabelEncoder, read_table, split
-from lamina.io import load_safetensors
+from lamina.layers.activations import ACTIVATIONS
+from lamina.losses import NAMES as LOSSES
 from lamina.mlp import mlp
 from lamina.optim import NAMES as OPTIMIZERS
 from lamina.tabular import TableCodec, choose_task
 
-__all__ = ["predict", "train"]
+__all__ = ["gradcheck", "predict", "train"]
 
 _KEY = "lamina.table"  # of the model file's metadata
 
@@ -77,6 +78,8 @@ def train(arguments: Namespace) -> int:
         stopped = stopped or f"after {len(trainer.history['loss'])} of {arguments.epochs} epochs"
         print(f"\nlamina train: stopped {stopped}, nothing was saved", file=sys.stderr)
         return 130
+    if not np.isfinite(trainer.history["loss"][-1]):
+        raise ValueError(f"training diverged, a learning rate below --lr {arguments.lr:g} is needed; nothing was saved")
     print(f"{len(trainer.history['loss'])} epochs, {time.perf_counter() - start:.1f} s\n")
     print(report(trainer, codec, features, targets, parts))
     net.save(arguments.out, extra={_KEY: codec.to_json()})
@@ -98,11 +101,12 @@ def pretrain(net: lamina.Sequential, x: np.ndarray, arguments: Namespace) -> Non
         x,
         module=arguments.pretrain,
         epochs=arguments.pretrain_epochs,
+        batch_size=arguments.batch_size,
         seed=arguments.seed,
         progress=arguments.progress,
     )
     for number, stage in enumerate(stages, 1):
-        print(f"pre-training layer {number}: reconstruction loss {stage['loss'][0]:.4f} -> {stage['loss'][-1]:.4f}")
+        print(f"pre-training layer {number}: reconstruction loss {stage['loss'][0]:.4g} -> {stage['loss'][-1]:.4g}")
 
 
 def report(
@@ -128,11 +132,10 @@ def report(
 def predict(arguments: Namespace) -> int:
     """Run `lamina predict`: read a model and a table, and write the answers as CSV."""
     check_destination(arguments.out)
-    metadata = load_safetensors(arguments.model)[1]
-    if _KEY not in metadata:
-        raise ValueError(f"{arguments.model} says nothing of a table's columns, a model of lamina train is needed")
-    codec = TableCodec.from_json(metadata[_KEY])
     net = lamina.load(arguments.model)
+    if _KEY not in net.extra:
+        raise ValueError(f"{arguments.model} says nothing of a table's columns, a model of lamina train is needed")
+    codec = TableCodec.from_json(net.extra[_KEY])
     if (net.in_features, net.out_features) != (len(codec.columns), codec.outputs):
         raise ValueError(f"{arguments.model} is damaged: its net and its account of the columns disagree in size")
     features = codec.features(read_table(arguments.data, columns=codec.columns))
@@ -150,3 +153,29 @@ def predict(arguments: Namespace) -> int:
     os.replace(temporary, arguments.out)
     print(f"saved {len(features)} predictions of {codec.target!r} to {arguments.out}")
     return 0
+
+
+def gradcheck() -> int:
+    """Run `lamina gradcheck`: every activation and loss, with and without batch norm, each with dropout.
+
+    Returns
+    -------
+    int
+        The exit status: 0 if all gradients agree with central differences, else 1.
+    """
+    generator = np.random.default_rng(0)
+    x, values = generator.normal(size=(6, 5)), generator.uniform(size=(6, 3))
+    print(f"{'activation':14}{'loss':24}{'batch norm':14}{'largest relative error':>22}")
+    failed = 0
+    for activation in ("linear", *ACTIVATIONS):
+        for loss in (name for name in LOSSES if name != "cross_entropy"):  # the short name of another
+            for batchnorm in (False, True):
+                net = mlp(5, (8, 7), 3, activation=activation, batchnorm=batchnorm, dropout=0.25, seed=1)
+                targets = values.argmax(axis=1) if loss == "softmax_cross_entropy" else values
+                outcome = lamina.gradcheck(net, x, targets, loss=loss)
+                failed += not outcome.ok
+                verdict = "" if outcome.ok else f"  WRONG at {outcome.worst.name}"
+                norm = "yes" if batchnorm else "no"
+                print(f"{activation:14}{loss:24}{norm:14}{outcome.worst.error:22.1e}{verdict}")
+    print("all gradients agree with central differences" if not failed else f"{failed} nets have wrong gradients")
+    return int(failed > 0)

@@ -134,9 +134,11 @@ def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settin
             images,
             module="denoising",
             epochs=settings.pretraining_epochs,
-            optimizer=lamina.Adam(lr=settings.pretraining_rate),
+            batch_size=settings.batch_size,
+            lr=settings.pretraining_rate,
             corruption=settings.noise,
             seed=draw,
+            progress=False,
         )
         filters["pre-trained"] = net.parameters()["0.weight"].copy()
     best = None

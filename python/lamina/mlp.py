@@ -30,7 +30,8 @@ def mlp(
     hidden : sequence of int
         Widths of the hidden layers; none gives a linear model.
     activation : str
-        A name of `lamina.ops.activations`. Weights start as suits it: He for the ReLU family, LeCun for SELU, Glorot otherwise.
+        A name of `lamina.ops.activations`. Weights start as suits it: He for the ReLU family, LeCun for SELU, Glorot
+        otherwise.
     batchnorm : bool
         Whether each hidden layer normalises before its activation.
     dropout : float

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: functions of the rate and the history, called after each epoch; any such function will do."""
+"""Learning-rate schedules: functions of the rate and the history, called after each epoch; any such will do."""
 
 from __future__ import annotations
 

@@ -157,9 +157,7 @@ class SELU(Activation):
     name = "selu"
 
 
-ACTIVATIONS: dict[str, type[Activation]] = {
-    layer.name: layer for layer in (Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU)
-}
+ACTIVATIONS: dict[str, type[Activation]] = {layer.name: layer for layer in (Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU)}
 
 
 def activation_layer(call: str, activation: str | Activation | None) -> Activation | None:

@@ -50,7 +50,10 @@ def philox(counter, key):
     ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
     """
     counter, key = (words_in("philox", name, a, n) for name, a, n in (("counter", counter, 4), ("key", key, 2)))
-    shape = np.broadcast_shapes(counter.shape[:-1], key.shape[:-1])
+    try:
+        shape = np.broadcast_shapes(counter.shape[:-1], key.shape[:-1])
+    except ValueError:
+        raise ValueError(f"philox: counter {counter.shape} and key {key.shape} need to broadcast but for axis -1") from None
     return _core.philox(
         np.ascontiguousarray(np.broadcast_to(counter, (*shape, 4))), np.ascontiguousarray(np.broadcast_to(key, (*shape, 2)))
     )

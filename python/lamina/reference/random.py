@@ -51,6 +51,12 @@ def philox(counter, key):
     for name, array, width in (("counter", counter, 4), ("key", key, 2)):
         if array.dtype != np.uint32 or array.ndim == 0 or array.shape[-1] != width:
             raise ValueError(f"philox: {name} is {array.dtype} {array.shape}, uint32 (..., {width}) is needed")
+    try:
+        np.broadcast_shapes(counter.shape[:-1], key.shape[:-1])
+    except ValueError:
+        raise ValueError(
+            f"philox: {counter.shape} and {key.shape} do not broadcast, leading dimensions need to"
+        ) from None
     # 64-bit lanes, so that a product keeps its high half.
     c0, c1, c2, c3 = (counter[..., i].astype(np.uint64) for i in range(4))
     k0, k1 = (key[..., i].astype(np.uint64) for i in range(2))
@@ -94,7 +100,7 @@ def rows_and_columns(op, shape):
     """
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     if not shape or min(shape) < 0:
-        raise ValueError(f"{op}: shape is {shape}, at least one dimension and none negative is needed")
+        raise ValueError(f"{op}: shape is {shape}, one or more lengths of at least 0 are needed")
     return shape[0], int(np.prod(shape[1:], dtype=np.int64))
 
 

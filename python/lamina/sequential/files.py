@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 
-import numpy as np
-
 from lamina.io import load_safetensors
 from lamina.layers import Linear, from_description
 from lamina.sequential.net import Sequential
@@ -53,11 +51,12 @@ def load(path: str | os.PathLike[str]) -> Sequential:
             raise ValueError(f"format {described['format']!r} is not known to this version")
         layers = [from_description(layer) for layer in described["layers"]]
         for index, layer in enumerate(layers):  # before memory is asked for
-            if isinstance(layer, Linear) and np.size(tensors.get(f"{index}.weight")) != layer.in_features * layer.out_features:
-                raise ValueError(f"{index}.weight is missing or does not fit {layer}")
+            if isinstance(layer, Linear) and tensors[f"{index}.weight"].size != layer.in_features * layer.out_features:
+                raise ValueError(f"{index}.weight does not fit {layer}")
         net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
         net.load_state_dict(tensors)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {error}") from None
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {reason}") from None
     net.extra = metadata
     return net

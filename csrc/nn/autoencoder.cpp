@@ -1,0 +1,182 @@
+// Encoder and decoder as laminae; tied weights take the decoder's part of their gradient in a second product.
+#include "nn/autoencoder.h"
+
+#include "base/error.h"
+#include "ops/activation.h"
+#include "ops/gemm.h"
+#include "ops/reduce.h"
+
+namespace lamina {
+namespace {
+
+enum Part { weight, hidden_bias, visible_bias, decoder_weight };
+
+AutoencoderSpec checked(const AutoencoderSpec& spec) {
+  const char* op = "Autoencoder";
+  if (spec.visible < 1 || spec.hidden < 1) fail(op, "got ", spec.visible, " visible and ", spec.hidden, " hidden units, needs at least 1 of each");
+  if (spec.loss != LossKind::sigmoid_cross_entropy && spec.loss != LossKind::squared_error) {
+    fail(op, "loss is neither sigmoid_cross_entropy nor squared_error, needs one of them");
+  }
+  check(op, Dropout{spec.corruption, {0, spec.layer, 0, 0}});
+  return spec;
+}
+
+std::vector<ParameterEntry> parameter_entries(const AutoencoderSpec& spec) {
+  std::vector<ParameterEntry> entries{{"weight", ParameterKind::weight, {spec.hidden, spec.visible}},
+                                      {"hidden_bias", ParameterKind::bias, {spec.hidden}},
+                                      {"visible_bias", ParameterKind::bias, {spec.visible}}};
+  if (!spec.tied) entries.push_back({"decoder_weight", ParameterKind::weight, {spec.visible, spec.hidden}});
+  return entries;
+}
+
+constexpr int64_t block_rows = 512;
+
+}  // namespace
+
+template <class T>
+Autoencoder<T>::Autoencoder(const AutoencoderSpec& spec, const OptimizerSpec& optimizer)
+    : spec_(checked(spec)), parameters_(parameter_entries(spec)), optimizer_("Autoencoder", optimizer, parameters_, false) {}
+
+template <class T>
+void Autoencoder<T>::check_input(const char* op, Matrix<const T> x) const {
+  if (x.columns != spec_.visible) {
+    fail(op, "x has shape (", x.rows, ", ", x.columns, "), the autoencoder takes ", spec_.visible, " features: they need to be equal");
+  }
+}
+
+template <class T>
+void Autoencoder<T>::plan_memory(int64_t rows) {
+  corrupted_.ensure(rows * spec_.visible);
+  h_.ensure(rows * spec_.hidden);
+  r_.ensure(rows * spec_.visible);
+  dr_.ensure(rows * spec_.visible);
+  dh_.ensure(rows * spec_.hidden);
+  row_loss_.ensure(rows);
+  zeros_.ensure(rows);
+}
+
+template <class T>
+Lamina<T> Autoencoder<T>::encoder() const {
+  const auto& entries = parameters_.entries();
+  Lamina<T> lamina;
+  lamina.op = "Autoencoder";
+  lamina.weight = matrix_at(parameters_.parameters(), entries[weight]);
+  lamina.bias = vector_at(parameters_.parameters(), entries[hidden_bias]);
+  lamina.activation = spec_.activation;
+  return lamina;
+}
+
+template <class T>
+Lamina<T> Autoencoder<T>::decoder() const {
+  const auto& entries = parameters_.entries();
+  Lamina<T> lamina;
+  lamina.op = "Autoencoder";
+  lamina.weight = matrix_at(parameters_.parameters(), entries[decoder_weight]);
+  lamina.bias = vector_at(parameters_.parameters(), entries[visible_bias]);
+  return lamina;
+}
+
+template <class T>
+void Autoencoder<T>::decode(const Context& context, Matrix<const T> h, Vector<const int64_t> zeros, Matrix<T> r) const {
+  if (!spec_.tied) {
+    lamina_forward<T>(context, decoder(), h, r, {});
+    return;
+  }
+  // Every row of r starts as the bias, which the product's beta then adds.
+  const auto& entries = parameters_.entries();
+  const Vector<const T> bias = vector_at(parameters_.parameters(), entries[visible_bias]);
+  gather_rows<T>(context, matrix(bias.data, 1, bias.size), zeros, r);
+  gemm<T>(context, h, false, matrix_at(parameters_.parameters(), entries[weight]), false, 1, 1, r);
+}
+
+template <class T>
+double Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t at_step) {
+  const int64_t rows = x.rows;
+  const auto& entries = parameters_.entries();
+  const Vector<T> gradients = parameters_.gradients();
+  Matrix<const T> input = x;
+  if (spec_.corruption > 0) {
+    const Matrix<T> corrupted = matrix(corrupted_.data(), rows, spec_.visible);
+    masking_noise<T>(context, {spec_.corruption, {seed, spec_.layer, at_step, 0}}, x, corrupted);
+    input = corrupted;
+  }
+  const Matrix<T> h = matrix(h_.data(), rows, spec_.hidden), dh = matrix(dh_.data(), rows, spec_.hidden);
+  const Matrix<T> r = matrix(r_.data(), rows, spec_.visible), dr = matrix(dr_.data(), rows, spec_.visible);
+  const Lamina<T> encode = encoder();
+  lamina_forward<T>(context, encode, input, h, {});
+  decode(context, h, {zeros_.data(), rows}, r);
+  const double value = loss<T>(context, {spec_.loss, Reduction::mean, {}, 0}, r, {{}, x}, {}, dr, {row_loss_.data(), rows});
+
+  const Vector<T> d_visible_bias = vector_at(gradients, entries[visible_bias]);
+  if (spec_.tied) {
+    column_sum<T>(context, dr, d_visible_bias);
+    gemm<T>(context, dr, false, encode.weight, true, 1, 0, dh);
+  } else {
+    lamina_backward<T>(context, decoder(), dr, h, r, {}, {matrix_at(gradients, entries[decoder_weight]), d_visible_bias, {}, {}, dh});
+  }
+  const Matrix<T> d_weight = matrix_at(gradients, entries[weight]);
+  lamina_backward<T>(context, encode, dh, input, h, {}, {d_weight, vector_at(gradients, entries[hidden_bias]), {}, {}, {}});
+  if (spec_.tied) gemm<T>(context, h, true, dr, false, 1, 1, d_weight);
+  return value;
+}
+
+template <class T>
+double Autoencoder<T>::loss_and_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t at_step) {
+  check_input("loss_and_gradients", x);
+  check_batches("loss_and_gradients", x.rows, 1, false);
+  const TrainingLock lock(busy_, "loss_and_gradients");
+  plan_memory(x.rows);
+  return step_gradients(context, x, seed, at_step);
+}
+
+template <class T>
+std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<const T> x, int64_t batch_size, bool shuffle, double lr,
+                                                const Poll& poll) {
+  const char* op = "run_epoch";
+  check_input(op, x);
+  check_batches(op, x.rows, batch_size, false);
+  check_learning_rate(op, lr);
+  const TrainingLock lock(busy_, op);
+
+  const DataSet<T> data{x, {}, {}};
+  EpochOptions options{batch_size, false, {}};
+  if (shuffle) {
+    options.shuffle = RandomKey{spec_.seed, spec_.layer, epoch, 0};
+    batches_.plan(data, options);
+  }
+  plan_memory(options.largest_batch(x.rows));
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, poll, [&](const DataSet<T>& batch) {
+    const double value = step_gradients(context, batch.x, spec_.seed, step);
+    optimizer_.update(context, lr, int64_t{step} + 1);
+    ++step;
+    return value;
+  });
+  if (mean) ++epoch;
+  return mean;
+}
+
+template <class T>
+void Autoencoder<T>::encode(const Context& context, Matrix<const T> x, Matrix<T> out) const {
+  check_input("encode", x);
+  lamina_forward<T>(context, encoder(), x, out, {});
+}
+
+template <class T>
+void Autoencoder<T>::reconstruct(const Context& context, Matrix<const T> x, Matrix<T> out) const {
+  check_input("reconstruct", x);
+  const int64_t block = std::min(block_rows, x.rows);
+  const AlignedBuffer<T> hidden(block * spec_.hidden);
+  const AlignedBuffer<int64_t> zeros(block);
+  for (int64_t first = 0, rows; first < x.rows; first += rows) {
+    rows = std::min(block, x.rows - first);
+    const Matrix<T> h = matrix(hidden.data(), rows, spec_.hidden), r = out.slice(first, rows);
+    encode(context, x.slice(first, rows), h);
+    decode(context, h, {zeros.data(), rows}, r);
+    if (spec_.loss == LossKind::sigmoid_cross_entropy) activation_forward<T>(context, find_activation("reconstruct", "sigmoid"), r, r);
+  }
+}
+
+template class Autoencoder<float>;
+template class Autoencoder<double>;
+
+}  // namespace lamina

@@ -1,0 +1,122 @@
+// The loop over one epoch's batches, shared by networks and autoencoders: shuffle, gather, step, and a look at signals.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "nn/aligned_buffer.h"
+#include "ops/gather.h"
+#include "ops/loss.h"
+#include "ops/random.h"
+
+namespace lamina {
+
+// Asks whether to stop; called every `poll_interval` at most.
+struct Poll {
+  bool (*call)(void* state) = nullptr;
+  void* state = nullptr;
+};
+inline constexpr auto poll_interval = std::chrono::milliseconds(50);
+
+template <class T>
+struct DataSet {
+  Matrix<const T> x;
+  Targets<T> targets;             // absent for autoencoders
+  Vector<const T> sample_weight;  // or absent
+
+  DataSet slice(int64_t first, int64_t count) const {
+    DataSet part{x.slice(first, count), {}, {}};
+    if (targets.labels || targets.values) part.targets = targets.slice(first, count);
+    if (sample_weight) part.sample_weight = {sample_weight.data + first, count};
+    return part;
+  }
+};
+
+struct EpochOptions {
+  int64_t batch_size;
+  bool lone_row_joins;         // a last batch of one row joins the batch before it
+  std::optional<RandomKey> shuffle;
+
+  int64_t largest_batch(int64_t rows) const { return std::min(rows, batch_size + (lone_row_joins ? 1 : 0)); }
+};
+
+// Where shuffled batches are gathered; kept from epoch to epoch.
+template <class T>
+class BatchMemory {
+ public:
+  void plan(const DataSet<T>& data, const EpochOptions& options) {
+    const int64_t rows = options.largest_batch(data.x.rows);
+    index_.ensure(data.x.rows);
+    x_.ensure(rows * data.x.columns);
+    if (data.targets.labels) labels_.ensure(rows);
+    if (data.targets.values) values_.ensure(rows * data.targets.values.columns);
+    if (data.sample_weight) weights_.ensure(rows);
+  }
+  void shuffle(const RandomKey& key, int64_t rows) { random_permutation(key, {index_.data(), rows}); }
+
+  DataSet<T> gather(const Context& context, const DataSet<T>& data, int64_t first, int64_t count) const {
+    const Vector<const int64_t> index{index_.data() + first, count};
+    DataSet<T> batch;
+    const auto rows = [&](Matrix<const T> source, const AlignedBuffer<T>& place) {
+      const Matrix<T> out = matrix(place.data(), count, source.columns);
+      gather_rows<T>(context, source, index, out);
+      return out;
+    };
+    batch.x = rows(data.x, x_);
+    if (data.targets.values) batch.targets.values = rows(data.targets.values, values_);
+    if (data.targets.labels) batch.targets.labels = take(data.targets.labels, index, labels_.data());
+    if (data.sample_weight) batch.sample_weight = take(data.sample_weight, index, weights_.data());
+    return batch;
+  }
+
+ private:
+  template <class E>
+  static Vector<const E> take(Vector<const E> source, Vector<const int64_t> index, E* out) {
+    for (int64_t i = 0; i < index.size; ++i) out[i] = source[index[i]];
+    return {out, index.size};
+  }
+
+  AlignedBuffer<int64_t> index_, labels_;
+  AlignedBuffer<T> x_, values_, weights_;
+};
+
+// Runs step(batch) -> loss for every batch and returns the losses' mean weighted by rows; nothing when `poll` stops it.
+// A batch whose sample weights are all zero says nothing and is left out.
+template <class T, class Step>
+std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
+                                const Poll& poll, const Step& step) {
+  using Clock = std::chrono::steady_clock;
+  const int64_t rows = data.x.rows;
+  if (options.shuffle) memory.shuffle(*options.shuffle, rows);
+  auto polled = Clock::now();
+  double total = 0;
+  int64_t counted = 0;
+  for (int64_t first = 0, count; first < rows; first += count) {
+    count = std::min(options.batch_size, rows - first);
+    if (options.lone_row_joins && rows - first - count == 1) ++count;
+    const DataSet<T> batch = options.shuffle ? memory.gather(context, data, first, count) : data.slice(first, count);
+    const Vector<const T> weight = batch.sample_weight;
+    if (!weight || std::any_of(weight.data, weight.data + weight.size, [](T w) { return w != 0; })) {
+      total += step(batch) * static_cast<double>(count);
+      counted += count;
+    }
+    if (const auto now = Clock::now(); now - polled >= poll_interval) {
+      polled = now;
+      if (poll.call && poll.call(poll.state)) return std::nullopt;
+    }
+  }
+  if (counted == 0) fail("run_epoch", "the sample weights are all zero, a mean needs a positive sum");
+  return total / static_cast<double>(counted);
+}
+
+inline void check_batches(const char* op, int64_t rows, int64_t batch_size, bool has_batchnorm) {
+  if (rows < 1) fail(op, "x has no rows, needs at least one");
+  if (batch_size < 1) fail(op, "batch_size is ", batch_size, ", needs at least 1");
+  if (has_batchnorm && batch_size == 1) fail(op, "batch_size is 1, batch norm in training needs at least 2 rows");
+  if (has_batchnorm && rows == 1) fail(op, "x has 1 row, batch norm in training needs at least 2");
+}
+
+}  // namespace lamina

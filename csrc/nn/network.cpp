@@ -1,0 +1,163 @@
+// Builds the laminae of a network and runs them forward and backward.
+#include "nn/network.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace lamina {
+namespace {
+
+std::vector<LayerSpec> with_widths(std::vector<LayerSpec> layers) {
+  resolve_widths("Network", layers);
+  return layers;
+}
+
+// Named like torch's: "0.weight", "0.bias"; batch norm's gamma is its weight, beta its bias.
+std::vector<ParameterEntry> parameter_entries(const std::vector<LayerSpec>& layers) {
+  std::vector<ParameterEntry> entries;
+  for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+    const LayerSpec& layer = layers[static_cast<size_t>(i)];
+    const std::string prefix = std::to_string(i);
+    if (layer.kind == LayerSpec::Kind::linear) {
+      entries.push_back({prefix + ".weight", ParameterKind::weight, {layer.out_features, layer.in_features}, i});
+      if (layer.bias) entries.push_back({prefix + ".bias", ParameterKind::bias, {layer.out_features}, i});
+    } else if (layer.kind == LayerSpec::Kind::batchnorm) {
+      entries.push_back({prefix + ".weight", ParameterKind::batchnorm, {layer.in_features}, i});
+      entries.push_back({prefix + ".bias", ParameterKind::batchnorm, {layer.in_features}, i});
+    }
+  }
+  return entries;
+}
+
+// The stage as this pass runs it.
+template <class T>
+Lamina<T> for_pass(const Lamina<T>& lamina, const Pass& pass) {
+  Lamina<T> result = lamina;
+  result.training = pass.training;
+  result.dropout.key.seed = pass.seed;
+  result.dropout.key.step = pass.step;
+  return result;
+}
+
+}  // namespace
+
+template <class T>
+Network<T>::Network(std::vector<LayerSpec> layers, bool fuse)
+    : layers_(with_widths(std::move(layers))), plan_(make_plan(layers_, fuse)), parameters_(parameter_entries(layers_)) {
+  int64_t end = 0;
+  for (const LayerSpec& layer : layers_) {
+    if (layer.kind == LayerSpec::Kind::batchnorm) end += 2 * padded<T>(layer.in_features);
+  }
+  statistics_buffer_ = AlignedBuffer<T>(end);
+  end = 0;
+  first_trained_ = plan_.size();
+  const Vector<T> values = parameters_.parameters(), gradients = parameters_.gradients();
+  for (const LaminaPlan& plan : plan_) {
+    Stage<T> stage;
+    stage.plan = plan;
+    stage.lamina.op = "Network";
+    if (plan.linear >= 0) {
+      const ParameterEntry& weight = *parameters_.find(plan.linear, ParameterKind::weight);
+      stage.lamina.weight = matrix_at(values, weight);
+      stage.gradients.weight = matrix_at(gradients, weight);
+      if (const ParameterEntry* bias = parameters_.find(plan.linear, ParameterKind::bias)) {
+        stage.lamina.bias = vector_at(values, *bias);
+        stage.gradients.bias = vector_at(gradients, *bias);
+      }
+    }
+    if (plan.batchnorm >= 0) {
+      const LayerSpec& layer = layers_[static_cast<size_t>(plan.batchnorm)];
+      const ParameterEntry& gamma = *parameters_.find(plan.batchnorm, ParameterKind::batchnorm, 0);
+      const ParameterEntry& beta = *parameters_.find(plan.batchnorm, ParameterKind::batchnorm, 1);
+      const Vector<T> mean{statistics_buffer_.data() + end, layer.in_features}, var{mean.data + padded<T>(mean.size), layer.in_features};
+      end += 2 * padded<T>(mean.size);
+      std::fill_n(vector_at(values, gamma).data, gamma.size(), T(1));
+      std::fill_n(var.data, var.size, T(1));
+      stage.lamina.batchnorm = {vector_at(values, gamma), vector_at(values, beta), mean, var, layer.momentum, layer.eps, true};
+      stage.gradients.gamma = vector_at(gradients, gamma);
+      stage.gradients.beta = vector_at(gradients, beta);
+      statistics_.push_back({plan.batchnorm, mean, var, std::make_unique<int64_t>(0)});
+    }
+    if (plan.activation >= 0) stage.lamina.activation = layers_[static_cast<size_t>(plan.activation)].activation;
+    if (plan.dropout >= 0) {
+      stage.lamina.dropout.p = layers_[static_cast<size_t>(plan.dropout)].p;
+      stage.lamina.dropout.key.layer = static_cast<uint32_t>(plan.dropout);
+    }
+    if (plan.linear >= 0 || plan.batchnorm >= 0) first_trained_ = std::min(first_trained_, stages_.size());
+    widest_ = std::max({widest_, plan.in_features, plan.out_features});
+    stages_.push_back(std::move(stage));
+  }
+}
+
+template <class T>
+int64_t Network<T>::features_after(int layers) const {
+  return layers == 0 ? in_features() : layers_[static_cast<size_t>(layers) - 1].out_features;
+}
+
+template <class T>
+void Network<T>::check_input(const char* op, Matrix<const T> x) const {
+  if (x.columns != in_features()) {
+    fail(op, "x has shape (", x.rows, ", ", x.columns, "), the network takes ", in_features(), " features: they need to be equal");
+  }
+}
+
+template <class T>
+Matrix<const T> Network<T>::forward(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out) {
+  Matrix<const T> input = x;
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    const Matrix<T> h = out && i + 1 == stages_.size() ? out : memory_.h(i, x.rows);
+    lamina_forward<T>(context, for_pass(stages_[i].lamina, pass), input, h, memory_.saved(i, x.rows));
+    input = h;
+  }
+  if (pass.training) {
+    for (const RunningStatistics<T>& statistics : statistics_) ++*statistics.batches_seen;
+  }
+  return input;
+}
+
+template <class T>
+void Network<T>::forward_training(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out) {
+  check_input("forward", x);
+  const TrainingLock lock(busy_, "forward");
+  plan_memory(x.rows);
+  forward(context, x, pass, out);
+}
+
+template <class T>
+double Network<T>::loss_and_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
+                                      Vector<const T> sample_weight, const Pass& pass) {
+  check_input("loss_and_gradients", x);
+  check<T>("loss_and_gradients", loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
+  const TrainingLock lock(busy_, "loss_and_gradients");
+  plan_memory(x.rows);
+  return step_gradients(context, x, targets, loss, sample_weight, pass);
+}
+
+template <class T>
+double Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
+                                  Vector<const T> sample_weight, const Pass& pass) {
+  const int64_t rows = x.rows;
+  const Matrix<const T> prediction = forward(context, x, pass, {});
+  int turn = 0;
+  Matrix<T> dh = memory_.gradient(turn, rows, out_features());
+  const double value = lamina::loss<T>(context, loss, prediction, targets, sample_weight, dh, memory_.row_loss(rows));
+  for (size_t i = stages_.size(); i-- > first_trained_;) {
+    const Stage<T>& stage = stages_[i];
+    LaminaGradients<T> gradients = stage.gradients;
+    if (i > first_trained_) {
+      // Without an affine part the gradient of x takes the place of dh.
+      if (stage.lamina.weight) ++turn;
+      gradients.x = memory_.gradient(turn, rows, stage.plan.in_features);
+    }
+    const Matrix<const T> input = i == 0 ? x : Matrix<const T>(memory_.h(i - 1, rows));
+    lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, input, memory_.h(i, rows), memory_.saved(i, rows), gradients);
+    dh = gradients.x;
+  }
+  return value;
+}
+
+template class Network<float>;
+template class Network<double>;
+
+}  // namespace lamina

@@ -1,0 +1,94 @@
+// A network in inference: blocks of rows through two buffers, safe beside other calls.
+#include <algorithm>
+
+#include "base/error.h"
+#include "nn/network.h"
+
+namespace lamina {
+namespace {
+
+// What is left of a lamina when the layers from `layers` on are cut off; it is used for inference alone.
+template <class T>
+Lamina<T> cut(const Stage<T>& stage, int layers) {
+  Lamina<T> lamina = stage.lamina;
+  lamina.training = false;
+  if (stage.plan.batchnorm >= layers) lamina.batchnorm = {};
+  if (stage.plan.activation >= layers) lamina.activation = {};
+  return lamina;
+}
+
+constexpr int64_t statistics_block_rows = 512;
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t rows) const {
+  std::unique_ptr<InferenceMemory<T>> memory(spare_.exchange(nullptr));
+  if (!memory || !memory->fits(rows, widest_)) memory = std::make_unique<InferenceMemory<T>>(rows, widest_);
+  return memory;
+}
+
+template <class T>
+void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>> memory) const {
+  delete spare_.exchange(memory.release());
+}
+
+template <class T>
+void Network<T>::infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out) const {
+  block_rows = std::min(block_rows, x.rows);
+  if (block_rows == 0) return;
+  size_t count = 0;
+  while (count < stages_.size() && stages_[count].plan.first < layers) ++count;
+  if (count == 0) {
+    for (int64_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.columns, out.row(i));
+    return;
+  }
+  std::unique_ptr<InferenceMemory<T>> memory = borrow_memory(block_rows);
+  for (int64_t first = 0; first < x.rows; first += block_rows) {
+    const int64_t rows = std::min(block_rows, x.rows - first);
+    Matrix<const T> input = x.slice(first, rows);
+    for (size_t i = 0; i < count; ++i) {
+      const int64_t width = stages_[i].plan.out_features;
+      const Matrix<T> h = i + 1 == count ? out.slice(first, rows) : matrix(memory->outputs[i & 1].data(), rows, width);
+      // The tail works in place: h is its own pre-activation.
+      lamina_forward<T>(context, cut(stages_[i], layers), input, h, {h, {}, {memory->mean.data(), width}, {memory->rstd.data(), width}});
+      input = h;
+    }
+  }
+  return_memory(std::move(memory));
+}
+
+template <class T>
+void Network<T>::set_batchnorm_statistics(const Context& context, int layer, Matrix<const T> x) {
+  const char* op = "set_batchnorm_statistics";
+  check_input(op, x);
+  const auto statistics = std::find_if(statistics_.begin(), statistics_.end(), [&](const auto& s) { return s.layer == layer; });
+  if (statistics == statistics_.end()) fail(op, "layer ", layer, " is no batchnorm layer of this network");
+  const TrainingLock lock(busy_, op);
+  const int64_t width = statistics->mean.size;
+  const AlignedBuffer<T> inputs(x.rows * width), found(4 * padded<T>(width));
+  const Matrix<T> input = matrix(inputs.data(), x.rows, width);
+  infer(context, x, layer, statistics_block_rows, input);
+
+  // A training pass of this batch norm alone; with momentum 1 nothing of the old statistics remains.
+  const auto row = [&](int i) { return Vector<T>{found.data() + i * padded<T>(width), width}; };
+  const LayerSpec& spec = layers_[static_cast<size_t>(layer)];
+  const Vector<T> gamma = vector_at(parameters_.parameters(), *parameters_.find(layer, ParameterKind::batchnorm, 0));
+  Lamina<T> lamina;
+  lamina.op = op;
+  lamina.batchnorm = {gamma, gamma, row(0), row(1), 1.0, spec.eps, true};
+  lamina_forward<T>(context, lamina, input, input, {{}, {}, row(2), row(3)});
+  std::copy_n(row(0).data, width, statistics->mean.data);
+  std::copy_n(row(1).data, width, statistics->var.data);
+}
+
+#define INSTANTIATE(T)                                                                                        \
+  template std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t) const;                      \
+  template void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>>) const;                         \
+  template void Network<T>::infer(const Context&, Matrix<const T>, int, int64_t, Matrix<T>) const;            \
+  template void Network<T>::set_batchnorm_statistics(const Context&, int, Matrix<const T>);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+}  // namespace lamina

@@ -1,0 +1,57 @@
+// Everything a pass through a network writes, in one allocation planned for a number of rows.
+#pragma once
+
+#include <vector>
+
+#include "nn/aligned_buffer.h"
+#include "nn/plan.h"
+#include "ops/lamina.h"
+
+namespace lamina {
+
+// One lamina of a network: its plan, the op's view of its parameters, and where its gradients go.
+template <class T>
+struct Stage {
+  LaminaPlan plan;
+  Lamina<T> lamina;
+  LaminaGradients<T> gradients;  // without x
+};
+
+// What forward keeps for backward, the two gradients in flight, and the loss of each row. Every matrix starts on a
+// cache line; a pass of fewer rows uses the beginning of each.
+template <class T>
+class TrainingMemory {
+ public:
+  void ensure(const std::vector<Stage<T>>& stages, int64_t rows);
+
+  Matrix<T> h(size_t stage, int64_t rows) const { return matrix(at(parts_[stage].h), rows, parts_[stage].width); }
+  LaminaSaved<T> saved(size_t stage, int64_t rows) const;
+  // Two that take turns: the gradient of a lamina's output and that of its input.
+  Matrix<T> gradient(int turn, int64_t rows, int64_t columns) const { return matrix(at(gradients_[turn & 1]), rows, columns); }
+  Vector<double> row_loss(int64_t rows) const { return {row_loss_.data(), rows}; }
+
+ private:
+  static constexpr int64_t absent = -1;
+  struct Part {
+    int64_t width, h, z, y, mean, rstd;  // offsets
+  };
+  T* at(int64_t offset) const { return offset == absent ? nullptr : values_.data() + offset; }
+
+  int64_t rows_ = 0;
+  std::vector<Part> parts_;
+  int64_t gradients_[2] = {0, 0};
+  AlignedBuffer<T> values_;
+  AlignedBuffer<double> row_loss_;
+};
+
+// Inference keeps nothing: two outputs that take turns, and batch norm's constants.
+template <class T>
+struct InferenceMemory {
+  InferenceMemory(int64_t rows, int64_t width) : outputs{AlignedBuffer<T>(rows * width), AlignedBuffer<T>(rows * width)}, mean(width), rstd(width) {}
+
+  bool fits(int64_t rows, int64_t width) const { return outputs[0].size() >= rows * width && mean.size() >= width; }
+
+  AlignedBuffer<T> outputs[2], mean, rstd;
+};
+
+}  // namespace lamina

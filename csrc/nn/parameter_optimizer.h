@@ -1,0 +1,36 @@
+// An optimizer with its state for one model's flat buffers.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/context.h"
+#include "nn/parameter_buffer.h"
+#include "ops/optimizer.h"
+
+namespace lamina {
+
+using OptimizerSpec = std::variant<Sgd, Adam>;  // lr comes with each step
+
+template <class T>
+class ParameterOptimizer {
+ public:
+  ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all);
+
+  // step counts from 1.
+  void update(const Context& context, double lr, int64_t step);
+  // The state by name ("velocity", or "m" and "v"), in the layout of the flat parameter buffer.
+  const std::vector<std::pair<std::string, AlignedBuffer<T>>>& state() const { return state_; }
+
+ private:
+  OptimizerSpec decayed_, spared_;  // spared_ is without weight decay and L1
+  const ParameterBuffer<T>& buffer_;
+  std::vector<ParameterSegment> segments_;
+  std::vector<std::pair<std::string, AlignedBuffer<T>>> state_;
+};
+
+void check_learning_rate(const char* op, double lr);
+
+}  // namespace lamina

@@ -1,0 +1,62 @@
+// The training step inside the epoch loop, and evaluation over blocks of rows.
+#include "nn/trainer.h"
+
+#include "base/error.h"
+
+namespace lamina {
+
+template <class T>
+Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all)
+    : network_(std::move(network)), optimizer_("Trainer", optimizer, network_->parameters(), decay_all), loss_(std::move(loss)), seed_(seed) {}
+
+template <class T>
+void Trainer<T>::check_data(const char* op, const DataSet<T>& data) const {
+  network_->check_input(op, data.x);
+  const int64_t width = network_->out_features();
+  check<T>(op, loss_.view(), {nullptr, data.x.rows, width, width}, data.targets, data.sample_weight);
+}
+
+template <class T>
+std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
+                                            const Poll& poll) {
+  const char* op = "run_epoch";
+  check_batches(op, data.x.rows, batch_size, network_->has_batchnorm());
+  check_learning_rate(op, lr);
+  check_data(op, data);
+  const TrainingLock lock(network_->busy(), op);
+
+  EpochOptions options{batch_size, network_->has_batchnorm(), {}};
+  if (shuffle) {
+    options.shuffle = RandomKey{seed_, 0, epoch, 0};
+    batches_.plan(data, options);
+  }
+  network_->plan_memory(options.largest_batch(data.x.rows));
+  const Loss<T> loss = loss_.view();
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, poll, [&](const DataSet<T>& batch) {
+    const double value = network_->step_gradients(context, batch.x, batch.targets, loss, batch.sample_weight, {true, seed_, step});
+    optimizer_.update(context, lr, int64_t{step} + 1);
+    ++step;
+    return value;
+  });
+  if (mean) ++epoch;
+  return mean;
+}
+
+template <class T>
+Evaluation Trainer<T>::evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size) const {
+  const char* op = "evaluate";
+  if (batch_size < 1) fail(op, "batch_size is ", batch_size, ", needs at least 1");
+  check_data(op, data);
+  // The outputs of all rows first, so that neither number depends on the blocks.
+  const AlignedBuffer<T> outputs(data.x.rows * network_->out_features());
+  const AlignedBuffer<double> row_loss(data.x.rows);
+  const Matrix<T> prediction = matrix(outputs.data(), data.x.rows, network_->out_features());
+  network_->infer(context, data.x, network_->layer_count(), batch_size, prediction);
+  const double value = lamina::loss<T>(context, loss_.view(), prediction, data.targets, data.sample_weight, {}, row_loss.view());
+  return {value, score<T>(loss_.kind, prediction, data.targets, data.sample_weight)};
+}
+
+template class Trainer<float>;
+template class Trainer<double>;
+
+}  // namespace lamina

@@ -1,0 +1,55 @@
+// Trains a network on its loss with one optimizer: whole epochs and evaluation.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "nn/epoch.h"
+#include "nn/network.h"
+#include "nn/parameter_optimizer.h"
+#include "ops/score.h"
+
+namespace lamina {
+
+// A loss that owns its class weights.
+template <class T>
+struct OwnedLoss {
+  LossKind kind = LossKind::softmax_cross_entropy;
+  double label_smoothing = 0;
+  std::vector<T> class_weight;
+
+  Loss<T> view() const {
+    const Vector<const T> weight{class_weight.empty() ? nullptr : class_weight.data(), static_cast<int64_t>(class_weight.size())};
+    return {kind, Reduction::mean, weight, label_smoothing};
+  }
+};
+
+struct Evaluation {
+  double loss, score;
+};
+
+template <class T>
+class Trainer {
+ public:
+  Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all);
+
+  // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch.
+  std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr, const Poll& poll);
+  Evaluation evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size) const;
+
+  const std::shared_ptr<Network<T>>& network() const { return network_; }
+  const ParameterOptimizer<T>& optimizer() const { return optimizer_; }
+  // Updates so far, and finished epochs: the `step` of masks and of shuffles.
+  uint32_t step = 0, epoch = 0;
+
+ private:
+  void check_data(const char* op, const DataSet<T>& data) const;
+
+  std::shared_ptr<Network<T>> network_;
+  ParameterOptimizer<T> optimizer_;
+  OwnedLoss<T> loss_;
+  uint64_t seed_;
+  BatchMemory<T> batches_;
+};
+
+}  // namespace lamina

@@ -1,0 +1,211 @@
+"""Greedy layer-wise pre-training: each hidden layer learns, as an autoencoder, from the outputs of those below."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lamina import optim
+from lamina._checks import matrix, number, one_of, whole
+from lamina.layers import Activation, BatchNorm, Linear
+from lamina.pretrain.autoencoder import LOSSES, Autoencoder
+from lamina.sequential import Sequential
+
+__all__ = ["MODULES", "greedy"]
+
+MODULES = ("autoencoder", "denoising")
+_DENOISING = 0.25
+
+
+def greedy(
+    net: Sequential,
+    X: Any,
+    module: str = "autoencoder",
+    *,
+    epochs: int = 10,
+    batch_size: int = 128,
+    optimizer: str | optim.SGD | optim.Adam = "adam",
+    lr: float | None = None,
+    loss: str = "auto",
+    tied: bool = True,
+    corruption: float | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> list[dict[str, Any]]:
+    """Initialise the hidden layers of a net in place, from first to last, without labels.
+
+    Parameters
+    ----------
+    net : lamina.Sequential
+        Every Linear but the last, which is the output layer, is pre-trained, starting from the weights it has.
+    X : array_like of shape (rows, in)
+        The data, labelled or not; all finite.
+    module : {"autoencoder", "denoising"}
+        What each layer is trained as.
+    epochs : int
+        Of each layer, at least 0.
+    batch_size : int
+        Rows in a step.
+    optimizer : str or SGD or Adam or AdamW
+        "sgd", "adam" or "adamw" mean the defaults.
+    lr : float, optional
+        Replaces the optimizer's learning rate.
+    loss : {"auto", "sigmoid_cross_entropy", "squared_error"}
+        "auto" is the first, Bernoulli, for a layer whose data lies in [0, 1], as a sigmoid layer's does, and the second
+        otherwise.
+    tied : bool
+        Whether decoders use their encoders' weights transposed.
+    corruption : float in [0, 1), optional
+        Of "denoising": the probability with which each input is set to 0; 0.25 unless given.
+    seed : int in [0, 2**64)
+        Settles shuffles and corruption; the net's seed settled the weights to start from.
+    progress : bool
+        Whether a progress bar is shown on standard error for each layer.
+
+    Returns
+    -------
+    list of dict
+        One per hidden layer: "layer", its number in the net; "criterion", the loss used; "loss" and "seconds", lists
+        with an entry per epoch.
+
+    Raises
+    ------
+    ValueError
+        If there is no hidden layer, one can take no bias, X has a wrong shape, no rows, or values that the loss does
+        not take, or a name or number is not one of those above: nothing has changed then. If a loss that is asked for
+        does not suit the outputs of a layer: those below are trained then.
+    lamina.BackendError
+        If the net is being trained in another thread.
+    KeyboardInterrupt
+        On Ctrl-C; layers finished before keep their result, the one at work stays as it was.
+
+    Notes
+    -----
+    For l = 1 … L: the data set is D = {h⁽ˡ⁻¹⁾(x)}, the output of the layers below in inference, without dropout; a
+    module with the layer's activation is trained on D; its weight and hidden bias initialise the layer.
+
+    A batch norm between a layer and its activation gets the exact statistics of its input over X, and the scale and
+    shift that undo them, so that the net computes the very features its modules learned. Any other batch norm gets the
+    statistics alone, and so hands standardised data on.
+
+    References
+    ----------
+    .. [1] H. Larochelle, "Neural networks", deep learning: unsupervised pre-training (pseudocode).
+    .. [2] Y. Bengio et al., "Greedy layer-wise training of deep networks", 2007.
+    .. [3] P. Vincent et al., "Stacked denoising autoencoders", 2010.
+
+    Examples
+    --------
+    >>> import lamina, numpy as np
+    >>> X = np.repeat(np.eye(6), 10, axis=0)
+    >>> net = lamina.Sequential(lamina.Linear(6, 4), lamina.Sigmoid(), lamina.Linear(4, 4), lamina.Sigmoid(),
+    ...                         lamina.Linear(4, 2))
+    >>> stages = lamina.pretrain.greedy(net, X, "denoising", epochs=30, lr=0.05, progress=False)
+    >>> [(stage["layer"], stage["criterion"], stage["loss"][-1] < stage["loss"][0]) for stage in stages]
+    [(0, 'sigmoid_cross_entropy', True), (2, 'sigmoid_cross_entropy', True)]
+    """
+    call = "greedy"
+    if not isinstance(net, Sequential):
+        raise TypeError(f"{call}: net is {net!r}, a lamina.Sequential is needed")
+    one_of(call, "module", module, MODULES)
+    one_of(call, "loss", loss, ("auto", *LOSSES))
+    whole(call, "epochs", epochs, 0)
+    whole(call, "batch_size", batch_size, 1)
+    seed = whole(call, "seed", seed, 0, 2**64 - 1)
+    optimizer = optim.optimizer(call, optimizer)
+    if lr is not None:
+        optimizer = dataclasses.replace(optimizer, lr=number(call, "lr", lr))
+    if corruption is None:
+        corruption = _DENOISING if module == "denoising" else 0.0
+    elif module != "denoising":
+        raise ValueError(f"{call}: corruption={corruption!r} given with module={module!r}, it needs module='denoising'")
+    number(call, "corruption", corruption, below=1)
+    x = matrix(call, X, net.in_features, net.dtype)
+    if len(x) == 0 or not np.isfinite(x).all():
+        raise ValueError(f"{call}: X is empty or holds NaN or infinities, at least one row of finite numbers is needed")
+    groups = _groups(net)
+    if loss == "sigmoid_cross_entropy" and not _in_unit_interval(x):
+        raise ValueError(f"{call}: X holds numbers from {x.min():g} to {x.max():g}, sigmoid_cross_entropy needs [0, 1]")
+
+    stages = []
+    with net._exclusive(call):
+        _set_statistics(net, range(groups[0].start), x)
+        for count, group in enumerate(groups, 1):
+            place = group.start
+            linear, parameters = net[place], net.parameters()
+            weight, bias = parameters[f"{place}.weight"], parameters.get(f"{place}.bias")
+            data = net._core.forward_to(x, place)
+            criterion = loss
+            if loss == "auto":
+                criterion = LOSSES[0] if _in_unit_interval(data) else LOSSES[1]
+            learner = Autoencoder(
+                linear.in_features,
+                linear.out_features,
+                activation=net._activation_after(place) or "linear",
+                loss=criterion,
+                tied=tied,
+                corruption=corruption,
+                optimizer=optimizer,
+                seed=seed,
+                layer=place,
+                dtype=net.dtype,
+            )
+            learner.set_weights(weight, 0.0 if bias is None else bias)
+            description = f"layer {count} of {len(groups)}"
+            history = learner._fit(call, data, epochs, batch_size, True, progress, description)
+            learned = learner.parameters()
+            weight[...] = learned["weight"]
+            if bias is not None:
+                bias[...] = learned["hidden_bias"]
+            rest = group[1:]
+            _set_statistics(net, rest, x, _inner_norms(net, rest), learned["hidden_bias"] if bias is None else None)
+            stages.append({"layer": place, "criterion": criterion, **history})
+    return stages
+
+
+def _groups(net: Sequential) -> list[range]:
+    """The places of each hidden Linear and of all that follows it up to the next one."""
+    places = [place for place, layer in enumerate(net) if isinstance(layer, Linear)]
+    if len(places) < 2:
+        raise ValueError(f"greedy: the net has {len(places)} Linear layers, a hidden one and the output are needed")
+    groups = [range(first, after) for first, after in zip(places, places[1:], strict=False)]
+    for group in groups:
+        if not net[group.start].bias and not _inner_norms(net, group[1:]):
+            raise ValueError(f"greedy: layer {group.start} has bias=False and no batch norm before its activation, "
+                             "the bias that its module learns needs a place")  # fmt: skip
+    return groups
+
+
+def _inner_norms(net: Sequential, places: range) -> list[int]:
+    """The batch norms that stand before the activation."""
+    norms = []
+    for place in places:
+        if isinstance(net[place], Activation):
+            break
+        if isinstance(net[place], BatchNorm):
+            norms.append(place)
+    return norms
+
+
+def _set_statistics(
+    net: Sequential, places: range, x: np.ndarray, inner: Sequence[int] = (), bias: np.ndarray | None = None
+) -> None:
+    """Give batch norms the statistics of their inputs; the inner ones scale and shift back, and add `bias` if given."""
+    for place in places:
+        if not isinstance(net[place], BatchNorm):
+            continue
+        net._core.set_batchnorm_statistics(place, x)
+        if place in inner:
+            parameters, statistics = net._core.parameters(), net._core.buffers()
+            scale = np.sqrt(statistics[f"{place}.running_var"] + net.dtype.type(net[place].eps))
+            parameters[f"{place}.weight"][...] = scale
+            parameters[f"{place}.bias"][...] = statistics[f"{place}.running_mean"]
+            if bias is not None and place == inner[0]:
+                parameters[f"{place}.bias"][...] += bias
+
+
+def _in_unit_interval(data: np.ndarray) -> bool:
+    return bool(data.min() >= 0 and data.max() <= 1)
