@@ -6,9 +6,9 @@ set(LAMINA_KERNELS csrc/kernels/fill_generic.cpp)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND LAMINA_KERNELS csrc/kernels/fill_avx2.cpp csrc/kernels/fill_avx512.cpp)
   set_source_files_properties(csrc/kernels/fill_avx2.cpp PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mbmi2")
-  # GCC's own AVX-512 header trips -Wmaybe-uninitialized.
+  # GCC's own AVX-512 header trips the warnings about uninitialised values.
   set_source_files_properties(csrc/kernels/fill_avx512.cpp PROPERTIES COMPILE_OPTIONS
-    "-mavx2;-mfma;-mbmi2;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512;-Wno-maybe-uninitialized")
+    "-mavx2;-mfma;-mbmi2;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mprefer-vector-width=512;-Wno-uninitialized;-Wno-maybe-uninitialized")
 elseif(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64")
   message(FATAL_ERROR "lamina builds on Linux x86-64 and aarch64, not on ${CMAKE_SYSTEM_PROCESSOR}")
 endif()

@@ -6,7 +6,8 @@
 namespace lamina::LAMINA_ISA {
 
 // Mean and sum of squared deviations of a strip: each chunk's sum about its first row (so that mean >> deviation costs
-// no digits), its squares about the mean in T, put right for that mean's rounding, and the chunks merged in float64.
+// no digits), its squares about the mean in T, put right for that mean's rounding, and the chunks merged in float64
+// about the column's first element.
 template <class T>
 void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, Moments* moments) {
   for (int64_t c = 0; c < columns; ++c) moments[c] = {};
@@ -29,8 +30,12 @@ void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, Moment
         },
         [&](int64_t c, Vec<T> sum, auto lanes) { store(squares + c, sum, lanes); });
     const double n = static_cast<double>(count);
-    for (int64_t c = 0; c < columns; ++c) merge(moments[c], chunk_moments(n, origin[c], sums[c], mean[c], squares[c]));
+    for (int64_t c = 0; c < columns; ++c) {
+      const double base = z.data[column + c];
+      merge(moments[c], chunk_moments(n, origin[c] - base, sums[c], mean[c] - base, squares[c]));
+    }
   });
+  for (int64_t c = 0; c < columns; ++c) moments[c].mean += z.data[column + c];
 }
 
 template <class T>

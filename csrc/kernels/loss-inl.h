@@ -134,7 +134,8 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
         RowSum<T> value, mass;
         over<T>(classes, [&](int64_t i, auto lanes) {
           const Vec<T> ti = target(i, lanes);
-          value.add(i, ti * (Vec<T>(log_sum) - (load(x + i, lanes) - Vec<T>(m))), lanes);
+          const Vec<T> term = ti * (Vec<T>(log_sum) - (load(x + i, lanes) - Vec<T>(m)));
+          value.add(i, select(ti == Vec<T>(T(0)), Vec<T>(T(0)), term), lanes);  // a logit of -inf may have target 0
           mass.add(i, ti, lanes);
         });
         row_loss[r] = static_cast<double>(value.total()) * weight;

@@ -12,27 +12,25 @@ namespace lamina::LAMINA_ISA {
 template <class F>
 LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, int64_t group, int64_t groups, const F& f) {
   constexpr int L = Words::lanes;
-  alignas(64) uint32_t group_of[L], row_of[L];
-  const auto emit = [&](int64_t i) {
-    f(i, philox(PhiloxBlock<Words>{{Words::load(group_of), Words::load(row_of), Words(draw.step), Words(draw.purpose_and_layer)}}, draw.seed));
+  const auto emit = [&](int64_t i, Words group_of, Words row_of) {
+    f(i, philox(PhiloxBlock<Words>{{group_of, row_of, Words(draw.step), Words(draw.purpose_and_layer)}}, draw.seed));
   };
-  const int64_t total = rows * groups;
   if (groups % L == 0) {  // a vector stays in its row
-    for (int64_t i = 0; i < total; i += L) {
-      const uint32_t first = static_cast<uint32_t>(group + i % groups), in_row = static_cast<uint32_t>(row + i / groups) + draw.row_offset;
-      for (int lane = 0; lane < L; ++lane) group_of[lane] = first + static_cast<uint32_t>(lane), row_of[lane] = in_row;
-      emit(i);
+    for (int64_t r = 0; r < rows; ++r) {
+      const Words row_of(static_cast<uint32_t>(row + r) + draw.row_offset);
+      for (int64_t g = 0; g < groups; g += L) emit(r * groups + g, Words::ascending(static_cast<uint32_t>(group + g)), row_of);
     }
     return;
   }
+  alignas(64) uint32_t group_of[L], row_of[L];
   int64_t r = 0, g = 0;
-  for (int64_t i = 0; i < total; i += L) {
+  for (int64_t i = 0; i < rows * groups; i += L) {
     for (int lane = 0; lane < L; ++lane) {
       group_of[lane] = static_cast<uint32_t>(group + g);
       row_of[lane] = static_cast<uint32_t>(row + r) + draw.row_offset;
       if (++g == groups) g = 0, ++r;
     }
-    emit(i);
+    emit(i, Words::load(group_of), Words::load(row_of));
   }
 }
 

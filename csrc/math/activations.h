@@ -57,7 +57,7 @@ struct Tanh : Linear {
   }
 };
 
-// The derivative at 0 is 0.
+// The derivative at 0 is 0; where y is NaN dy passes.
 struct Relu : Linear {
   static constexpr const char* name = "relu";
   template <class V>
@@ -66,7 +66,7 @@ struct Relu : Linear {
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V y, ActivationParameters<V>) {
-    return select(y > constant<V>(0), dy, select(y == y, constant<V>(0), y));
+    return select(y <= constant<V>(0), constant<V>(0), dy);
   }
 };
 
@@ -82,7 +82,7 @@ struct LeakyRelu : Linear {
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V y, ActivationParameters<V> p) {
-    return select(y > constant<V>(0), dy, select(y == y, p.first * dy, y));
+    return select(y <= constant<V>(0), p.first * dy, dy);
   }
 };
 

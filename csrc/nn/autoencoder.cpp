@@ -13,7 +13,8 @@ enum Part { weight, hidden_bias, visible_bias, decoder_weight };
 
 AutoencoderSpec checked(const AutoencoderSpec& spec) {
   const char* op = "Autoencoder";
-  if (spec.visible < 1 || spec.hidden < 1) fail(op, "got ", spec.visible, " visible and ", spec.hidden, " hidden units, needs at least 1 of each");
+  if (spec.visible < 1 || spec.hidden < 1)
+    fail(op, "got ", spec.visible, " visible and ", spec.hidden, " hidden units, needs at least 1 of each");
   if (spec.loss != LossKind::sigmoid_cross_entropy && spec.loss != LossKind::squared_error) {
     fail(op, "loss is neither sigmoid_cross_entropy nor squared_error, needs one of them");
   }

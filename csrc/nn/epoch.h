@@ -37,7 +37,7 @@ struct DataSet {
 
 struct EpochOptions {
   int64_t batch_size;
-  bool lone_row_joins;         // a last batch of one row joins the batch before it
+  bool lone_row_joins;  // a last batch of one row joins the batch before it
   std::optional<RandomKey> shuffle;
 
   int64_t largest_batch(int64_t rows) const { return std::min(rows, batch_size + (lone_row_joins ? 1 : 0)); }

@@ -59,13 +59,13 @@ class Network {
                             Vector<const T> sample_weight, const Pass& pass);
   // The mean and unbiased variance of this batch-norm layer's input over all rows of x (S. Ioffe & C. Szegedy 2015,
   // algorithm 2, in one pass over the data instead of an average over batches).
-  void set_batchnorm_statistics(const Context& context, int layer, Matrix<const T> x);
+  void set_batchnorm_statistics(const Context& context, int64_t layer, Matrix<const T> x);
 
   // For a training loop, which holds the lock for many steps and plans the memory first.
   std::atomic<bool>& busy() { return busy_; }
   void plan_memory(int64_t rows) { memory_.ensure(stages_, rows); }
-  double step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss, Vector<const T> sample_weight,
-                        const Pass& pass);
+  double step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
+                        Vector<const T> sample_weight, const Pass& pass);
 
  private:
   Matrix<const T> forward(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out);

@@ -59,7 +59,7 @@ void Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
 }
 
 template <class T>
-void Network<T>::set_batchnorm_statistics(const Context& context, int layer, Matrix<const T> x) {
+void Network<T>::set_batchnorm_statistics(const Context& context, int64_t layer, Matrix<const T> x) {
   const char* op = "set_batchnorm_statistics";
   check_input(op, x);
   const auto statistics = std::find_if(statistics_.begin(), statistics_.end(), [&](const auto& s) { return s.layer == layer; });
@@ -68,12 +68,13 @@ void Network<T>::set_batchnorm_statistics(const Context& context, int layer, Mat
   const int64_t width = statistics->mean.size;
   const AlignedBuffer<T> inputs(x.rows * width), found(4 * padded<T>(width));
   const Matrix<T> input = matrix(inputs.data(), x.rows, width);
-  infer(context, x, layer, statistics_block_rows, input);
+  const int layer_index = statistics->layer;
+  infer(context, x, layer_index, statistics_block_rows, input);
 
   // A training pass of this batch norm alone; with momentum 1 nothing of the old statistics remains.
   const auto row = [&](int i) { return Vector<T>{found.data() + i * padded<T>(width), width}; };
-  const LayerSpec& spec = layers_[static_cast<size_t>(layer)];
-  const Vector<T> gamma = vector_at(parameters_.parameters(), *parameters_.find(layer, ParameterKind::batchnorm, 0));
+  const LayerSpec& spec = layers_[static_cast<size_t>(layer_index)];
+  const Vector<T> gamma = vector_at(parameters_.parameters(), *parameters_.find(layer_index, ParameterKind::batchnorm, 0));
   Lamina<T> lamina;
   lamina.op = op;
   lamina.batchnorm = {gamma, gamma, row(0), row(1), 1.0, spec.eps, true};
@@ -82,11 +83,11 @@ void Network<T>::set_batchnorm_statistics(const Context& context, int layer, Mat
   std::copy_n(row(1).data, width, statistics->var.data);
 }
 
-#define INSTANTIATE(T)                                                                                        \
-  template std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t) const;                      \
-  template void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>>) const;                         \
-  template void Network<T>::infer(const Context&, Matrix<const T>, int, int64_t, Matrix<T>) const;            \
-  template void Network<T>::set_batchnorm_statistics(const Context&, int, Matrix<const T>);
+#define INSTANTIATE(T)                                                                             \
+  template std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t) const;           \
+  template void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>>) const;              \
+  template void Network<T>::infer(const Context&, Matrix<const T>, int, int64_t, Matrix<T>) const; \
+  template void Network<T>::set_batchnorm_statistics(const Context&, int64_t, Matrix<const T>);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

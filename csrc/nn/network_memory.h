@@ -47,7 +47,8 @@ class TrainingMemory {
 // Inference keeps nothing: two outputs that take turns, and batch norm's constants.
 template <class T>
 struct InferenceMemory {
-  InferenceMemory(int64_t rows, int64_t width) : outputs{AlignedBuffer<T>(rows * width), AlignedBuffer<T>(rows * width)}, mean(width), rstd(width) {}
+  InferenceMemory(int64_t rows, int64_t width)
+      : outputs{AlignedBuffer<T>(rows * width), AlignedBuffer<T>(rows * width)}, mean(width), rstd(width) {}
 
   bool fits(int64_t rows, int64_t width) const { return outputs[0].size() >= rows * width && mean.size() >= width; }
 

@@ -38,7 +38,8 @@ template <class T>
 std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool merged) const {
   std::vector<ParameterSegment> result;
   if (!merged) {
-    for (const ParameterEntry& entry : entries_) result.push_back({entry.offset, entry.size(), decay_all || entry.kind == ParameterKind::weight});
+    for (const ParameterEntry& entry : entries_)
+      result.push_back({entry.offset, entry.size(), decay_all || entry.kind == ParameterKind::weight});
   } else if (decay_all) {
     result.push_back({0, parameters_.size(), true});
   } else {

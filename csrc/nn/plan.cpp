@@ -41,7 +41,8 @@ std::string describe(const LayerSpec& layer) {
       const ActivationInfo& info = activation_info(layer.activation.index);
       text << info.name;
       for (int i = 0; i < info.parameters; ++i) {
-        text << (i ? ", " : "(") << info.parameter_names[i] << "=" << layer.activation.parameters[i] << (i + 1 == info.parameters ? ")" : "");
+        text << (i ? ", " : "(") << info.parameter_names[i] << "=" << layer.activation.parameters[i]
+             << (i + 1 == info.parameters ? ")" : "");
       }
       break;
     }
@@ -73,8 +74,8 @@ void resolve_widths(const char* op, std::vector<LayerSpec>& layers) {
     LayerSpec& layer = layers[i];
     if (!has_width(layer)) layer.in_features = layer.out_features = width;
     if (layer.in_features != width) {
-      fail(op, "layer ", i, " (", kind_name(layer.kind), ") takes ", layer.in_features, " features, ", i ? "the layer before it gives " : "the input has ",
-           width, ": they need to be equal");
+      fail(op, "layer ", i, " (", kind_name(layer.kind), ") takes ", layer.in_features, " features, ",
+           i ? "the layer before it gives " : "the input has ", width, ": they need to be equal");
     }
     width = layer.out_features;
   }
@@ -109,8 +110,8 @@ std::string explain(const std::vector<LayerSpec>& layers, const std::vector<Lami
   std::ostringstream text;
   for (size_t k = 0; k < plan.size(); ++k) {
     const LaminaPlan& lamina = plan[k];
-    text << "lamina " << k << ", (batch, " << lamina.in_features << ") -> (batch, " << lamina.out_features << "), layer" << (lamina.last - lamina.first > 1 ? "s " : " ")
-         << lamina.first;
+    text << "lamina " << k << ", (batch, " << lamina.in_features << ") -> (batch, " << lamina.out_features << "), layer"
+         << (lamina.last - lamina.first > 1 ? "s " : " ") << lamina.first;
     if (lamina.last - lamina.first > 1) text << "-" << lamina.last - 1;
     text << ": ";
     for (int i = lamina.first; i < lamina.last; ++i) text << (i > lamina.first ? " + " : "") << describe(layers[static_cast<size_t>(i)]);

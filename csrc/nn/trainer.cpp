@@ -7,7 +7,10 @@ namespace lamina {
 
 template <class T>
 Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all)
-    : network_(std::move(network)), optimizer_("Trainer", optimizer, network_->parameters(), decay_all), loss_(std::move(loss)), seed_(seed) {}
+    : network_(std::move(network)),
+      optimizer_("Trainer", optimizer, network_->parameters(), decay_all),
+      loss_(std::move(loss)),
+      seed_(seed) {}
 
 template <class T>
 void Trainer<T>::check_data(const char* op, const DataSet<T>& data) const {

@@ -34,7 +34,8 @@ class Trainer {
   Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all);
 
   // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch.
-  std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr, const Poll& poll);
+  std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
+                                  const Poll& poll);
   Evaluation evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size) const;
 
   const std::shared_ptr<Network<T>>& network() const { return network_; }

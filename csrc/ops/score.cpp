@@ -31,7 +31,8 @@ double r_squared(Matrix<const T> prediction, Matrix<const T> target, Vector<cons
     // About the first row, so that targets far from zero lose no digits.
     const double mean = at(0) + weighted_mean(target.rows, weight, [&](int64_t i) { return at(i) - at(0); });
     const auto square = [](double d) { return d * d; };
-    const double rest = weighted_mean(target.rows, weight, [&](int64_t i) { return square(at(i) - static_cast<double>(prediction.row(i)[c])); });
+    const double rest =
+        weighted_mean(target.rows, weight, [&](int64_t i) { return square(at(i) - static_cast<double>(prediction.row(i)[c])); });
     const double spread = weighted_mean(target.rows, weight, [&](int64_t i) { return square(at(i) - mean); });
     sum += spread > 0 ? 1 - rest / spread : rest == 0 ? 1 : 0;
   }

@@ -96,6 +96,8 @@ LAMINA_INLINE Mask<float> operator>(F a, F b) { return {_mm256_cmp_ps(a.v, b.v, 
 LAMINA_INLINE Mask<double> operator>(D a, D b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_GT_OQ)}; }
 LAMINA_INLINE Mask<float> operator<(F a, F b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
 LAMINA_INLINE Mask<double> operator<(D a, D b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_LT_OQ)}; }
+LAMINA_INLINE Mask<float> operator<=(F a, F b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+LAMINA_INLINE Mask<double> operator<=(D a, D b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_LE_OQ)}; }
 LAMINA_INLINE Mask<float> operator==(F a, F b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
 LAMINA_INLINE Mask<double> operator==(D a, D b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_EQ_OQ)}; }
 LAMINA_INLINE F select(Mask<float> m, F yes, F no) { return _mm256_blendv_ps(no.v, yes.v, m.m.v); }
@@ -181,6 +183,10 @@ struct Words {
   LAMINA_INLINE static Words load(const uint32_t* p) {
     const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return {v, _mm256_srli_epi64(v, 32)};
+  }
+  LAMINA_INLINE static Words ascending(uint32_t first) {  // first, first + 1, ...
+    const __m256i v = _mm256_add_epi64(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 2, 4, 6));
+    return {v, _mm256_add_epi64(v, _mm256_set1_epi64x(1))};
   }
   LAMINA_INLINE __m256i merged() const { return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA); }
   LAMINA_INLINE void store(uint32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), merged()); }

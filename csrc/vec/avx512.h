@@ -97,6 +97,8 @@ LAMINA_INLINE Mask<float> operator>(F a, F b) { return {_mm512_cmp_ps_mask(a.v, 
 LAMINA_INLINE Mask<double> operator>(D a, D b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_GT_OQ)}; }
 LAMINA_INLINE Mask<float> operator<(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 LAMINA_INLINE Mask<double> operator<(D a, D b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)}; }
+LAMINA_INLINE Mask<float> operator<=(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+LAMINA_INLINE Mask<double> operator<=(D a, D b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LE_OQ)}; }
 LAMINA_INLINE Mask<float> operator==(F a, F b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
 LAMINA_INLINE Mask<double> operator==(D a, D b) { return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ)}; }
 LAMINA_INLINE F select(Mask<float> m, F yes, F no) { return _mm512_mask_blend_ps(static_cast<__mmask16>(m.m), no.v, yes.v); }
@@ -167,6 +169,10 @@ struct Words {
   LAMINA_INLINE static Words load(const uint32_t* p) {
     const __m512i v = _mm512_loadu_si512(p);
     return {v, _mm512_srli_epi64(v, 32)};
+  }
+  LAMINA_INLINE static Words ascending(uint32_t first) {  // first, first + 1, ...
+    const __m512i v = _mm512_add_epi64(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14));
+    return {v, _mm512_add_epi64(v, _mm512_set1_epi64(1))};
   }
   LAMINA_INLINE __m512i merged() const { return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32)); }
   LAMINA_INLINE void store(uint32_t* p) const { _mm512_storeu_si512(p, merged()); }

@@ -49,6 +49,7 @@ struct Words {
   Words() = default;
   LAMINA_INLINE explicit Words(uint32_t x) : v(x) {}
   LAMINA_INLINE static Words load(const uint32_t* p) { return Words(*p); }
+  LAMINA_INLINE static Words ascending(uint32_t first) { return Words(first); }
   LAMINA_INLINE void store(uint32_t* p) const { *p = v; }
 };
 LAMINA_INLINE Words operator^(Words a, Words b) { return Words(a.v ^ b.v); }

@@ -29,8 +29,8 @@ def _elu(z, alpha):
 
 
 def _positive(y, positive, other):
-    """`positive` where y > 0, else `other`, NaN where y is: at a kink the left derivative counts, as in torch."""
-    return np.where(y > 0, positive, np.where(np.isnan(y), y, other))
+    """`other` where y <= 0, else `positive`: at a kink the left derivative counts and NaN lets dy pass, as in torch."""
+    return np.where(y <= 0, other, positive)
 
 
 _FORMULAS = {
@@ -43,11 +43,11 @@ _FORMULAS = {
         lambda z, negative_slope: np.where(z > 0, z, negative_slope * z),
         lambda y, negative_slope: _positive(y, 1.0, negative_slope),
     ),
-    "elu": Formula({"alpha": 1.0}, _elu, lambda y, alpha: _positive(y, 1.0, y + alpha)),
+    "elu": Formula({"alpha": 1.0}, _elu, lambda y, alpha: np.where(y > 0, 1.0, y + alpha)),
     "selu": Formula(
         {},
         lambda z: SELU_LAMBDA * _elu(z, SELU_ALPHA),
-        lambda y: _positive(y, SELU_LAMBDA, y + SELU_LAMBDA * SELU_ALPHA),
+        lambda y: np.where(y > 0, SELU_LAMBDA, y + SELU_LAMBDA * SELU_ALPHA),
     ),
 }
 

@@ -105,15 +105,7 @@ def rows_and_columns(op, shape):
 
 
 def lay_out(numbers, shape):
-    """Lay (rows, groups, ...) numbers out as `shape`, dropping what the last group of each row has too many.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from lamina.reference.random import lay_out
-    >>> lay_out(np.arange(8).reshape(1, 2, 4), (1, 5))
-    array([[0, 1, 2, 3, 4]])
-    """
+    """Lay (rows, groups, ...) numbers out as `shape`, dropping what the last group of each row has too many."""
     rows, columns = rows_and_columns("random", shape)
     width = int(np.prod(numbers.shape[1:]))
     return numbers.reshape(rows, width)[:, :columns].reshape(shape)

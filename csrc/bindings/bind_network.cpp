@@ -1,0 +1,177 @@
+// Binding of the network: layers from dicts, live parameters, passes forward and backward.
+#include "bindings/bind_model.h"
+
+namespace lamina {
+namespace {
+
+constexpr int64_t block_rows = 512;  // of an inference pass: a block's activations stay in cache
+
+LayerSpec layer_in(const py::dict& dict) {
+  const char* op = "Network";
+  Settings settings(op, "layer", dict);
+  const auto kind = settings.text("kind");
+  LayerSpec layer{};
+  if (kind == "linear") {
+    layer.kind = LayerSpec::Kind::linear;
+    layer.in_features = settings.integer("in_features");
+    layer.out_features = settings.integer("out_features");
+    layer.bias = settings.flag("bias", true);
+  } else if (kind == "batchnorm") {
+    layer.kind = LayerSpec::Kind::batchnorm;
+    layer.in_features = layer.out_features = settings.integer("features");
+    layer.momentum = settings.number("momentum", layer.momentum);
+    layer.eps = settings.number("eps", layer.eps);
+  } else if (kind == "activation") {
+    layer.kind = LayerSpec::Kind::activation;
+    layer.activation = activation_in(op, settings.take("name"), dict_in(op, "parameters", settings.take("parameters", py::dict())));
+  } else if (kind == "dropout") {
+    layer.kind = LayerSpec::Kind::dropout;
+    layer.p = settings.number("p");
+  } else {
+    fail(op, "layer kind is '", kind, "', needs linear, batchnorm, activation or dropout");
+  }
+  settings.finish();
+  return layer;
+}
+
+PyNetwork make_network(const py::object& dicts, const py::object& dtype, const py::object& fuse_) {
+  const char* op = "Network";
+  if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
+  const bool fuse = flag_in(op, "fuse", fuse_);
+  std::vector<LayerSpec> layers;
+  for (const py::handle dict : dicts) layers.push_back(layer_in(dict_in(op, "a layer", dict)));
+  if (dtype_in(op, dtype) == DType::float32) return {std::make_shared<Network<float>>(std::move(layers), fuse)};
+  return {std::make_shared<Network<double>>(std::move(layers), fuse)};
+}
+
+// Calls f(network, zero of its type).
+template <class F>
+decltype(auto) with(const PyNetwork& network, const F& f) {
+  if (network.form.index() == 0) return f(*std::get<0>(network.form), float{});
+  return f(*std::get<1>(network.form), double{});
+}
+
+py::dict parameters(const py::object& self) {
+  return with(self.cast<const PyNetwork&>(),
+              [&](auto& net, auto) { return entry_views(net.parameters(), net.parameters().parameters(), self); });
+}
+py::dict gradients(const py::object& self) {
+  return with(self.cast<const PyNetwork&>(),
+              [&](auto& net, auto) { return entry_views(net.parameters(), net.parameters().gradients(), self); });
+}
+py::dict buffers(const py::object& self) {
+  return with(self.cast<const PyNetwork&>(), [&](auto& net, auto) {
+    py::dict views;
+    for (const auto& statistics : net.running_statistics()) {
+      const std::string prefix = std::to_string(statistics.layer);
+      views[py::str(prefix + ".running_mean")] = live_view(statistics.mean.data, {statistics.mean.size}, self);
+      views[py::str(prefix + ".running_var")] = live_view(statistics.var.data, {statistics.var.size}, self);
+      views[py::str(prefix + ".num_batches_tracked")] = live_view(statistics.batches_seen.get(), {}, self);
+    }
+    return views;
+  });
+}
+
+// The output of the first `layers` layers in inference, new or into `out`.
+py::array infer(const char* op, const PyNetwork& network, const py::object& x_, int64_t layers, const py::object& out_, int64_t rows) {
+  if (rows < 1) fail(op, "batch_size is ", rows, ", needs at least 1");
+  const Array x = array_in(op, "x", x_, network.dtype());
+  check_rank(x, 2);
+  return with(network, [&](auto& net, auto zero) {
+    using T = decltype(zero);
+    if (layers < 0 || layers > net.layer_count()) fail(op, "layers is ", layers, ", needs 0 to ", net.layer_count());
+    const Matrix<const T> in = matrix_view<const T>(x);
+    net.check_input(op, in);
+    const int count = static_cast<int>(layers);
+    const Array out = array_out(op, "out", out_, network.dtype(), {x.size(0), net.features_after(count)}, {&x});
+    const Matrix<T> result = matrix_view<T>(out);
+    {
+      const Native native;
+      net.infer(native.context, in, count, rows, result);
+    }
+    return out.array;
+  });
+}
+int64_t layer_count(const PyNetwork& network) {
+  return with(network, [](auto& net, auto) -> int64_t { return net.layer_count(); });
+}
+
+py::array forward(const PyNetwork& network, const py::object& x_, const py::object& training, const py::object& seed,
+                  const py::object& step) {
+  const char* op = "forward";
+  const RandomKey key = seed_in(op, seed, step);
+  if (!flag_in(op, "training", training)) return infer(op, network, x_, layer_count(network), py::none(), block_rows);
+  const Array x = array_in(op, "x", x_, network.dtype());
+  check_rank(x, 2);
+  return with(network, [&](auto& net, auto zero) {
+    using T = decltype(zero);
+    const Matrix<const T> in = matrix_view<const T>(x);
+    net.check_input(op, in);
+    const Array out{op, "out", new_array(network.dtype(), {x.size(0), net.out_features()}), network.dtype()};
+    const Matrix<T> result = matrix_view<T>(out);
+    {
+      const Native native;
+      net.forward_training(native.context, in, {true, key.seed, key.step}, result);
+    }
+    return out.array;
+  });
+}
+
+double loss_and_gradients(const PyNetwork& network, const py::object& x, const py::object& targets, const py::object& loss_,
+                          const py::object& sample_weight, const py::object& training_, const py::object& seed, const py::object& step) {
+  const char* op = "loss_and_gradients";
+  const bool training = flag_in(op, "training", training_);
+  const RandomKey key = seed_in(op, seed, step);
+  const DataArrays arrays(op, network.dtype(), x, targets, sample_weight);
+  return with(network, [&](auto& net, auto zero) {
+    using T = decltype(zero);
+    const OwnedLoss<T> loss = loss_in<T>(op, loss_);
+    const DataSet<T> data = arrays.view<T>();
+    const Native native;
+    return net.loss_and_gradients(native.context, data.x, data.targets, loss.view(), data.sample_weight, {training, key.seed, key.step});
+  });
+}
+
+void set_batchnorm_statistics(const PyNetwork& network, const py::object& layer_, const py::object& x_) {
+  const char* op = "set_batchnorm_statistics";
+  const int64_t layer = integer_in(op, "layer_index", layer_);
+  const Array x = array_in(op, "x", x_, network.dtype());
+  with(network, [&](auto& net, auto zero) {
+    const auto in = matrix_view<const decltype(zero)>(x);
+    const Native native;
+    net.set_batchnorm_statistics(native.context, layer, in);
+  });
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  py::class_<PyNetwork>(m, "Network", "A network of laminae with its parameters, gradients and running statistics.")
+      .def(py::init(&make_network), py::arg("layers"), py::arg("dtype"), py::arg("fuse") = true)
+      .def_property_readonly("dtype", [](const PyNetwork& n) { return n.dtype() == DType::float32 ? "float32" : "float64"; })
+      .def_property_readonly("in_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.in_features(); }); })
+      .def_property_readonly("out_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.out_features(); }); })
+      .def_property_readonly("layer_count", &layer_count)
+      .def("parameters", &parameters, "Live views by name, in the order of the layers.")
+      .def("gradients", &gradients, "Live views by name of what the last backward pass left.")
+      .def("buffers", &buffers, "Live views of batch norm's running statistics.")
+      .def("explain", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.explain(); }); })
+      .def("forward", &forward, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
+      .def(
+          "forward_to",
+          [](const PyNetwork& n, const py::object& x, const py::object& layers) {
+            return infer("forward_to", n, x, integer_in("forward_to", "layers", layers), py::none(), block_rows);
+          },
+          py::arg("x"), py::arg("layers"), "The output of the first layers in inference.")
+      .def(
+          "predict",
+          [](const PyNetwork& n, const py::object& x, const py::object& out, const py::object& batch_size) {
+            infer("predict", n, x, layer_count(n), out, integer_in("predict", "batch_size", batch_size));
+          },
+          py::arg("x"), py::arg("out"), py::arg("batch_size"))
+      .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("sample_weight"),
+           py::arg("training"), py::arg("seed"), py::arg("step"))
+      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer_index"), py::arg("x"));
+}
+
+}  // namespace lamina

@@ -1,0 +1,129 @@
+// Binding of the trainer: optimizer and loss from dicts, epochs without the GIL.
+#include "bindings/bind_model.h"
+
+namespace lamina {
+
+DType dtype_in(const char* op, py::handle name_) {
+  const std::string name = text_in(op, "dtype", name_);
+  if (name == "float32") return DType::float32;
+  if (name == "float64") return DType::float64;
+  fail(op, "dtype is '", name, "', needs float32 or float64");
+}
+
+OptimizerSpec optimizer_in(const char* op, py::handle dict) {
+  Settings settings(op, "optimizer", dict_in(op, "optimizer", dict));
+  const auto name = settings.text("name");
+  OptimizerSpec result;
+  if (name == "sgd") {
+    Sgd sgd{};
+    sgd.momentum = settings.number("momentum", sgd.momentum);
+    sgd.nesterov = settings.flag("nesterov", sgd.nesterov);
+    sgd.weight_decay = settings.number("weight_decay", sgd.weight_decay);
+    sgd.l1 = settings.number("l1", sgd.l1);
+    result = sgd;
+  } else if (name == "adam") {
+    Adam adam{};
+    adam.beta1 = settings.number("beta1", adam.beta1);
+    adam.beta2 = settings.number("beta2", adam.beta2);
+    adam.eps = settings.number("eps", adam.eps);
+    adam.weight_decay = settings.number("weight_decay", adam.weight_decay);
+    adam.l1 = settings.number("l1", adam.l1);
+    adam.decoupled = settings.flag("decoupled", adam.decoupled);
+    result = adam;
+  } else {
+    fail(op, "optimizer is '", name, "', needs sgd or adam");
+  }
+  settings.finish();
+  return result;
+}
+
+uint32_t counter_in(const char* op, const char* name, py::handle value_) {
+  const int64_t value = integer_in(op, name, value_);
+  if (value < 0 || value >= int64_t{1} << 32) fail(op, name, " is ", value, ", needs 0 <= ", name, " < 2**32");
+  return static_cast<uint32_t>(value);
+}
+
+namespace {
+
+struct PyTrainer {
+  std::variant<std::unique_ptr<Trainer<float>>, std::unique_ptr<Trainer<double>>> form;
+  DType dtype() const { return form.index() == 0 ? DType::float32 : DType::float64; }
+};
+
+template <class F>
+decltype(auto) with(const PyTrainer& trainer, const F& f) {
+  if (trainer.form.index() == 0) return f(*std::get<0>(trainer.form), float{});
+  return f(*std::get<1>(trainer.form), double{});
+}
+
+PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, const py::object& loss, const py::object& seed,
+                       const py::object& decay_all_) {
+  const char* op = "Trainer";
+  const OptimizerSpec spec = optimizer_in(op, optimizer);
+  const uint64_t key = seed_in(op, seed).seed;
+  const bool decay_all = flag_in(op, "decay_all", decay_all_);
+  return std::visit(
+      [&](const auto& net) -> PyTrainer {
+        using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
+        return {std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss), key, decay_all)};
+      },
+      network.form);
+}
+
+double train_epoch(const PyTrainer& trainer, const py::object& x, const py::object& targets, const py::object& sample_weight,
+                   const py::object& batch_size_, const py::object& shuffle_, const py::object& lr_) {
+  const char* op = "run_epoch";
+  const int64_t batch_size = integer_in(op, "batch_size", batch_size_);
+  const bool shuffle = flag_in(op, "shuffle", shuffle_);
+  const double lr = number_in(op, "lr", lr_);
+  const DataArrays arrays(op, trainer.dtype(), x, targets, sample_weight);
+  return with(trainer, [&](auto& t, auto zero) {
+    const auto data = arrays.view<decltype(zero)>();
+    std::optional<double> loss;
+    {
+      const Native native;
+      loss = t.run_epoch(native.context, data, batch_size, shuffle, lr, signal_poll);
+    }
+    return epoch_result(loss);
+  });
+}
+
+py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::object& targets, const py::object& sample_weight,
+                   const py::object& batch_size_) {
+  const int64_t batch_size = integer_in("evaluate", "batch_size", batch_size_);
+  const DataArrays arrays("evaluate", trainer.dtype(), x, targets, sample_weight);
+  const Evaluation found = with(trainer, [&](auto& t, auto zero) {
+    const auto data = arrays.view<decltype(zero)>();
+    const Native native;
+    return t.evaluate(native.context, data, batch_size);
+  });
+  return py::make_tuple(found.loss, found.score);
+}
+
+}  // namespace
+
+void bind_trainer(py::module_& m) {
+  py::class_<PyTrainer>(m, "Trainer", "Trains a network: whole epochs in native code.")
+      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("loss"), py::arg("seed"), py::arg("decay_all"))
+      .def("run_epoch", &train_epoch, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"), py::arg("shuffle"),
+           py::arg("lr"))
+      .def("evaluate", &evaluate, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"))
+      .def(
+          "state",
+          [](const py::object& self) {
+            return with(self.cast<const PyTrainer&>(), [&](auto& t, auto) { return state_views(t.optimizer(), self); });
+          },
+          "Live views of the optimizer's state, in the layout of the flat parameter buffer.")
+      .def_property(
+          "step", [](const PyTrainer& p) { return with(p, [](auto& t, auto) { return t.step; }); },
+          [](const PyTrainer& p, const py::object& value) {
+            with(p, [&](auto& t, auto) { t.step = counter_in("Trainer", "step", value); });
+          })
+      .def_property(
+          "epoch", [](const PyTrainer& p) { return with(p, [](auto& t, auto) { return t.epoch; }); },
+          [](const PyTrainer& p, const py::object& value) {
+            with(p, [&](auto& t, auto) { t.epoch = counter_in("Trainer", "epoch", value); });
+          });
+}
+
+}  // namespace lamina

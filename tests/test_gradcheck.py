@@ -1,0 +1,128 @@
+"""The public gradient check: right nets pass, wrong gradients are named, kinks and large nets are no trouble."""
+
+import numpy as np
+import pytest
+from comparison import assert_same_bits
+
+import lamina
+from lamina import ops
+from lamina.layers import activation_layer
+from lamina.sequential import Sequential
+
+
+def make_net(*hidden, outputs=3, **options):
+    return lamina.Sequential(lamina.Linear(4, 5), *hidden, lamina.Linear(5, outputs), **{"seed": 2} | options)
+
+
+@pytest.mark.parametrize("activation", ops.activations())
+@pytest.mark.parametrize("training", [True, False])
+def test_gradcheck_passes_every_activation(isa, rng, activation, training):
+    layer = activation_layer("test", activation)
+    for layers in ([], [lamina.BatchNorm(5)], [lamina.BatchNorm(5), lamina.Dropout(0.4)], [lamina.Dropout(0.4)]):
+        net = make_net(*layers[:1], *([layer] if layer else []), *layers[1:])
+        report = lamina.gradcheck(net, rng.normal(size=(7, 4)), rng.integers(0, 3, 7), training=training)
+        assert report.ok, report
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"),
+    [
+        ("cross_entropy", "labels"),
+        ("softmax_cross_entropy", "probabilities"),
+        (lamina.Loss("cross_entropy", class_weight=[1, 2, 3], label_smoothing=0.1), "labels"),
+        ("sigmoid_cross_entropy", "probabilities"),
+        ("squared_error", "numbers"),
+        ("mean_squared_error", "numbers"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weighted", [True, False])
+def test_gradcheck_passes_every_loss(rng, loss, targets, weighted):
+    choices = {
+        "labels": rng.integers(0, 3, 7),
+        "probabilities": rng.dirichlet(np.ones(3), 7),
+        "numbers": 100 * rng.normal(size=(7, 3)),
+    }
+    weight = rng.random(7) if weighted else None
+    net = make_net(lamina.BatchNorm(5), lamina.Tanh())
+    report = lamina.gradcheck(net, rng.normal(size=(7, 4)), choices[targets], loss, sample_weight=weight)
+    assert report.ok, report
+
+
+def test_gradcheck_passes_unusual_orders(rng):
+    net = lamina.Sequential(
+        lamina.BatchNorm(4), lamina.Dropout(0.2), lamina.Linear(4, 5, bias=False), lamina.Sigmoid(), lamina.BatchNorm(5),
+        lamina.Linear(5, 5), lamina.Linear(5, 5), lamina.Dropout(0.3), lamina.SELU(), lamina.LeakyReLU(0.2),
+        lamina.Linear(5, 2), lamina.BatchNorm(2), seed=3,
+    )  # fmt: skip
+    for fuse in (True, False):
+        net = lamina.Sequential(*net, seed=3, fuse=fuse)
+        report = lamina.gradcheck(net, rng.normal(size=(8, 4)), rng.integers(0, 2, 8))
+        assert report.ok, report
+
+
+def test_gradcheck_names_the_wrong_parameter(rng, monkeypatch):
+    right = Sequential.loss_and_gradients
+
+    def wrong(net, *arguments, **options):
+        loss, gradients = right(net, *arguments, **options)
+        gradients = {name: array.copy() for name, array in gradients.items()}
+        gradients["2.weight"][1, 3] *= 1.001
+        return loss, gradients
+
+    monkeypatch.setattr(Sequential, "loss_and_gradients", wrong)
+    report = lamina.gradcheck(make_net(lamina.Tanh()), rng.normal(size=(7, 4)), rng.integers(0, 3, 7))
+    assert not report.ok
+    assert (report.worst.name, report.worst.index) == ("2.weight", (1, 3))
+    assert report.worst.analytic == pytest.approx(1.001 * report.worst.numerical, rel=report.tolerance)
+    text = repr(report)
+    assert "2.weight[1, 3]" in text and "DIFFER" in text and text.count("<-- wrong") == 1
+
+
+def test_gradcheck_fails_on_gradients_that_are_no_numbers(rng, monkeypatch):
+    right = Sequential.loss_and_gradients
+
+    def wrong(net, *arguments, **options):
+        loss, gradients = right(net, *arguments, **options)
+        return loss, {name: np.full_like(array, np.nan) for name, array in gradients.items()}
+
+    monkeypatch.setattr(Sequential, "loss_and_gradients", wrong)
+    report = lamina.gradcheck(make_net(lamina.Tanh()), rng.normal(size=(7, 4)), rng.integers(0, 3, 7))
+    assert not report.ok and np.isnan(report.worst.error)
+
+
+def test_gradcheck_steps_around_a_kink():
+    """The pre-activation of one unit is closer to 0 than the first step of the differences."""
+    net = lamina.Sequential(lamina.Linear(1, 1), lamina.ReLU(), lamina.Linear(1, 1), dtype="float64")
+    net.load_state_dict({"0.weight": [[1.0]], "0.bias": [1e-6], "2.weight": [[1.0]], "2.bias": [0.0]})
+    report = lamina.gradcheck(net, [[0.0]], [5.0], "squared_error")
+    assert report.ok, report
+
+
+def test_gradcheck_leaves_the_net_alone_and_serves_float32(rng):
+    net = make_net(lamina.BatchNorm(5), lamina.ReLU(), lamina.Dropout(0.3))
+    before = net.state_dict()
+    report = lamina.gradcheck(net, rng.normal(size=(7, 4)), rng.integers(0, 3, 7))
+    assert report.ok, report
+    assert_same_bits(net.state_dict(), before)
+
+
+def test_gradcheck_samples_large_parameters(rng):
+    net = make_net(lamina.Tanh())
+    report = lamina.gradcheck(net, rng.normal(size=(3, 4)), rng.integers(0, 3, 3), most_entries=6)
+    assert [(check.name, check.entries, check.size) for check in report.checks] == [
+        ("0.weight", 6, 20), ("0.bias", 5, 5), ("2.weight", 6, 15), ("2.bias", 3, 3),
+    ]  # fmt: skip
+    assert "gradients agree" in repr(report) and "6 of 20" in repr(report)
+
+
+def test_gradcheck_mistakes_are_told():
+    net, x = make_net(lamina.Tanh()), np.ones((2, 4))
+    with pytest.raises(TypeError, match="gradcheck: net"):
+        lamina.gradcheck("net", x, [0, 1])
+    with pytest.raises(ValueError, match="gradcheck: tolerance"):
+        lamina.gradcheck(net, x, [0, 1], tolerance=-1)
+    with pytest.raises(ValueError, match="labels"):
+        lamina.gradcheck(net, x, [0, 1, 2])
+    with pytest.raises(ValueError, match="hinge"):
+        lamina.gradcheck(net, x, [0, 1], loss="hinge")

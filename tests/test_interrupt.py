@@ -1,0 +1,186 @@
+"""Ctrl-C within a second, in training and pre-training; the net stays usable; one training at a time."""
+
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import lamina
+
+LONG = 10**9
+IN_TIME = 1.0  # seconds between Ctrl-C and its KeyboardInterrupt, as promised
+
+
+@pytest.fixture
+def interrupt():
+    """Call it with seconds: Ctrl-C comes then; gives back when it came."""
+    came = []
+
+    def press(signum, frame):
+        came.append(time.monotonic())
+        raise KeyboardInterrupt
+
+    def arm(seconds):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        return came
+
+    previous = signal.signal(signal.SIGALRM, press)
+    yield arm
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture
+def data(rng):
+    return rng.random((300, 20)), rng.integers(0, 3, 300)
+
+
+def make_net(width=16):
+    return lamina.Sequential(
+        lamina.Linear(20, width), lamina.BatchNorm(width), lamina.ReLU(), lamina.Dropout(0.2), lamina.Linear(width, 3)
+    )
+
+
+def assert_stops_in_time(work, arm, seconds=0.3):
+    start, came = time.monotonic(), arm(seconds)
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    stopped = time.monotonic()
+    assert stopped - start < seconds + IN_TIME
+    assert len(came) == 1 and stopped - came[0] < IN_TIME
+
+
+def assert_usable(net, data):
+    assert np.isfinite(net.predict(data[0])).all()
+    assert all(np.isfinite(array).all() for array in net.state_dict().values())
+    before = net.state_dict()["0.weight"]
+    history = lamina.Trainer(net).fit(*data, epochs=2, progress=False)
+    assert np.isfinite(history["loss"]).all() and not np.array_equal(net.state_dict()["0.weight"], before)
+
+
+def test_interrupt_keeps_history_and_net(data, interrupt):
+    net = make_net()
+    trainer = lamina.Trainer(net)
+    fit = {"epochs": LONG, "validation_data": data, "progress": False}
+    assert_stops_in_time(lambda: trainer.fit(*data, **fit), interrupt)
+    lengths = {len(column) for column in trainer.history.values()}
+    assert len(lengths) == 1 and lengths.pop() > 1
+    epochs = len(trainer.history["loss"])
+    trainer.fit(*data, epochs=2, progress=False)
+    assert len(trainer.history["loss"]) == epochs + 2
+    assert_usable(net, data)
+
+
+def test_interrupt_comes_inside_a_long_epoch(rng, interrupt):
+    """One epoch would take far longer than the second that is allowed."""
+    net = make_net(512)
+    x, y = np.tile(rng.random((2000, 20)).astype(np.float32), (300, 1)), np.tile(rng.integers(0, 3, 2000), 300)
+    trainer = lamina.Trainer(net)
+    assert_stops_in_time(lambda: trainer.fit(x, y, epochs=1, batch_size=32, progress=False), interrupt)
+    assert trainer.history["loss"] == []
+    assert_usable(net, (x[:200], y[:200]))
+
+
+def test_interrupt_restores_the_best_weights_of_early_stopping(data, interrupt):
+    net = make_net()
+    stopping = lamina.EarlyStopping(patience=LONG)
+    trainer = lamina.Trainer(net, callbacks=[stopping])
+    fit = {"epochs": LONG, "validation_data": data, "progress": False}
+    assert_stops_in_time(lambda: trainer.fit(*data, **fit), interrupt)
+    assert trainer.evaluate(*data)["loss"] == min(trainer.history["val_loss"]) == stopping.best
+
+
+def test_interrupt_of_pretraining(data, interrupt):
+    net = make_net()
+    before = net.state_dict()["4.weight"]
+    work = {"epochs": LONG, "progress": False}
+    assert_stops_in_time(lambda: lamina.pretrain.greedy(net, data[0], **work), interrupt)
+    np.testing.assert_array_equal(net.state_dict()["4.weight"], before)
+    assert_usable(net, data)
+
+
+def test_interrupt_of_an_autoencoder(data, interrupt):
+    coder = lamina.Autoencoder(20, 8)
+    assert_stops_in_time(lambda: coder.fit(data[0], epochs=LONG, progress=False), interrupt)
+    losses = len(coder.history["loss"])
+    assert losses > 0 and np.isfinite(coder.transform(data[0])).all()
+    assert len(coder.fit(data[0], epochs=1, progress=False)["loss"]) == losses + 1
+
+
+def test_interrupt_by_the_signal_of_ctrl_c(data):
+    trainer = lamina.Trainer(make_net())
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(*data, epochs=LONG, progress=False)
+    assert time.monotonic() - start < 0.3 + IN_TIME
+    timer.join()
+    assert_usable(trainer.net, data)
+
+
+class Pause(lamina.Callback):
+    """Holds the first epoch's end until the test lets go."""
+
+    def __init__(self):
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def on_epoch_end(self, trainer):
+        self.reached.set()
+        assert self.go_on.wait(30)
+
+
+def test_two_threads_cannot_train_one_net(data):
+    net, pause = make_net(), Pause()
+    thread = threading.Thread(
+        target=lamina.Trainer(net, callbacks=[pause]).fit, args=data, kwargs={"epochs": 1, "progress": False}
+    )
+    thread.start()
+    try:
+        assert pause.reached.wait(30)
+        with pytest.raises(lamina.BackendError, match="Trainer.fit: this net is being trained"):
+            lamina.Trainer(net).fit(*data, epochs=1, progress=False)
+        with pytest.raises(lamina.BackendError, match="greedy"):
+            lamina.pretrain.greedy(net, data[0], progress=False)
+        assert np.isfinite(net.predict(data[0])).all()
+    finally:
+        pause.go_on.set()
+        thread.join()
+    lamina.Trainer(net).fit(*data, epochs=1, progress=False)
+
+
+def test_training_calls_during_an_epoch_are_refused(rng):
+    """The native lock: a training pass in another thread fails or waits for no one, and never spoils the epoch."""
+    net = make_net(256)
+    x, y = np.tile(rng.random((2000, 20)).astype(np.float32), (20, 1)), np.tile(rng.integers(0, 3, 2000), 20)
+    thread = threading.Thread(target=lamina.Trainer(net).fit, args=(x, y), kwargs={"epochs": 1, "progress": False})
+    refused = 0
+    thread.start()
+    while thread.is_alive():
+        try:
+            net.forward(x[:10], training=True)
+        except lamina.BackendError:
+            refused += 1
+        time.sleep(0.01)
+    thread.join()
+    assert refused > 0
+    assert np.isfinite(net.predict(x[:100])).all()
+
+
+def test_threads_train_nets_of_their_own(data):
+    def train(results, place):
+        net = make_net()
+        lamina.Trainer(net, seed=4).fit(*data, epochs=5, progress=False)
+        results[place] = net.state_dict()["0.weight"]
+
+    results = {}
+    threads = [threading.Thread(target=train, args=(results, place)) for place in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    train(results, "alone")
+    for place in range(3):
+        np.testing.assert_array_equal(results[place], results["alone"])
