@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from comparison import assert_same_bits
 
 import lamina
+from comparison import assert_same_bits
 from lamina import ops
 from lamina.layers import activation_layer
 from lamina.sequential import Sequential
@@ -51,9 +51,9 @@ def test_gradcheck_passes_every_loss(rng, loss, targets, weighted):
 
 def test_gradcheck_passes_unusual_orders(rng):
     net = lamina.Sequential(
-        lamina.BatchNorm(4), lamina.Dropout(0.2), lamina.Linear(4, 5, bias=False), lamina.Sigmoid(), lamina.BatchNorm(5),
-        lamina.Linear(5, 5), lamina.Linear(5, 5), lamina.Dropout(0.3), lamina.SELU(), lamina.LeakyReLU(0.2),
-        lamina.Linear(5, 2), lamina.BatchNorm(2), seed=3,
+        lamina.BatchNorm(4), lamina.Dropout(0.2), lamina.Linear(4, 5, bias=False), lamina.Sigmoid(),
+        lamina.BatchNorm(5), lamina.Linear(5, 5), lamina.Linear(5, 5), lamina.Dropout(0.3), lamina.SELU(),
+        lamina.LeakyReLU(0.2), lamina.Linear(5, 2), lamina.BatchNorm(2), seed=3,
     )  # fmt: skip
     for fuse in (True, False):
         net = lamina.Sequential(*net, seed=3, fuse=fuse)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import tolerances
-from comparison import assert_same_bits
 
 import lamina
+import tolerances
+from comparison import assert_same_bits
 from lamina import reference
 from lamina.init import NAMES, Initializer
 

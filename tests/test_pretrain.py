@@ -5,10 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
-import tolerances
-from comparison import assert_levels_agree, assert_same_bits
 
 import lamina
+import tolerances
+from comparison import assert_levels_agree, assert_same_bits
 from lamina import ops, reference
 from lamina.pretrain import Autoencoder, greedy
 
@@ -203,16 +203,10 @@ def test_greedy_batch_norm_keeps_what_the_modules_learned(x, activation, bias):
     """With batch norm the net computes the features of its modules, in inference and on the whole data in training."""
     net = stack(lamina.BatchNorm, activation=activation, bias=bias)
     greedy(net, x, epochs=5, lr=0.02, seed=2, progress=False)
-    bare = stack(activation=activation)
-    bare.load_state_dict(bare.state_dict() | {"0.weight": net.parameters()["0.weight"]})
-    assert_same_bits(bare.parameters()["2.weight"][:0], net.parameters()["3.weight"][:0])
-    start = stack(activation=activation)
     coder = Autoencoder(6, 5, activation=activation(), optimizer=lamina.Adam(lr=0.02), seed=2, dtype="float64")
     coder.set_weights(stack(lamina.BatchNorm, activation=activation, bias=bias).parameters()["0.weight"])
     coder.fit(x, epochs=5, progress=False)
-    features = net[:3]
-    assert_close(features(x), coder.transform(x))
-    assert len(start) == 5
+    assert_close(net[:3](x), coder.transform(x))
     state = net.state_dict()
     z = x @ state["0.weight"].T + (state["0.bias"] if bias else 0)
     assert_close(state["1.running_mean"], z.mean(axis=0))

@@ -7,10 +7,10 @@ import threading
 
 import numpy as np
 import pytest
-import tolerances
-from comparison import assert_levels_agree, assert_same_bits
 
 import lamina
+import tolerances
+from comparison import assert_levels_agree, assert_same_bits
 from lamina import reference
 from lamina.io import load_safetensors, save_safetensors
 

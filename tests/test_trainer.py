@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-import tolerances
-from comparison import assert_same_bits
 
 import lamina
+import tolerances
+from comparison import assert_same_bits
 from lamina import ops
 
 KEYS = ["loss", "val_loss", "val_score", "lr", "seconds"]

@@ -40,6 +40,9 @@ PYBIND11_MODULE(_core, m) {
   bind_random(m);
   bind_loss(m);
   bind_optimizer(m);
+  bind_network(m);
+  bind_trainer(m);
+  bind_autoencoder(m);
 }
 
 }  // namespace lamina
