@@ -184,13 +184,15 @@ def test_cli_predict_refuses_damaged_and_foreign_models(here, capfd):
         assert not (here / "predictions.csv").exists(), number
     tensors, metadata = load_safetensors("model.safetensors")
     save_safetensors("bad", tensors, {})
+    assert_one_line_error(capfd, ["bad", "x.csv"], "no net", "predict")
+    save_safetensors("bad", tensors, {"lamina": metadata["lamina"]})
     assert_one_line_error(capfd, ["bad", "x.csv"], "a model of lamina train is needed", "predict")
     for damage in ("{", "[]", "{}", json.dumps(json.loads(metadata["lamina.table"]) | {"mean": [1, "x"]})):
         save_safetensors("bad", tensors, metadata | {"lamina.table": damage})
         assert_one_line_error(capfd, ["bad", "x.csv"], "damaged", "predict")
     name = next(iter(tensors))
     save_safetensors("bad", tensors | {name: tensors[name][:-1]}, metadata)
-    assert main(["predict", "bad", "x.csv"]) == 2
+    assert_one_line_error(capfd, ["bad", "x.csv"], "damaged net", "predict")
     (here / "y.csv").write_text("length,width\n1,2\n")
     assert_one_line_error(capfd, ["model.safetensors", "y.csv"], "no column 'constant'", "predict")
 

@@ -55,6 +55,7 @@ LAYERS = [
 # Third-party modules besides NumPy, and the rooms that may use them when they are installed.
 OPTIONAL = {
     "sklearn": {"bench", "datasets"},
+    "threadpoolctl": {"bench"},
     "torch": {"bench"},
     "matplotlib": {"plots"},
     "tqdm": {"callbacks", "progress", "trainer"},

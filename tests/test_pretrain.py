@@ -281,6 +281,7 @@ def test_greedy_shows_each_layer(x, capfd):
         ({"batch_size": 0}, ValueError, "greedy: batch_size"),
         ({"seed": 0.5}, TypeError, "greedy: seed"),
         ({"X": np.zeros((3, 5))}, ValueError, r"greedy: X has shape \(3, 5\)"),
+        ({"net": stack(lamina.BatchNorm), "X": np.zeros((1, 6))}, ValueError, "greedy: X has 1 row"),
         ({"X": np.zeros((0, 6))}, ValueError, "greedy: X"),
         ({"X": np.full((3, 6), np.nan)}, ValueError, "greedy: X"),
         ({"X": np.full((3, 6), 2.0), "loss": "sigmoid_cross_entropy"}, ValueError, r"greedy: X .*\[0, 1\]"),

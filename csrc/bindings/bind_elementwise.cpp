@@ -40,19 +40,14 @@ py::array activation_backward_binding(py::object dy_, py::object x_, py::object 
   }
   const Array out = array_out(op, "out", out_, dy.dtype, dy.shape(), {&dy, &x, &given}, true);
   const bool reads_output = activation_info(spec.index).reads_output;
-  // The result gathers in place over dy: what backward reads must not be overwritten by that.
-  const Array computed{op, "y", new_array(dy.dtype, dy.shape()), dy.dtype};
+  const bool computes = reads_output && !given.given() && spec.index != 0;
+  const Array computed{op, "y", computes ? new_array(dy.dtype, dy.shape()) : (reads_output && given.given() ? given : x).array, dy.dtype};
   with_dtype(dy.dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto dyv = rows_view<const T>(dy), xv = rows_view<const T>(x);
     const auto ov = rows_view<T>(out), cv = rows_view<T>(computed);
-    const Matrix<const T> yv = given.given() ? rows_view<const T>(given) : Matrix<const T>{};
     const Native native;
-    if (reads_output && !yv) {
-      activation_forward<T>(native.context, spec, xv, cv);
-    } else {
-      activation_forward<T>(native.context, {}, reads_output ? yv : xv, cv);
-    }
+    if (computes) activation_forward<T>(native.context, spec, xv, cv);
     activation_backward<T>(native.context, spec, dyv, cv, ov);
   });
   return out.array;

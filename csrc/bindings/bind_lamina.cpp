@@ -123,8 +123,7 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
     const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x), hv = matrix_view<const T>(h);
     const auto dzv = matrix_view<T>(dz);
     const Native native;
-    activation_forward<T>(native.context, {}, dyv, dzv);
-    lamina_backward<T>(native.context, lamina, dzv, xv, hv, views, into);
+    lamina_backward<T>(native.context, lamina, dyv, dzv, xv, hv, views, into);
   });
   return gradients;
 }
@@ -193,8 +192,7 @@ py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, p
     const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x);
     const auto dxv = matrix_view<T>(dx);
     const Native native;
-    activation_forward<T>(native.context, {}, dyv, dxv);
-    lamina_backward<T>(native.context, lamina, dxv, xv, dxv, saved, gradients);
+    lamina_backward<T>(native.context, lamina, dyv, dxv, xv, dxv, saved, gradients);
   });
   return py::make_tuple(dx.array, dgamma.array, dbeta.array);
 }

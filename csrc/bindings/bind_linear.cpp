@@ -48,7 +48,6 @@ py::array linear_forward(py::object x_, py::object weight_, py::object bias_, py
   return out.array;
 }
 
-// dz starts as a copy of dy, which stays the caller's.
 py::tuple linear_backward(py::object dy_, py::object x_, py::object weight_, py::object y_, py::object z_, py::object activation,
                           const py::dict& parameters, py::object need_dx_, py::object out_) {
   const char* op = "linear_backward";
@@ -92,8 +91,7 @@ py::tuple linear_backward(py::object dy_, py::object x_, py::object weight_, py:
     const auto yv = spec.index != 0 ? matrix_view<const T>(saved) : Matrix<const T>(dzv);
     const LaminaGradients<T> gradients{matrix_view<T>(dw), vector_view<T>(db), {}, {}, matrix_view<T>(dx)};
     const Native native;
-    activation_forward<T>(native.context, {}, dyv, dzv);
-    lamina_backward<T>(native.context, lamina, dzv, xv, yv, {}, gradients);
+    lamina_backward<T>(native.context, lamina, dyv, dzv, xv, yv, {}, gradients);
   });
   return py::make_tuple(need_dx ? py::object(dx.array) : py::none(), dw.array, db.array);
 }

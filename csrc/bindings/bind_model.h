@@ -119,7 +119,7 @@ py::dict state_views(const ParameterOptimizer<T>& optimizer, const py::object& o
   return views;
 }
 
-// Python's signal handlers run here; an exception of theirs (KeyboardInterrupt) stops the epoch.
+// Python's signal handlers run here; an exception of theirs (KeyboardInterrupt) stops the call.
 inline constexpr Poll signal_poll{[](void*) {
                                     const py::gil_scoped_acquire gil;
                                     return PyErr_CheckSignals() != 0;

@@ -85,10 +85,12 @@ py::array infer(const char* op, const PyNetwork& network, const py::object& x_, 
     const int count = static_cast<int>(layers);
     const Array out = array_out(op, "out", out_, network.dtype(), {x.size(0), net.features_after(count)}, {&x});
     const Matrix<T> result = matrix_view<T>(out);
+    bool finished;
     {
       const Native native;
-      net.infer(native.context, in, count, rows, result);
+      finished = net.infer(native.context, in, count, rows, result, signal_poll);
     }
+    if (!finished) throw py::error_already_set();
     return out.array;
   });
 }

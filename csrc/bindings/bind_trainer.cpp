@@ -92,12 +92,13 @@ py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::obje
                    const py::object& batch_size_) {
   const int64_t batch_size = integer_in("evaluate", "batch_size", batch_size_);
   const DataArrays arrays("evaluate", trainer.dtype(), x, targets, sample_weight);
-  const Evaluation found = with(trainer, [&](auto& t, auto zero) {
+  const std::optional<Evaluation> found = with(trainer, [&](auto& t, auto zero) {
     const auto data = arrays.view<decltype(zero)>();
     const Native native;
-    return t.evaluate(native.context, data, batch_size);
+    return t.evaluate(native.context, data, batch_size, signal_poll);
   });
-  return py::make_tuple(found.loss, found.score);
+  if (!found) throw py::error_already_set();
+  return py::make_tuple(found->loss, found->score);
 }
 
 }  // namespace

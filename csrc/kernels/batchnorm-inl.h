@@ -60,22 +60,28 @@ void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchS
   });
 }
 
-// Gradient of h -> gradient of the activation's input, for one chunk of rows of a strip.
+// Gradient dh of h -> gradient d of the activation's input, for one chunk of rows of a strip; d may be dh or saved.
 template <class T>
-void undo_dropout_and_activation(const Tail<T>& tail, Matrix<T> d, Matrix<const T> saved, const Block& block) {
+void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, const Block& block) {
   const BackwardSpan<T> activation = backward_span<T>(tail.activation, Activations{});
-  const auto undo = [&](int64_t r, T* row) {
-    if (tail.activation != 0) activation(block.columns, row, saved.row(block.row + r) + block.column, tail.parameters);
+  const auto row_of = [&](auto matrix, int64_t r) { return matrix.row(block.row + r) + block.column; };
+  const auto undo = [&](int64_t r, const T* dy) {
+    T* dx = row_of(d, r);
+    if (tail.activation != 0) {
+      activation(block.columns, dy, row_of(saved, r), dx, tail.parameters);
+    } else {
+      copy_span(block.columns, dy, dx);
+    }
   };
   if (tail.dropout) {
     const KeepBits bits(tail.dropout, block);
+    alignas(64) T undropped[strip_columns];  // not in d, which may be what the activation still has to read
     for (int64_t r = 0; r < block.rows; ++r) {
-      T* row = d.row(block.row + r) + block.column;
-      dropout_span(block.columns, row, row, bits.row(r), static_cast<T>(tail.dropout.scale));
-      undo(r, row);
+      dropout_span(block.columns, row_of(dh, r), undropped, bits.row(r), static_cast<T>(tail.dropout.scale));
+      undo(r, undropped);
     }
-  } else if (tail.activation != 0) {
-    for (int64_t r = 0; r < block.rows; ++r) undo(r, d.row(block.row + r) + block.column);
+  } else if (tail.activation != 0 || dh.data != d.data) {
+    for (int64_t r = 0; r < block.rows; ++r) undo(r, row_of(dh, r));
   }
 }
 
@@ -104,7 +110,8 @@ void batchnorm_backward_strip(const Tail<T>& tail, Matrix<T> d, Matrix<const T> 
 }
 
 template <class T>
-void tail_backward(const Context& context, const Tail<T>& tail, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z, const TailSums<T>& sums) {
+void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+                   const TailSums<T>& sums) {
   over_strips(context, d.rows, d.columns, 1.0, [&](int64_t column, int64_t columns) {
     double total[strip_columns], total_xhat[strip_columns];
     alignas(64) T chunk[strip_columns], chunk_xhat[strip_columns];
@@ -112,7 +119,7 @@ void tail_backward(const Context& context, const Tail<T>& tail, Matrix<T> d, Mat
       for (int64_t c = 0; c < columns; ++c) total[c] = total_xhat[c] = 0;
     }
     over_chunks(d.rows, [&](int64_t first, int64_t count) {
-      undo_dropout_and_activation(tail, d, saved, Block{first, count, column, columns});
+      undo_dropout_and_activation(tail, dh, d, saved, Block{first, count, column, columns});
       if (!tail.mean) return;
       const auto at = [&](int64_t r, int64_t c, auto lanes) { return load(d.row(first + r) + column + c, lanes); };
       chunk_sums<T>(count, columns, at, [&](int64_t c, Vec<T> sum, auto lanes) { store(chunk + c, sum, lanes); });

@@ -78,8 +78,9 @@ struct Kernels {
   void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
   // tail.mean and tail.rstd are what statistics writes.
   void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
-  // d: gradient of h on entry, of z on return; saved: y (or what the activation's backward reads); z: for batch norm.
-  void (*tail_backward)(const Context&, const Tail<T>&, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z, const TailSums<T>&);
+  // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm.
+  void (*tail_backward)(const Context&, const Tail<T>&, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+                        const TailSums<T>&);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);

@@ -13,7 +13,7 @@ namespace lamina::LAMINA_ISA {
 template <class T>
 using Span = void (*)(int64_t n, const T* in, T* out, const T* parameters);
 template <class T>
-using BackwardSpan = void (*)(int64_t n, T* d, const T* saved, const T* parameters);
+using BackwardSpan = void (*)(int64_t n, const T* dy, const T* saved, T* dx, const T* parameters);
 
 template <class T, class A>
 void activation_span(int64_t n, const T* in, T* out, const T* parameters) {
@@ -21,9 +21,9 @@ void activation_span(int64_t n, const T* in, T* out, const T* parameters) {
   over<T>(n, [&](int64_t i, auto lanes) { store(out + i, A::forward(load(in + i, lanes), p), lanes); });
 }
 template <class T, class A>
-void activation_backward_span(int64_t n, T* d, const T* saved, const T* parameters) {
+void activation_backward_span(int64_t n, const T* dy, const T* saved, T* dx, const T* parameters) {
   const ActivationParameters<Vec<T>> p{Vec<T>(parameters[0]), Vec<T>(parameters[1])};
-  over<T>(n, [&](int64_t i, auto lanes) { store(d + i, A::backward(load(d + i, lanes), load(saved + i, lanes), p), lanes); });
+  over<T>(n, [&](int64_t i, auto lanes) { store(dx + i, A::backward(load(dy + i, lanes), load(saved + i, lanes), p), lanes); });
 }
 template <class T, class... A>
 LAMINA_INLINE Span<T> forward_span(int index, TypeList<A...>) {

@@ -53,7 +53,6 @@ void Autoencoder<T>::plan_memory(int64_t rows) {
   dr_.ensure(rows * spec_.visible);
   dh_.ensure(rows * spec_.hidden);
   row_loss_.ensure(rows);
-  zeros_.ensure(rows);
 }
 
 template <class T>
@@ -78,16 +77,14 @@ Lamina<T> Autoencoder<T>::decoder() const {
 }
 
 template <class T>
-void Autoencoder<T>::decode(const Context& context, Matrix<const T> h, Vector<const int64_t> zeros, Matrix<T> r) const {
+void Autoencoder<T>::decode(const Context& context, Matrix<const T> h, Matrix<T> r) const {
   if (!spec_.tied) {
     lamina_forward<T>(context, decoder(), h, r, {});
     return;
   }
-  // Every row of r starts as the bias, which the product's beta then adds.
   const auto& entries = parameters_.entries();
   const Vector<const T> bias = vector_at(parameters_.parameters(), entries[visible_bias]);
-  gather_rows<T>(context, matrix(bias.data, 1, bias.size), zeros, r);
-  gemm<T>(context, h, false, matrix_at(parameters_.parameters(), entries[weight]), false, 1, 1, r);
+  gemm<T>(context, h, false, matrix_at(parameters_.parameters(), entries[weight]), false, 1, 0, r, bias);
 }
 
 template <class T>
@@ -105,7 +102,7 @@ double Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x,
   const Matrix<T> r = matrix(r_.data(), rows, spec_.visible), dr = matrix(dr_.data(), rows, spec_.visible);
   const Lamina<T> encode = encoder();
   lamina_forward<T>(context, encode, input, h, {});
-  decode(context, h, {zeros_.data(), rows}, r);
+  decode(context, h, r);
   const double value = loss<T>(context, {spec_.loss, Reduction::mean, {}, 0}, r, {{}, x}, {}, dr, {row_loss_.data(), rows});
 
   const Vector<T> d_visible_bias = vector_at(gradients, entries[visible_bias]);
@@ -113,10 +110,10 @@ double Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x,
     column_sum<T>(context, dr, d_visible_bias);
     gemm<T>(context, dr, false, encode.weight, true, 1, 0, dh);
   } else {
-    lamina_backward<T>(context, decoder(), dr, h, r, {}, {matrix_at(gradients, entries[decoder_weight]), d_visible_bias, {}, {}, dh});
+    lamina_backward<T>(context, decoder(), dr, dr, h, r, {}, {matrix_at(gradients, entries[decoder_weight]), d_visible_bias, {}, {}, dh});
   }
   const Matrix<T> d_weight = matrix_at(gradients, entries[weight]);
-  lamina_backward<T>(context, encode, dh, input, h, {}, {d_weight, vector_at(gradients, entries[hidden_bias]), {}, {}, {}});
+  lamina_backward<T>(context, encode, dh, dh, input, h, {}, {d_weight, vector_at(gradients, entries[hidden_bias]), {}, {}, {}});
   if (spec_.tied) gemm<T>(context, h, true, dr, false, 1, 1, d_weight);
   return value;
 }
@@ -167,12 +164,11 @@ void Autoencoder<T>::reconstruct(const Context& context, Matrix<const T> x, Matr
   check_input("reconstruct", x);
   const int64_t block = std::min(block_rows, x.rows);
   const AlignedBuffer<T> hidden(block * spec_.hidden);
-  const AlignedBuffer<int64_t> zeros(block);
   for (int64_t first = 0, rows; first < x.rows; first += rows) {
     rows = std::min(block, x.rows - first);
     const Matrix<T> h = matrix(hidden.data(), rows, spec_.hidden), r = out.slice(first, rows);
     encode(context, x.slice(first, rows), h);
-    decode(context, h, {zeros.data(), rows}, r);
+    decode(context, h, r);
     if (spec_.loss == LossKind::sigmoid_cross_entropy) activation_forward<T>(context, find_activation("reconstruct", "sigmoid"), r, r);
   }
 }

@@ -48,7 +48,7 @@ class Autoencoder {
   double step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t step);
   Lamina<T> encoder() const;
   Lamina<T> decoder() const;  // untied
-  void decode(const Context& context, Matrix<const T> h, Vector<const int64_t> zeros, Matrix<T> r) const;
+  void decode(const Context& context, Matrix<const T> h, Matrix<T> r) const;
 
   AutoencoderSpec spec_;
   ParameterBuffer<T> parameters_;
@@ -56,7 +56,6 @@ class Autoencoder {
   BatchMemory<T> batches_;
   AlignedBuffer<T> corrupted_, h_, r_, dr_, dh_;
   AlignedBuffer<double> row_loss_;
-  AlignedBuffer<int64_t> zeros_;
   std::atomic<bool> busy_{false};
 };
 

@@ -2,24 +2,17 @@
 #pragma once
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "nn/aligned_buffer.h"
+#include "nn/poll.h"
 #include "ops/gather.h"
 #include "ops/loss.h"
 #include "ops/random.h"
 
 namespace lamina {
-
-// Asks whether to stop; called every `poll_interval` at most.
-struct Poll {
-  bool (*call)(void* state) = nullptr;
-  void* state = nullptr;
-};
-inline constexpr auto poll_interval = std::chrono::milliseconds(50);
 
 template <class T>
 struct DataSet {
@@ -88,10 +81,9 @@ class BatchMemory {
 template <class T, class Step>
 std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
                                 const Poll& poll, const Step& step) {
-  using Clock = std::chrono::steady_clock;
   const int64_t rows = data.x.rows;
   if (options.shuffle) memory.shuffle(*options.shuffle, rows);
-  auto polled = Clock::now();
+  PollClock clock(poll);
   double total = 0;
   int64_t counted = 0;
   for (int64_t first = 0, count; first < rows; first += count) {
@@ -103,10 +95,7 @@ std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, 
       total += step(batch) * static_cast<double>(count);
       counted += count;
     }
-    if (const auto now = Clock::now(); now - polled >= poll_interval) {
-      polled = now;
-      if (poll.call && poll.call(poll.state)) return std::nullopt;
-    }
+    if (clock.stop()) return std::nullopt;
   }
   if (counted == 0) fail("run_epoch", "the sample weights are all zero, a mean needs a positive sum");
   return total / static_cast<double>(counted);

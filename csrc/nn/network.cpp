@@ -151,7 +151,7 @@ double Network<T>::step_gradients(const Context& context, Matrix<const T> x, con
       gradients.x = memory_.gradient(turn, rows, stage.plan.in_features);
     }
     const Matrix<const T> input = i == 0 ? x : Matrix<const T>(memory_.h(i - 1, rows));
-    lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, input, memory_.h(i, rows), memory_.saved(i, rows), gradients);
+    lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, dh, input, memory_.h(i, rows), memory_.saved(i, rows), gradients);
     dh = gradients.x;
   }
   return value;

@@ -10,6 +10,7 @@
 #include "nn/network_memory.h"
 #include "nn/parameter_buffer.h"
 #include "nn/plan.h"
+#include "nn/poll.h"
 #include "nn/training_lock.h"
 #include "ops/loss.h"
 
@@ -51,7 +52,8 @@ class Network {
   void check_input(const char* op, Matrix<const T> x) const;
 
   // The output of the first `layers` layers in inference, in blocks of rows. May run beside other calls.
-  void infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out) const;
+  // False when `poll` stopped it.
+  bool infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out, const Poll& poll = {}) const;
 
   // These three refuse to run beside a training call on the same network.
   void forward_training(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out);

@@ -34,17 +34,19 @@ void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>> memory) const
 }
 
 template <class T>
-void Network<T>::infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out) const {
+bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out, const Poll& poll) const {
   block_rows = std::min(block_rows, x.rows);
-  if (block_rows == 0) return;
+  if (block_rows == 0) return true;
   size_t count = 0;
   while (count < stages_.size() && stages_[count].plan.first < layers) ++count;
   if (count == 0) {
     for (int64_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.columns, out.row(i));
-    return;
+    return true;
   }
   std::unique_ptr<InferenceMemory<T>> memory = borrow_memory(block_rows);
-  for (int64_t first = 0; first < x.rows; first += block_rows) {
+  PollClock clock(poll);
+  bool stopped = false;
+  for (int64_t first = 0; first < x.rows && !stopped; first += block_rows) {
     const int64_t rows = std::min(block_rows, x.rows - first);
     Matrix<const T> input = x.slice(first, rows);
     for (size_t i = 0; i < count; ++i) {
@@ -54,8 +56,10 @@ void Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
       lamina_forward<T>(context, cut(stages_[i], layers), input, h, {h, {}, {memory->mean.data(), width}, {memory->rstd.data(), width}});
       input = h;
     }
+    stopped = clock.stop();
   }
   return_memory(std::move(memory));
+  return !stopped;
 }
 
 template <class T>
@@ -83,10 +87,10 @@ void Network<T>::set_batchnorm_statistics(const Context& context, int64_t layer,
   std::copy_n(row(1).data, width, statistics->var.data);
 }
 
-#define INSTANTIATE(T)                                                                             \
-  template std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t) const;           \
-  template void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>>) const;              \
-  template void Network<T>::infer(const Context&, Matrix<const T>, int, int64_t, Matrix<T>) const; \
+#define INSTANTIATE(T)                                                                                          \
+  template std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t) const;                        \
+  template void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>>) const;                           \
+  template bool Network<T>::infer(const Context&, Matrix<const T>, int, int64_t, Matrix<T>, const Poll&) const; \
   template void Network<T>::set_batchnorm_statistics(const Context&, int64_t, Matrix<const T>);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -7,6 +7,7 @@ namespace lamina {
 
 template <class T>
 void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows) {
+  rows = std::max<int64_t>(rows, 1);
   if (rows <= rows_) return;
   int64_t end = 0, widest = 0;
   const auto place = [&](bool wanted, int64_t elements) {
@@ -14,7 +15,7 @@ void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows
     if (wanted) end += padded<T>(elements);
     return offset;
   };
-  parts_.clear();
+  std::vector<Part> parts;
   for (const Stage<T>& stage : stages) {
     const int64_t width = stage.plan.out_features;
     const LaminaSaves needs = saves(stage.lamina);
@@ -25,12 +26,17 @@ void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows
     part.y = place(needs.y, rows * width);
     part.mean = place(needs.statistics, width);
     part.rstd = place(needs.statistics, width);
-    parts_.push_back(part);
+    parts.push_back(part);
     widest = std::max({widest, width, stage.plan.in_features});
   }
-  for (int64_t& gradient : gradients_) gradient = place(true, rows * widest);
-  values_ = AlignedBuffer<T>(end);
-  row_loss_ = AlignedBuffer<double>(rows);
+  const int64_t gradients[] = {place(true, rows * widest), place(true, rows * widest)};
+  // Nothing is changed before both allocations have succeeded.
+  AlignedBuffer<T> values(end);
+  AlignedBuffer<double> row_loss(rows);
+  values_ = std::move(values);
+  row_loss_ = std::move(row_loss);
+  parts_ = std::move(parts);
+  std::copy(gradients, gradients + 2, gradients_);
   rows_ = rows;
 }
 

@@ -110,13 +110,12 @@ std::string explain(const std::vector<LayerSpec>& layers, const std::vector<Lami
   std::ostringstream text;
   for (size_t k = 0; k < plan.size(); ++k) {
     const LaminaPlan& lamina = plan[k];
-    text << "lamina " << k << ", (batch, " << lamina.in_features << ") -> (batch, " << lamina.out_features << "), layer"
+    text << (k ? "\n" : "") << "lamina " << k << ", (batch, " << lamina.in_features << ") -> (batch, " << lamina.out_features << "), layer"
          << (lamina.last - lamina.first > 1 ? "s " : " ") << lamina.first;
     if (lamina.last - lamina.first > 1) text << "-" << lamina.last - 1;
     text << ": ";
     for (int i = lamina.first; i < lamina.last; ++i) text << (i > lamina.first ? " + " : "") << describe(layers[static_cast<size_t>(i)]);
     if (!lamina.reason.empty()) text << "; starts anew: " << lamina.reason;
-    text << "\n";
   }
   return text.str();
 }

@@ -46,7 +46,7 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
 }
 
 template <class T>
-Evaluation Trainer<T>::evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size) const {
+std::optional<Evaluation> Trainer<T>::evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size, const Poll& poll) const {
   const char* op = "evaluate";
   if (batch_size < 1) fail(op, "batch_size is ", batch_size, ", needs at least 1");
   check_data(op, data);
@@ -54,9 +54,9 @@ Evaluation Trainer<T>::evaluate(const Context& context, const DataSet<T>& data, 
   const AlignedBuffer<T> outputs(data.x.rows * network_->out_features());
   const AlignedBuffer<double> row_loss(data.x.rows);
   const Matrix<T> prediction = matrix(outputs.data(), data.x.rows, network_->out_features());
-  network_->infer(context, data.x, network_->layer_count(), batch_size, prediction);
+  if (!network_->infer(context, data.x, network_->layer_count(), batch_size, prediction, poll)) return std::nullopt;
   const double value = lamina::loss<T>(context, loss_.view(), prediction, data.targets, data.sample_weight, {}, row_loss.view());
-  return {value, score<T>(loss_.kind, prediction, data.targets, data.sample_weight)};
+  return Evaluation{value, score<T>(loss_.kind, prediction, data.targets, data.sample_weight)};
 }
 
 template class Trainer<float>;

@@ -36,7 +36,7 @@ class Trainer {
   // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch.
   std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
                                   const Poll& poll);
-  Evaluation evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size) const;
+  std::optional<Evaluation> evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size, const Poll& poll) const;
 
   const std::shared_ptr<Network<T>>& network() const { return network_; }
   const ParameterOptimizer<T>& optimizer() const { return optimizer_; }

@@ -71,9 +71,7 @@ void activation_backward(const Context& context, const Activation& activation, M
   check(op, activation);
   check_shapes<T>(op, dy, "x or y", saved);
   check_shapes<T>(op, dy, "out", dx);
-  const Kernels<T>& kernels = context.table->kernels<T>();
-  if (dx.data != dy.data) kernels.tail_forward(context, Tail<T>{}, dy, {}, dx);  // the kernel works in place
-  kernels.tail_backward(context, prepare_tail<T>(activation, {}), dx, saved, {}, {});
+  context.table->kernels<T>().tail_backward(context, prepare_tail<T>(activation, {}), dy, dx, saved, {}, {});
 }
 
 #define INSTANTIATE(T)                                                                             \

@@ -10,7 +10,8 @@
 namespace lamina {
 
 template <class T>
-void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out) {
+void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out,
+          Vector<const T> bias) {
   const int64_t rows = transpose_a ? a.columns : a.rows, depth = transpose_a ? a.rows : a.columns;
   const int64_t b_rows = transpose_b ? b.columns : b.rows, columns = transpose_b ? b.rows : b.columns;
   if (depth != b_rows) {
@@ -20,12 +21,14 @@ void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<co
   if (out.rows != rows || out.columns != columns) {
     fail("gemm", "out has shape (", out.rows, ", ", out.columns, "), needs (", rows, ", ", columns, ")");
   }
+  if (bias && bias.size != columns) fail("gemm", "bias has ", bias.size, " elements, needs ", columns);
   if (rows == 0 || columns == 0) return;
 
   Gemm<T> g{a.data, transpose_a ? 1 : a.stride, transpose_a ? a.stride : 1, b.data, transpose_b ? 1 : b.stride, transpose_b ? b.stride : 1, out,
             alpha == T(0) ? 0 : depth};
   g.alpha = alpha;
   g.beta = beta;
+  g.bias = bias.data;
   g.partial = out;
   std::vector<T> partial;  // c still holds what beta multiplies while chunk sums gather
   if (beta != T(0) && g.depth > order::depth_chunk) {
@@ -35,7 +38,8 @@ void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<co
   context.table->kernels<T>().gemm(context, g);
 }
 
-template void gemm(const Context&, Matrix<const float>, bool, Matrix<const float>, bool, float, float, Matrix<float>);
-template void gemm(const Context&, Matrix<const double>, bool, Matrix<const double>, bool, double, double, Matrix<double>);
+template void gemm(const Context&, Matrix<const float>, bool, Matrix<const float>, bool, float, float, Matrix<float>, Vector<const float>);
+template void gemm(const Context&, Matrix<const double>, bool, Matrix<const double>, bool, double, double, Matrix<double>,
+                   Vector<const double>);
 
 }  // namespace lamina

@@ -6,8 +6,10 @@
 
 namespace lamina {
 
-// out = alpha op(a) op(b) + beta out; beta == 0 never reads out, alpha == 0 never reads a and b.
+// out = alpha op(a) op(b) + beta out + bias; beta == 0 never reads out, alpha == 0 never reads a and b; bias (columns,)
+// may be absent.
 template <class T>
-void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out);
+void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out,
+          Vector<const T> bias = {});
 
 }  // namespace lamina

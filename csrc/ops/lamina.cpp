@@ -100,12 +100,14 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
 }
 
 template <class T>
-void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<T> dh, Matrix<const T> x, Matrix<const T> h,
-                     const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients) {
+void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<const T> dh, Matrix<T> dz, Matrix<const T> x,
+                     Matrix<const T> h, const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients) {
   const char* op = lamina.op;
   check<T>(lamina, x, h);
-  if (dh.rows != h.rows || dh.columns != h.columns) {
-    fail(op, "dy has shape (", dh.rows, ", ", dh.columns, "), needs (", h.rows, ", ", h.columns, ")");
+  for (const Matrix<const T> d : {dh, Matrix<const T>(dz)}) {
+    if (d.rows != h.rows || d.columns != h.columns) {
+      fail(op, "dy has shape (", d.rows, ", ", d.columns, "), needs (", h.rows, ", ", h.columns, ")");
+    }
   }
   const Kernels<T>& kernels = context.table->kernels<T>();
   const Tail<T> tail = make_tail(lamina, saved);
@@ -115,30 +117,29 @@ void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<T> 
   sums.gamma = gradients.gamma.data;
   sums.beta = gradients.beta.data;
   sums.batch_statistics = lamina.training;
-  if (!tail.identity() || sums.bias) kernels.tail_backward(context, tail, dh, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums);
+  if (!tail.identity() || sums.bias || dz.data != dh.data) {
+    kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums);
+  }
 
-  if (lamina.weight) {
-    const Matrix<const T> w = lamina.weight;
+  if (const Matrix<const T> w = lamina.weight) {
     if (const Matrix<T> dw = gradients.weight; dw && dw.rows * dw.columns > 0) {  // (out, in) = dzᵀ x
-      Gemm<T> g{dh.data, 1, dh.stride, x.data, x.stride, 1, dw, x.rows};
+      Gemm<T> g{dz.data, 1, dz.stride, x.data, x.stride, 1, dw, x.rows};
       g.partial = dw;
       kernels.gemm(context, g);
     }
     if (const Matrix<T> dx = gradients.x; dx && dx.rows * dx.columns > 0) {  // (batch, in) = dz W
-      Gemm<T> g{dh.data, dh.stride, 1, w.data, w.stride, 1, dx, w.rows};
+      Gemm<T> g{dz.data, dz.stride, 1, w.data, w.stride, 1, dx, w.rows};
       g.partial = dx;
       kernels.gemm(context, g);
     }
-  } else if (gradients.x && gradients.x.data != dh.data) {
-    kernels.tail_forward(context, Tail<T>{}, dh, {}, gradients.x);  // a copy
   }
 }
 
 #define INSTANTIATE(T)                                                                                                  \
   template LaminaSaves saves(const Lamina<T>&);                                                                         \
   template void lamina_forward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, const LaminaSaved<T>&);    \
-  template void lamina_backward(const Context&, const Lamina<T>&, Matrix<T>, Matrix<const T>, Matrix<const T>,          \
-                                const LaminaSaved<T>&, const LaminaGradients<T>&);
+  template void lamina_backward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, Matrix<const T>,          \
+                                Matrix<const T>, const LaminaSaved<T>&, const LaminaGradients<T>&);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

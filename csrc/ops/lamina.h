@@ -45,9 +45,10 @@ struct LaminaGradients {
   Matrix<T> x;  // (batch, in)
 };
 
-// dh (batch, out) is consumed: it holds the gradient of the pre-activation z afterwards.
+// dh, the gradient of h, becomes dz, that of the pre-activation; dz (batch, out) may be dh. Without an affine part dz is
+// the gradient of x, and gradients.x is not written.
 template <class T>
-void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<T> dh, Matrix<const T> x, Matrix<const T> h,
-                     const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients);
+void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<const T> dh, Matrix<T> dz, Matrix<const T> x,
+                     Matrix<const T> h, const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients);
 
 }  // namespace lamina

@@ -3,8 +3,18 @@
 from lamina import init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina.callbacks import Callback, EarlyStopping
-from lamina.config import available_isas, config, get_isa, get_num_threads, get_precision, precision
-from lamina.config import set_isa, set_num_threads, set_precision, show_config
+from lamina.config import (
+    available_isas,
+    config,
+    get_isa,
+    get_num_threads,
+    get_precision,
+    precision,
+    set_isa,
+    set_num_threads,
+    set_precision,
+    show_config,
+)
 from lamina.gradcheck import gradcheck
 from lamina.layers import ELU, SELU, BatchNorm, Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from lamina.losses import Loss

@@ -1,16 +1,38 @@
-"""Checks that the models share: names, numbers, and data as a matrix of the net's dtype."""
+"""Checks that the models share: names, numbers, data as a matrix of the net's dtype, and the naming of errors."""
 
 from __future__ import annotations
 
 import math
 import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-__all__ = ["matrix", "number", "one_of", "values", "weights", "whole"]
+from lamina._core import BackendError
+
+__all__ = ["errors_of", "matrix", "number", "one_of", "values", "weights", "whole"]
+
+
+@contextmanager
+def errors_of(call: str) -> Iterator[None]:
+    """Let errors of native code, which begin with the name of an op, begin with the name of the call instead.
+
+    Examples
+    --------
+    >>> with errors_of("Trainer.fit"):
+    ...     raise ValueError("run_epoch: lr is -1")
+    Traceback (most recent call last):
+    ...
+    ValueError: Trainer.fit: lr is -1
+    """
+    try:
+        yield
+    except (ValueError, TypeError, BackendError) as error:
+        message = str(error)
+        raise type(error)(f"{call}: {message.partition(': ')[2] or message}") from None
 
 
 def whole(call: str, name: str, value: Any, least: int, most: int | None = None) -> int:
@@ -83,8 +105,8 @@ def one_of(call: str, name: str, value: Any, allowed: Iterable[str]) -> str:
     return value
 
 
-def values(call: str, name: str, data: Any, dtype: np.dtype) -> np.ndarray:
-    """Return array-like numbers as an aligned, C-contiguous array of `dtype`, itself if it is one already.
+def values(call: str, name: str, data: Any, dtype: np.dtype | None) -> np.ndarray:
+    """Return array-like numbers as an aligned, C-contiguous array of `dtype`, or with None as the array they are.
 
     Raises
     ------
@@ -102,7 +124,7 @@ def values(call: str, name: str, data: Any, dtype: np.dtype) -> np.ndarray:
         array = np.asarray(data)
         if array.dtype.kind not in "biufO":
             raise TypeError(f"its dtype is {array.dtype}")
-        return np.require(array, dtype, ["C", "A"])
+        return array if dtype is None else np.require(array, dtype, ["C", "A"])
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{call}: {name} is not made of numbers ({error}), an array of numbers is needed") from None

@@ -127,7 +127,7 @@ def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settin
     training, validation, test = split(len(images), settings.validation, tested, labels=labels, seed=draw)
     start = time.perf_counter()
     net = mlp(images.shape[1], settings.hidden, int(labels.max()) + 1, seed=draw, **FAMILIES[arm.family])
-    filters = {"random": net.parameters()["0.weight"].copy()}
+    filters = {"random start": net.parameters()["0.weight"].copy()}
     if arm.pretrained:
         lamina.pretrain.greedy(
             net,
@@ -140,7 +140,7 @@ def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settin
             seed=draw,
             progress=False,
         )
-        filters["pre-trained"] = net.parameters()["0.weight"].copy()
+        filters["after pre-training"] = net.parameters()["0.weight"].copy()
     best = None
     for rate in settings.rates:
         trainer = lamina.Trainer(
@@ -164,7 +164,7 @@ def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settin
     arm.errors.append(100 * (1 - best[0].evaluate(images[test], labels[test])["score"]))
     arm.curves.append(best[1])
     if draw == 0:
-        arm.filters = filters | {"fine-tuned": best[0].net.parameters()["0.weight"].copy()}
+        arm.filters = filters | {"after fine-tuning": best[0].net.parameters()["0.weight"].copy()}
 
 
 def format_table(arms: list[Arm]) -> str:
@@ -226,7 +226,7 @@ def save_pictures(arms: list[Arm], settings: Settings, folder: Path) -> list[Pat
         "curves.png": plots.plot_learning_curves(
             {f"{family} net": {arm.name: np.array(arm.curves) for arm in group} for family, group in groups.items()},
             ylabel="validation loss",
-            title=f"Fine-tuning on {subject}: mean and 10–90 % band",
+            title=f"Fine-tuning, {subject}: mean and its standard error",
         ),
         "filters.png": plots.plot_filters(
             {caption: weight[units] for caption, weight in first.filters.items()},

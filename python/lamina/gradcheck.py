@@ -169,9 +169,9 @@ def gradcheck(
     gradients = {name: view.copy() for name, view in views.items()}
     floor = _FLOOR * max(1.0, abs(value))
     checks = []
-    for number_, (name, array) in enumerate(twin.parameters().items()):
+    for place, (name, array) in enumerate(twin.parameters().items()):
         worst = ParameterCheck(name, 0, array.size, -1.0, (), 0.0, 0.0)
-        entries = ops.random_permutation(array.size, seed=0, layer=number_)[:most_entries]
+        entries = ops.random_permutation(array.size, seed=0, layer=place)[:most_entries]
         for entry in entries:
             index = tuple(map(int, np.unravel_index(entry, array.shape)))
             analytic = float(gradients[name][index])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina import ops
 from lamina._checks import number, one_of
+
+if TYPE_CHECKING:
+    from lamina.layers import Activation
 
 __all__ = ["NAMES", "Initializer", "initializer"]
 
@@ -74,30 +77,22 @@ class Initializer:
         else:
             raise TypeError(f"Initializer: {self.name} takes no value, {self.value!r} was given")
 
-    def before(self, activation: str, slope: float = 0.0) -> Initializer:
-        """Return the scheme that "auto" means before an activation, and any other scheme as it is.
-
-        Parameters
-        ----------
-        activation : str
-            A name of `lamina.ops.activations()`.
-        slope : float
-            The slope of leaky_relu below zero.
-
-        Returns
-        -------
-        Initializer
+    def before(self, activation: Activation | None) -> Initializer:
+        """Return the scheme that "auto" means before an activation or none, and any other scheme as it is.
 
         Examples
         --------
-        >>> Initializer("auto").before("selu")
+        >>> import lamina
+        >>> Initializer("auto").before(lamina.SELU())
         Initializer(name='lecun_normal', value=None)
         """
         if self.name != "auto":
             return self
-        if activation in ("relu", "leaky_relu", "elu"):
-            return Initializer("he_normal", slope)
-        return Initializer("lecun_normal" if activation == "selu" else "glorot_uniform")
+        if activation is not None and activation.name in ("relu", "leaky_relu", "elu"):
+            return Initializer("he_normal", activation.parameters().get("negative_slope"))
+        if activation is not None and activation.name == "selu":
+            return Initializer("lecun_normal")
+        return Initializer("glorot_uniform")
 
     def draw(self, shape: tuple[int, int], *, seed: int, layer: int) -> np.ndarray:
         """Return weights keyed by a net's seed and a layer's number.
@@ -112,12 +107,12 @@ class Initializer:
         Returns
         -------
         ndarray of shape (out, in), float64
-            "auto" is drawn as before a linear layer.
+            "auto" is drawn as before no activation.
         """
         outputs, inputs = shape
         if self.name in ("zeros", "constant"):
             return np.full(shape, self.value or 0.0)
-        scheme = self.before("linear")
+        scheme = self.before(None)
         deviation = scheme._deviation(inputs, outputs)
         if scheme.name.endswith("normal"):
             return deviation * ops.random_normal(shape, seed=seed, layer=layer, dtype="float64")

@@ -99,9 +99,10 @@ class Loss:
         TypeError
             If y is not made of numbers.
         """
-        if self._classifies and np.ndim(y) == 1:
-            return self._labels(call, y, rows, outputs)
-        array = values(call, "y", y, dtype)
+        given = values(call, "y", y, None)
+        if self._classifies and given.ndim == 1:
+            return self._labels(call, given, rows, outputs)
+        array = values(call, "y", given, dtype)
         if outputs == 1 and array.ndim == 1:
             array = array[:, None]
         if array.shape != (rows, outputs):
@@ -110,7 +111,7 @@ class Loss:
                 needed = f"labels ({rows},) or probabilities {needed}"
             elif outputs == 1:
                 needed = f"({rows},) or {needed}"
-            raise ValueError(f"{call}: y has shape {np.shape(y)}, {self.name} needs {needed}")
+            raise ValueError(f"{call}: y has shape {given.shape}, {self.name} needs {needed}")
         if self._classifies and self.class_weight is not None:
             raise ValueError(f"{call}: class_weight goes with labels, y holds probabilities")
         bounded = self.name.endswith("cross_entropy")
@@ -121,10 +122,9 @@ class Loss:
             raise ValueError(f"{call}: y is {array[row, column]} in row {row}, {self.name} needs {allowed}")
         return array
 
-    def _labels(self, call: str, y: Any, rows: int, outputs: int) -> np.ndarray:
-        labels = np.asarray(y)
-        if labels.dtype.kind not in "biu":
-            labels = values(call, "y", y, np.dtype("float64"))
+    def _labels(self, call: str, labels: np.ndarray, rows: int, outputs: int) -> np.ndarray:
+        if labels.dtype.kind == "O":
+            labels = values(call, "y", labels, np.dtype("float64"))
         if labels.shape != (rows,):
             raise ValueError(f"{call}: y has {len(labels)} labels, X has {rows} rows")
         with np.errstate(invalid="ignore"):

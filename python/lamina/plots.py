@@ -138,7 +138,7 @@ def plot_filters(
 def plot_learning_curves(
     panels: Mapping[str, Mapping[str, np.ndarray]], *, ylabel: str = "loss", title: str = "", log: bool = False
 ) -> Any:
-    """Draw the mean over runs of curves, with a band from the 10th to the 90th percentile.
+    """Draw the mean over runs of curves, with a band of one standard error of that mean.
 
     Parameters
     ----------
@@ -158,9 +158,10 @@ def plot_learning_curves(
     for axis, (caption, curves) in zip(axes, panels.items(), strict=True):
         for name, runs in curves.items():
             epochs = np.arange(1, runs.shape[1] + 1)
-            low, high = np.percentile(runs, [10, 90], axis=0)
-            axis.fill_between(epochs, low, high, color=colours[name], alpha=0.18, linewidth=0)
-            axis.plot(epochs, runs.mean(axis=0), color=colours[name], linewidth=1.8, label=name)
+            mean = runs.mean(axis=0)
+            error = runs.std(axis=0, ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else 0 * mean
+            axis.fill_between(epochs, mean - error, mean + error, color=colours[name], alpha=0.18, linewidth=0)
+            axis.plot(epochs, mean, color=colours[name], linewidth=1.8, label=name)
         if log:
             axis.set_yscale("log")
         axis.set_title(caption)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, optim
-from lamina._checks import matrix, number, weights, whole
+from lamina._checks import errors_of, matrix, number, weights, whole
 from lamina.callbacks import Callback
 from lamina.losses import Loss
 from lamina.progress import progress_bar
@@ -18,6 +18,7 @@ from lamina.sequential import Sequential
 
 __all__ = ["Trainer"]
 
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # X, targets, sample weights as native code takes them
 _KEYS = ("loss", "val_loss", "val_score", "lr", "seconds")
 
 
@@ -123,7 +124,8 @@ class Trainer:
             settings["weight_decay"] += self.regularizer.weight_decay
             settings["l1"] += self.regularizer.l1
         loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
-        self._core = _core.Trainer(self.net._core, settings, loss, self.seed, self.decay_all)
+        with errors_of("Trainer"):
+            self._core = _core.Trainer(self.net._core, settings, loss, self.seed, self.decay_all)
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
@@ -226,12 +228,13 @@ class Trainer:
                     callback.on_fit_end(self)
         return self.history
 
-    def _epoch(self, data: tuple, validation: tuple | None, batch_size: int, shuffle: bool) -> str:
+    def _epoch(self, data: Arrays, validation: Arrays | None, batch_size: int, shuffle: bool) -> str:
         """Train one epoch, measure, let others have their say; return a line for the progress bar."""
         start = time.perf_counter()
         lr = number("Trainer", "lr", self.lr)
-        loss = self._core.run_epoch(*data, batch_size, shuffle, lr)
-        val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
+        with errors_of("Trainer.fit"):
+            loss = self._core.run_epoch(*data, batch_size, shuffle, lr)
+            val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
         entries = (loss, val_loss, val_score, lr, time.perf_counter() - start)
         for key, entry in zip(_KEYS, entries, strict=True):
             self.history[key].append(float(entry))
@@ -241,8 +244,8 @@ class Trainer:
             callback.on_epoch_end(self)
         return f"loss {loss:.4g}" + (f", val_loss {val_loss:.4g}, val_score {val_score:.4g}" if validation else "")
 
-    def _data(self, call: str, X: Any, y: Any, sample_weight: Any = None) -> tuple:
-        """Return X, y and weights as native code takes them, or say what is wrong with them."""
+    def _data(self, call: str, X: Any, y: Any, sample_weight: Any = None) -> Arrays:
+        """Return the data ready for native code, or say what is wrong with it."""
         net = self.net
         x = matrix(call, X, net.in_features, net.dtype)
         if len(x) == 0:
@@ -272,6 +275,7 @@ class Trainer:
             As `fit`.
         """
         call = "Trainer.evaluate"
-        data = self._data(call, X, y, sample_weight)
-        loss, score = self._core.evaluate(*data, whole(call, "batch_size", batch_size, 1))
+        data, batch_size = self._data(call, X, y, sample_weight), whole(call, "batch_size", batch_size, 1)
+        with errors_of(call):
+            loss, score = self._core.evaluate(*data, batch_size)
         return {"loss": float(loss), "score": float(score)}

@@ -8,7 +8,7 @@ import numpy as np
 
 import lamina
 from lamina.bench.harness import Contestant, Row, Setup
-from lamina.bench.peers import by_torch
+from lamina.bench.peers import by_blas, by_torch
 from lamina.bench.step import Case, network, torch_network
 
 BATCH = 200  # scikit-learn's default
@@ -31,7 +31,7 @@ def row(setup: Setup, count: int, case: Case, epochs: int) -> Row:
 
     contestants = [Contestant("lamina", own_run), *by_torch(setup, lambda torch: torch_fit(torch, x, y, case, epochs))]
     if "sklearn" in setup.peers:
-        contestants.append(Contestant("sklearn", sklearn_fit(x, y, case, epochs)))
+        contestants += by_blas(setup, "sklearn", sklearn_fit(x, y, case, epochs))
     name = f"{count}x{'-'.join(map(str, case.widths))} {epochs} epochs"
     batches = count / BATCH * epochs
     return Row(name, contestants, case.operations * batches, "GFLOP/s", "fma", goal=case.goal)

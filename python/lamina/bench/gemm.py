@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.bench.harness import Contestant, Row, Setup
-from lamina.bench.peers import by_numpy, by_torch
+from lamina.bench.peers import by_blas, by_torch
 
 SHAPES = [(128, 784, 512), (1024, 1024, 1024), (8, 4096, 4096), (32, 64, 64), (4096, 4096, 4096)]
 GOAL = ">= 1.0x torch, >= 1.3x NumPy"
@@ -39,6 +39,6 @@ def product(setup: Setup, m: int, k: int, n: int, transpose_a: bool, transpose_b
     left, right, result = a.T if transpose_a else a, b.T if transpose_b else b, np.empty((m, n), np.float32)
     contestants = [Contestant("lamina", lambda: ops.gemm(a, b, **options))]
     contestants += by_torch(setup, torch_run)
-    contestants += by_numpy(setup, lambda: np.matmul(left, right, out=result))
+    contestants += by_blas(setup, "numpy", lambda: np.matmul(left, right, out=result))
     layout = ("T" if transpose_a else "N") + ("T" if transpose_b else "N")
     return Row(f"{m}x{k}x{n} {layout}", contestants, 2.0 * m * k * n, "GFLOP/s", "fma", goal=GOAL)

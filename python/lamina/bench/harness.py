@@ -20,7 +20,7 @@ class Contestant:
     who: str
     run: Callable[[], Any]
     variant: str = ""
-    prepare: Callable[[], None] | None = None
+    prepare: Callable[[], object] | None = None
     steps: int = 1  # a call does this many units of the row's work
 
 

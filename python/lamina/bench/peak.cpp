@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   const long rounds = 1'000'000;
   double best = 0;
   volatile float sink = 0;
-  for (int repeat = 0; repeat < 9; ++repeat) {
+  for (int repeat = 0; repeat < 60; ++repeat) {
     const auto start = std::chrono::steady_clock::now();
     std::vector<std::thread> pool;
     for (int t = 1; t < threads; ++t) pool.emplace_back([&] { sink = multiply_add(rounds, factor); });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -62,9 +63,23 @@ def by_torch(
     return [Contestant(who, run, label + thread_label(count), torch_threads(torch, count), steps) for count in counts]
 
 
-def by_numpy(setup: Setup, run: Callable[[], Any], *, who: str = "numpy") -> list[Contestant]:
-    """NumPy with the threads its BLAS takes by itself; none where it is not wanted."""
-    return [Contestant(who, run)] if "numpy" in setup.peers else []
+def by_numpy(setup: Setup, run: Callable[[], Any]) -> list[Contestant]:
+    """NumPy's own loops, which use one thread; none where it is not wanted."""
+    return [Contestant("numpy", run)] if "numpy" in setup.peers else []
+
+
+def by_blas(setup: Setup, who: str, run: Callable[[], Any]) -> list[Contestant]:
+    """A peer that stands on NumPy's BLAS, with one thread and with all where threadpoolctl is installed to say so."""
+    if who not in setup.peers:
+        return []
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return [Contestant(who, run, "threads as its BLAS likes")]
+    controller = ThreadpoolController()
+    counts = [1] if setup.threads == 1 else [1, setup.threads]
+    hooks = [partial(controller.limit, limits=count, user_api="blas") for count in counts]
+    return [Contestant(who, run, thread_label(count), hook) for count, hook in zip(counts, hooks, strict=True)]
 
 
 def torch_optimizers(quick: bool) -> list[str]:

@@ -62,7 +62,7 @@ def network(case: Case) -> lamina.Sequential:
     for inputs, outputs in zip(case.widths[:-2], case.widths[1:-1], strict=True):
         layers.append(lamina.Linear(inputs, outputs))
         layers += [lamina.BatchNorm(outputs), lamina.ReLU(), lamina.Dropout(0.5)] if case.modern else [lamina.ReLU()]
-    return lamina.Sequential(*layers, lamina.Linear(*case.widths[-2:]), seed=0)
+    return lamina.Sequential(*layers, lamina.Linear(case.widths[-2], case.widths[-1]), seed=0)
 
 
 def own_steps(setup: Setup, case: Case) -> Contestant:

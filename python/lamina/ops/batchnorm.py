@@ -109,7 +109,9 @@ def batchnorm_backward(dy, x, gamma, mean, rstd, *, training=True, out=None):
     --------
     >>> import numpy as np
     >>> from lamina import ops
-    >>> dx, dgamma, dbeta = ops.batchnorm_backward(np.array([[1.0], [1.0]]), np.array([[1.0], [3.0]]), np.array([1.0]), np.array([2.0]), np.array([1.0]))
+    >>> x, gamma = np.array([[1.0], [3.0]]), np.ones(1)
+    >>> y, mean, rstd = ops.batchnorm_forward(x, gamma, np.zeros(1), eps=0.0)
+    >>> dx, dgamma, dbeta = ops.batchnorm_backward(np.ones((2, 1)), x, gamma, mean, rstd)
     >>> dx.ravel(), dgamma, dbeta
     (array([0., 0.]), array([0.]), array([2.]))
     """

@@ -51,7 +51,8 @@ def explain(op, shapes, dtype="float32", *, batchnorm=False, activation="linear"
         raise ValueError(f"explain: activation is {activation!r}, needs one of {', '.join(_core.activations())}")
     stages = [activation] * (activation != "linear") + ["dropout"] * (p > 0 and training)
     if op == "lamina_backward":
-        undo = ["dropout's mask drawn again"] * (p > 0 and training) + [f"{activation} undone"] * (activation != "linear")
+        undo = ["dropout's mask drawn again"] * (p > 0 and training)
+        undo += [f"{activation} undone"] * (activation != "linear")
         lines = [", ".join([*undo, "bias gradient summed"]) + " in one pass over strips of columns"]
         if batchnorm:
             lines[0] += ", batch norm's two sums with it"

@@ -105,8 +105,8 @@ def lamina_backward(dy, saved, *, need_dx=True):
 
     References
     ----------
-    S. Ioffe, C. Szegedy, "Batch normalization", 2015; D. Rumelhart, G. Hinton, R. Williams, "Learning representations by
-    back-propagating errors", 1986.
+    S. Ioffe, C. Szegedy, "Batch normalization", 2015; D. Rumelhart, G. Hinton, R. Williams,
+    "Learning representations by back-propagating errors", 1986.
 
     Examples
     --------

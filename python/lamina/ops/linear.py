@@ -38,7 +38,8 @@ def linear_forward(x, weight, bias=None, *, activation="linear", out=None, preci
     --------
     >>> import numpy as np
     >>> from lamina import ops
-    >>> ops.linear_forward(np.array([[1.0, 2.0]]), np.array([[1.0, 1.0], [0.0, -1.0]]), np.array([0.5, 0.0]), activation="relu")
+    >>> weight, bias = np.array([[1.0, 1.0], [0.0, -1.0]]), np.array([0.5, 0.0])
+    >>> ops.linear_forward(np.array([[1.0, 2.0]]), weight, bias, activation="relu")
     array([[3.5, 0. ]])
     """
     check_precision("linear_forward", precision)

@@ -53,10 +53,10 @@ def philox(counter, key):
     try:
         shape = np.broadcast_shapes(counter.shape[:-1], key.shape[:-1])
     except ValueError:
-        raise ValueError(f"philox: counter {counter.shape} and key {key.shape} need to broadcast but for axis -1") from None
-    return _core.philox(
-        np.ascontiguousarray(np.broadcast_to(counter, (*shape, 4))), np.ascontiguousarray(np.broadcast_to(key, (*shape, 2)))
-    )
+        shapes = f"counter {counter.shape} and key {key.shape}"
+        raise ValueError(f"philox: {shapes} need leading dimensions that broadcast") from None
+    counter, key = np.broadcast_to(counter, (*shape, 4)), np.broadcast_to(key, (*shape, 2))
+    return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key))
 
 
 def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"):
@@ -98,7 +98,7 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
     >>> from lamina import ops
     >>> ops.random_uniform((2, 3), seed=1).round(3)
     array([[0.622, 0.548, 0.494],
-           [0.904, 0.218, 0.25 ]])
+           [0.904, 0.218, 0.25 ]], dtype=float32)
     """
     return _core.random_uniform(as_shape("random_uniform", shape), seed, layer, step, row_offset, str(np.dtype(dtype)))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, optim
-from lamina._checks import matrix, number, one_of, whole
+from lamina._checks import errors_of, matrix, number, one_of, whole
 from lamina.init import initializer
 from lamina.layers import Activation, activation_layer
 from lamina.progress import progress_bar
@@ -102,10 +102,7 @@ class Autoencoder:
         self.dtype = np.dtype(one_of(call, "dtype", np.dtype(dtype).name, ["float32", "float64"]))
         self.history: dict[str, list[float]] = {"loss": [], "seconds": []}
         self._build()
-        scheme = initializer(call, init)
-        if self.activation is not None:
-            slope = self.activation.parameters().get("negative_slope", 0.0)
-            scheme = scheme.before(self.activation.name, slope)
+        scheme = initializer(call, init).before(self.activation)
         self.set_weights(scheme.draw((self.n_hidden, self.n_visible), seed=self.seed, layer=self.layer))
 
     def _build(self) -> None:
@@ -198,7 +195,8 @@ class Autoencoder:
         with progress_bar(epochs, description, progress) as advance:
             for _ in range(epochs):
                 start = time.perf_counter()
-                loss = float(self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr)))
+                with errors_of(call):
+                    loss = float(self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr)))
                 self.history["loss"].append(loss)
                 self.history["seconds"].append(time.perf_counter() - start)
                 advance(f"loss {loss:.4g}")

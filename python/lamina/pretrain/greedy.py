@@ -127,6 +127,8 @@ def greedy(
     if len(x) == 0 or not np.isfinite(x).all():
         raise ValueError(f"{call}: X is empty or holds NaN or infinities, at least one row of finite numbers is needed")
     groups = _groups(net)
+    if len(x) == 1 and any(isinstance(layer, BatchNorm) for layer in net):
+        raise ValueError(f"{call}: X has 1 row, batch norm needs at least 2")
     if loss == "sigmoid_cross_entropy" and not _in_unit_interval(x):
         raise ValueError(f"{call}: X holds numbers from {x.min():g} to {x.max():g}, sigmoid_cross_entropy needs [0, 1]")
 

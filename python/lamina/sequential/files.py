@@ -6,7 +6,7 @@ import json
 import os
 
 from lamina.io import load_safetensors
-from lamina.layers import Linear, from_description
+from lamina.layers import BatchNorm, Linear, from_description
 from lamina.sequential.net import Sequential
 from lamina.sequential.state import KEY
 
@@ -51,12 +51,16 @@ def load(path: str | os.PathLike[str]) -> Sequential:
             raise ValueError(f"format {described['format']!r} is not known to this version")
         layers = [from_description(layer) for layer in described["layers"]]
         for index, layer in enumerate(layers):  # before memory is asked for
-            if isinstance(layer, Linear) and tensors[f"{index}.weight"].size != layer.in_features * layer.out_features:
+            if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{index}.weight"].size != _weight_size(layer):
                 raise ValueError(f"{index}.weight does not fit {layer}")
         net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
         net.load_state_dict(tensors)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {reason}") from None
     net.extra = metadata
     return net
+
+
+def _weight_size(layer: Linear | BatchNorm) -> int:
+    return layer.in_features * layer.out_features if isinstance(layer, Linear) else layer.num_features

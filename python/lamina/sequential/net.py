@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, ops
-from lamina._checks import matrix, one_of, weights, whole
-from lamina.init import Initializer
+from lamina._checks import errors_of, matrix, one_of, weights, whole
+from lamina.init import initializer
 from lamina.layers import Activation, Layer, Linear
 from lamina.losses import Loss
 from lamina.sequential.state import NetState
@@ -85,11 +85,7 @@ class Sequential(NetState):
         for index, layer in enumerate(layers):
             if isinstance(layer, Linear):
                 weight = parameters[f"{index}.weight"]
-                activation = self._activation_after(index)
-                scheme = layer.init
-                assert isinstance(scheme, Initializer)
-                if activation is not None:
-                    scheme = scheme.before(activation.name, activation.parameters().get("negative_slope", 0.0))
+                scheme = initializer("Sequential", layer.init).before(self._activation_after(index))
                 weight[...] = scheme.draw(weight.shape, seed=self.seed, layer=index)
 
     def _activation_after(self, index: int) -> Activation | None:
@@ -158,8 +154,11 @@ class Sequential(NetState):
         lamina.BackendError
             If `training` while another thread trains the net.
         """
-        x = matrix("Sequential.forward", x, self.in_features, self.dtype, "x")
-        return self._core.forward(x, bool(training), *self._key("Sequential.forward", seed, step))
+        call = "Sequential.forward"
+        x = matrix(call, x, self.in_features, self.dtype, "x")
+        key = self._key(call, seed, step)
+        with errors_of(call):
+            return self._core.forward(x, bool(training), *key)
 
     def _key(self, call: str, seed: int | None, step: int) -> tuple[int, int]:
         seed = self.seed if seed is None else whole(call, "seed", seed, 0, _LAST_SEED)
@@ -189,8 +188,10 @@ class Sequential(NetState):
 
     def _predict(self, call: str, X: Any, batch_size: int) -> np.ndarray:
         x = matrix(call, X, self.in_features, self.dtype)
+        batch_size = whole(call, "batch_size", batch_size, 1)
         out = np.empty((len(x), self.out_features), self.dtype)
-        self._core.predict(x, out, whole(call, "batch_size", batch_size, 1))
+        with errors_of(call):
+            self._core.predict(x, out, batch_size)
         return out
 
     def predict_proba(self, X: Any, batch_size: int = 1024, *, multi_label: bool = False) -> np.ndarray:
@@ -281,7 +282,8 @@ class Sequential(NetState):
         targets = chosen.targets(call, targets, rows=len(x), outputs=self.out_features, dtype=self.dtype)
         sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
         key = self._key(call, seed, step)
-        value = self._core.loss_and_gradients(x, targets, settings, sample_weight, bool(training), *key)
+        with errors_of(call):
+            value = self._core.loss_and_gradients(x, targets, settings, sample_weight, bool(training), *key)
         return value, self._core.gradients()
 
     def explain(self) -> str:

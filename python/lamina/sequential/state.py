@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core
+from lamina._checks import errors_of
 from lamina.io import save_safetensors
 from lamina.layers import Layer, describe
 
@@ -30,7 +31,8 @@ class NetState:
     extra: dict[str, str]
 
     def _build(self) -> None:
-        self._core = _core.Network([layer.settings() for layer in self._layers], self.dtype.name, self.fuse)
+        with errors_of("Sequential"):
+            self._core = _core.Network([layer.settings() for layer in self._layers], self.dtype.name, self.fuse)
         self._training = threading.Lock()
 
     @contextmanager

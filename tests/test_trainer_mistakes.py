@@ -1,0 +1,108 @@
+"""What a trainer refuses, with messages that say how to go on, before anything changes."""
+
+import numpy as np
+import pytest
+
+import lamina
+from comparison import assert_same_bits
+from small_nets import make_net
+
+KEYS = ["loss", "val_loss", "val_score", "lr", "seconds"]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: lamina.Trainer("net"), TypeError, "Trainer: net"),
+        (lambda: lamina.Trainer(make_net(), loss="hinge"), ValueError, "hinge.*cross_entropy.*squared_error"),
+        (lambda: lamina.Trainer(make_net(outputs=1)), ValueError, "sigmoid_cross_entropy"),
+        (lambda: lamina.Trainer(make_net(), optimizer="lion"), ValueError, "lion.*sgd, adam, adamw"),
+        (lambda: lamina.Trainer(make_net(), optimizer=0.1), TypeError, "optimizer"),
+        (lambda: lamina.Trainer(make_net(), schedule="cosine"), TypeError, "schedule"),
+        (lambda: lamina.Trainer(make_net(), regularizer=0.1), TypeError, "regularizer"),
+        (lambda: lamina.Trainer(make_net(), callbacks=[lamina.EarlyStopping]), TypeError, "callback"),
+        (lambda: lamina.Trainer(make_net(), seed=-1), ValueError, "Trainer: seed"),
+        (lambda: lamina.Trainer(make_net(), optimizer="adamw", regularizer=lamina.L2(1)), ValueError, "AdamW"),
+        (lambda: lamina.Trainer(make_net(), lamina.Loss("cross_entropy", [1, 2])), ValueError, "class_weight"),
+        (lambda: lamina.Loss("squared_error", [1, 2]), ValueError, "no classes"),
+        (lambda: lamina.Loss("cross_entropy", label_smoothing=1), ValueError, "label_smoothing"),
+        (lambda: lamina.SGD(lr=-1), ValueError, "SGD: lr is -1"),
+        (lambda: lamina.SGD(lr=float("nan")), ValueError, "SGD: lr"),
+        (lambda: lamina.SGD(momentum=1), ValueError, "SGD: momentum"),
+        (lambda: lamina.SGD(nesterov=True), ValueError, "nesterov"),
+        (lambda: lamina.Adam(lr="fast"), TypeError, "Adam: lr"),
+        (lambda: lamina.Adam(betas=(0.9, 1)), ValueError, "Adam: betas"),
+        (lambda: lamina.Adam(betas=0.9), TypeError, "Adam: betas"),
+        (lambda: lamina.AdamW(weight_decay=-1), ValueError, "AdamW: weight_decay"),
+        (lambda: lamina.L1(-1), ValueError, "l1"),
+        (lambda: lamina.EarlyStopping(0), ValueError, "EarlyStopping: patience"),
+        (lambda: lamina.EarlyStopping(monitor="accuracy"), ValueError, "val_score"),
+        (lambda: lamina.HalveOnPlateau(factor=1), ValueError, "HalveOnPlateau: factor"),
+        (lambda: lamina.StepDecay(0), ValueError, "StepDecay: every"),
+    ],
+)
+def test_trainer_setting_mistakes_are_told(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+X, Y = np.zeros((5, 4)), np.array([0, 1, 2, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "arguments", "error", "message"),
+    [
+        (
+            "cross_entropy",
+            3,
+            {"X": np.zeros((5, 3))},
+            ValueError,
+            r"Trainer.fit: X has shape \(5, 3\).*needs 4 columns",
+        ),
+        ("cross_entropy", 3, {"X": np.zeros(4)}, ValueError, "Trainer.fit: X has shape"),
+        ("cross_entropy", 3, {"X": np.zeros((0, 4)), "y": []}, ValueError, "Trainer.fit: X has no rows"),
+        ("cross_entropy", 3, {"X": [["a"] * 4]}, TypeError, "Trainer.fit: X"),
+        ("cross_entropy", 3, {"y": Y[:4]}, ValueError, "4 labels, X has 5 rows"),
+        ("cross_entropy", 3, {"y": [0, 1, 2, 3, 0]}, ValueError, "Trainer.fit: y is 3 in row 3"),
+        ("cross_entropy", 3, {"y": [0, 1, -1, 1, 0]}, ValueError, "Trainer.fit: y is -1 in row 2"),
+        ("cross_entropy", 3, {"y": [0, 1, np.nan, 1, 0]}, ValueError, "Trainer.fit: y is nan in row 2"),
+        ("cross_entropy", 3, {"y": [0, 1, 0.5, 1, 0]}, ValueError, "y is 0.5 in row 2"),
+        ("cross_entropy", 3, {"y": list("abcab")}, TypeError, "Trainer.fit: y"),
+        ("cross_entropy", 3, {"y": Y[:, None]}, ValueError, r"labels \(5,\) or probabilities \(5, 3\)"),
+        ("cross_entropy", 3, {"y": np.full((5, 3), np.nan)}, ValueError, "y is nan"),
+        ("sigmoid_cross_entropy", 1, {"y": [0, 1, 2, 0, 1]}, ValueError, r"y is 2.0 in row 2.*\[0, 1\]"),
+        ("sigmoid_cross_entropy", 3, {"y": Y}, ValueError, r"y has shape \(5,\).*\(5, 3\)"),
+        ("squared_error", 1, {"y": [0, 1, np.inf, 0, 1]}, ValueError, "y is inf in row 2"),
+        ("squared_error", 1, {"y": np.zeros((1, 5))}, ValueError, r"\(5,\) or \(5, 1\)"),
+        ("squared_error", 3, {"y": np.zeros((5, 1))}, ValueError, r"\(5, 3\)"),
+        ("cross_entropy", 3, {"batch_size": 0}, ValueError, "Trainer.fit: batch_size"),
+        ("cross_entropy", 3, {"batch_size": 2.5}, TypeError, "Trainer.fit: batch_size"),
+        ("cross_entropy", 3, {"batch_size": 1}, ValueError, "Trainer.fit: batch_size is 1"),
+        ("cross_entropy", 3, {"X": X[:1], "y": Y[:1]}, ValueError, "Trainer.fit: .* 1 row"),
+        ("cross_entropy", 3, {"epochs": -1}, ValueError, "Trainer.fit: epochs"),
+        ("cross_entropy", 3, {"sample_weight": [1, 1]}, ValueError, "Trainer.fit: sample_weight has shape"),
+        ("cross_entropy", 3, {"sample_weight": [1, 1, -1, 1, 1]}, ValueError, "Trainer.fit: sample_weight"),
+        ("cross_entropy", 3, {"sample_weight": [0] * 5}, ValueError, "Trainer.fit: sample_weight"),
+        ("cross_entropy", 3, {"sample_weight": [1, np.nan, 1, 1, 1]}, ValueError, "Trainer.fit: sample_weight"),
+        ("cross_entropy", 3, {"validation_data": X}, ValueError, "Trainer.fit: validation_data"),
+        ("cross_entropy", 3, {"validation_data": (X, Y + 2)}, ValueError, "validation_data: y is 3"),
+        ("cross_entropy", 3, {"validation_data": (X[:, :2], Y)}, ValueError, "validation_data: X has shape"),
+    ],
+)
+def test_trainer_data_mistakes_are_told_before_anything_changes(loss, outputs, arguments, error, message):
+    net = make_net(outputs=outputs)
+    before, trainer = net.state_dict(), lamina.Trainer(net, loss)
+    with pytest.raises(error, match=message):
+        trainer.fit(**{"X": X, "y": Y, "epochs": 1, "progress": False} | arguments)
+    assert_same_bits(net.state_dict(), before)
+    assert trainer.history == {key: [] for key in KEYS}
+
+
+def test_trainer_evaluate_mistakes_are_told():
+    trainer = lamina.Trainer(make_net())
+    with pytest.raises(ValueError, match="Trainer.evaluate: X has no rows"):
+        trainer.evaluate(X[:0], Y[:0])
+    with pytest.raises(ValueError, match="Trainer.evaluate: y is 3"):
+        trainer.evaluate(X, Y + 3)
+    with pytest.raises(ValueError, match="Trainer.evaluate: batch_size"):
+        trainer.evaluate(X, Y, batch_size=0)
