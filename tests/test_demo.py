@@ -2,17 +2,14 @@
 
 import numpy as np
 import pytest
+
 from lamina import plots
 from lamina.cli import main
-from lamina.demo import FAMILIES, Arm, conclude, format_table
+from lamina.demo import ARMS, Arm, conclude, format_table
 
 
-def arms_with(**errors):
-    return [
-        Arm(family, pretrained, errors=list(errors[f"{family}{'_pretrained' * pretrained}"]), seconds=[1.0])
-        for family in FAMILIES
-        for pretrained in (False, True)
-    ]
+def arms_with(*errors):
+    return [Arm(*arm, errors=list(each), seconds=[1.0]) for arm, each in zip(ARMS, errors, strict=True)]
 
 
 def test_demo_quick_run_ends_with_table_and_pictures(tmp_path, monkeypatch, capfd):
@@ -21,36 +18,29 @@ def test_demo_quick_run_ends_with_table_and_pictures(tmp_path, monkeypatch, capf
     monkeypatch.chdir(tmp_path)
     assert main(["demo", "--quick"]) == 0
     output = capfd.readouterr().out
-    assert output.count("pre-trained") == 2 and "too few draws" in output
+    assert [tuple(line.split()[:2]) for line in output.splitlines() if line.startswith("sigmoid ")][:2] == list(
+        ARMS[:2]
+    )
+    assert "too few draws" in output
     for name in ("errors.png", "curves.png", "filters.png"):
         content = (tmp_path / "demo-output" / name).read_bytes()
         assert content.startswith(b"\x89PNG") and len(content) > 10_000
 
 
 def test_demo_conclusions_follow_the_numbers():
-    text = conclude(
-        arms_with(
-            sigmoid=[12.0, 13.0, 14.0],
-            sigmoid_pretrained=[8.0, 9.5, 10.0],
-            modern=[7.0, 8.0, 9.0],
-            modern_pretrained=[8.0, 7.5, 8.5],
-        )
-    ).splitlines()
-    assert "errs less than without it: 9.17 % against 13.00 %, lower in 3 of 3 draws" in text[0]
-    assert "no clear difference" in text[1]
-    assert text[2].startswith("The lowest mean error, 8.00 %")
-    worse = conclude(
-        arms_with(sigmoid=[1, 2, 3], sigmoid_pretrained=[5, 6, 7.5], modern=[1, 1, 1], modern_pretrained=[1, 1, 1])
-    ).splitlines()
-    assert "errs more than without it" in worse[0] and "lower in 0 of 3 draws" in worse[0]
-    assert "no clear difference" in worse[1]
+    arms = arms_with([12, 13, 14], [8, 9.5, 10], [8, 8, 8], [7, 8, 9], [8, 7.5, 8.5])
+    plain, larger, modern = conclude(arms).splitlines()
+    assert plain.startswith("Sigmoid net, pre-trained against plain: pre-training helps, 9.17 % against 13.00 %")
+    assert "better in 3 of 3 draws (by 3.83 ± 0.17 points)" in plain
+    assert "4x weights: no clear difference, 9.17 % against 8.00 %, better in 0 of 3 draws" in larger
+    assert modern.startswith("Modern net") and "no clear difference" in modern
+    assert "pre-training harms" in conclude(arms_with([1, 2, 3], [5, 6, 7.5], [1] * 3, [1] * 3, [1] * 3))
 
 
 def test_demo_table_has_a_line_for_each_arm():
-    lines = format_table(arms_with(sigmoid=[1, 3], sigmoid_pretrained=[2], modern=[4, 4], modern_pretrained=[5, 6]))
-    rows = [line.split() for line in lines.splitlines()]
-    assert [row[0] for row in rows] == ["net", "sigmoid", "sigmoid", "modern", "modern"]
-    assert rows[1][2] == "2.00" and rows[1][4] == "1.41"
+    lines = format_table(arms_with([1, 3], [2], [4, 4], [4, 4], [5, 6])).splitlines()
+    assert [line.split()[0] for line in lines] == ["net", "sigmoid", "sigmoid", "sigmoid", "modern", "modern"]
+    assert lines[1].split() == "sigmoid plain 2.00 % 1.41 % 1.00 % 3.00 % 1.00 s".split()
 
 
 def test_plots_filter_mosaic_places_and_scales():

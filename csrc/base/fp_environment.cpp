@@ -9,12 +9,14 @@ namespace lamina {
 
 #if defined(__x86_64__)
 namespace {
-constexpr unsigned status_flags = 0x3F;     // sticky, not ours to change
+constexpr unsigned status_flags = 0x3F;       // sticky, not ours to change
 constexpr unsigned default_control = 0x1F80;  // nearest rounding, exceptions masked, no FTZ, no DAZ
 }  // namespace
 
 FloatingPointScope::FloatingPointScope() : saved_(_mm_getcsr()) { _mm_setcsr(default_control | (saved_ & status_flags)); }
-FloatingPointScope::~FloatingPointScope() { _mm_setcsr(static_cast<unsigned>(saved_ & ~uint64_t{status_flags}) | (_mm_getcsr() & status_flags)); }
+FloatingPointScope::~FloatingPointScope() {
+  _mm_setcsr(static_cast<unsigned>(saved_ & ~uint64_t{status_flags}) | (_mm_getcsr() & status_flags));
+}
 #elif defined(__aarch64__)
 FloatingPointScope::FloatingPointScope() {
   asm volatile("mrs %0, fpcr" : "=r"(saved_));

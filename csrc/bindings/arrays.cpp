@@ -31,7 +31,8 @@ bool shares_memory(const py::array& a, const py::array& b) {
 }
 
 bool same_place(const Array& a, const Array& b) {
-  return a.array.data() == b.array.data() && a.shape() == b.shape() && std::equal(a.array.strides(), a.array.strides() + a.rank(), b.array.strides());
+  return a.array.data() == b.array.data() && a.shape() == b.shape() &&
+         std::equal(a.array.strides(), a.array.strides() + a.rank(), b.array.strides());
 }
 
 }  // namespace
@@ -53,7 +54,8 @@ Array array_in(const char* op, const char* name, py::handle object) {
   if (!single && !twice) fail(op, name, " has dtype ", dtype_name(a), ", needs float32 or float64 in native byte order");
   if (a.ndim() == 0) fail(op, name, " has no dimensions, needs at least one");
   const size_t itemsize = single ? 4 : 8;
-  if (reinterpret_cast<uintptr_t>(a.data()) % itemsize != 0) fail(op, name, " is misaligned, needs data at a multiple of ", itemsize, " bytes");
+  if (reinterpret_cast<uintptr_t>(a.data()) % itemsize != 0)
+    fail(op, name, " is misaligned, needs data at a multiple of ", itemsize, " bytes");
   return {op, name, std::move(a), single ? DType::float32 : DType::float64};
 }
 Array array_in(const char* op, const char* name, py::handle object, DType dtype) {
@@ -75,8 +77,8 @@ Array optional_in_place(const char* op, const char* name, py::handle object, DTy
   return array_in_place(op, name, object, dtype);
 }
 
-Array array_out(const char* op, const char* name, py::handle out, DType dtype, const Shape& shape, std::initializer_list<const Array*> inputs,
-                bool may_be_input) {
+Array array_out(const char* op, const char* name, py::handle out, DType dtype, const Shape& shape,
+                std::initializer_list<const Array*> inputs, bool may_be_input) {
   if (out.is_none()) return {op, name, new_array(dtype, shape), dtype};
   Array a = array_in_place(op, name, out, dtype);
   if (a.shape() != shape) fail(op, name, " has shape ", shape_text(a.shape()), ", needs ", shape_text(shape));
@@ -88,7 +90,8 @@ Array array_out(const char* op, const char* name, py::handle out, DType dtype, c
   return a;
 }
 void check_apart(const Array& a, const Array& b) {
-  if (a.given() && b.given() && shares_memory(a.array, b.array)) fail(a.op, a.name, " shares memory with ", b.name, ", needs memory of its own");
+  if (a.given() && b.given() && shares_memory(a.array, b.array))
+    fail(a.op, a.name, " shares memory with ", b.name, ", needs memory of its own");
 }
 
 std::vector<py::object> several_outs(const char* op, py::handle out, size_t count) {
@@ -102,7 +105,8 @@ std::vector<py::object> several_outs(const char* op, py::handle out, size_t coun
 }
 
 void check_rank(const Array& a, int64_t rank) {
-  if (a.rank() != rank) fail(a.op, a.name, " has shape ", shape_text(a.shape()), ", needs ", rank, rank == 1 ? " dimension" : " dimensions");
+  if (a.rank() != rank)
+    fail(a.op, a.name, " has shape ", shape_text(a.shape()), ", needs ", rank, rank == 1 ? " dimension" : " dimensions");
 }
 
 void check_layout(const Array& a) {
@@ -123,7 +127,8 @@ void check_layout(const Array& a) {
 }
 
 bool is_integer(py::handle object) {
-  return py::isinstance<py::array>(object) && std::string("iu").find(py::reinterpret_borrow<py::array>(object).dtype().kind()) != std::string::npos;
+  return py::isinstance<py::array>(object) &&
+         std::string("iu").find(py::reinterpret_borrow<py::array>(object).dtype().kind()) != std::string::npos;
 }
 
 py::array_t<int64_t> labels_in(const char* op, const char* name, py::handle object) {
@@ -133,7 +138,7 @@ py::array_t<int64_t> labels_in(const char* op, const char* name, py::handle obje
     fail(op, name, " has dtype ", dtype_name(a), ", needs int32 or int64");
   }
   if (a.ndim() != 1) fail(op, name, " has ", a.ndim(), " dimensions, needs 1");
-  return py::array_t<int64_t, py::array::c_style | py::array::forcecast>::ensure(a);
+  return py::array_t < int64_t, py::array::c_style | py::array::forcecast > ::ensure(a);
 }
 
 }  // namespace lamina

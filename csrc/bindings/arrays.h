@@ -37,8 +37,8 @@ Array optional_in_place(const char* op, const char* name, py::handle object, DTy
 
 // A result: new where `out` is None, else `out` after checking dtype, shape, layout, writability and that it shares no
 // memory with the inputs (for element-wise ops it may be the very same array as one of them).
-Array array_out(const char* op, const char* name, py::handle out, DType dtype, const Shape& shape, std::initializer_list<const Array*> inputs,
-                bool may_be_input = false);
+Array array_out(const char* op, const char* name, py::handle out, DType dtype, const Shape& shape,
+                std::initializer_list<const Array*> inputs, bool may_be_input = false);
 void check_apart(const Array& a, const Array& b);
 
 // The items of `out` for an op with several results: a tuple of that many, or None for each.

@@ -36,7 +36,8 @@ py::array activation_backward_binding(py::object dy_, py::object x_, py::object 
   const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), given = optional_in(op, "y", y_, dy.dtype);
   const Activation spec = activation_in(op, activation, parameters);
   for (const Array* a : {&x, &given}) {
-    if (a->given() && a->shape() != dy.shape()) fail(op, a->name, " has shape ", shape_text(a->shape()), ", needs ", shape_text(dy.shape()));
+    if (a->given() && a->shape() != dy.shape())
+      fail(op, a->name, " has shape ", shape_text(a->shape()), ", needs ", shape_text(dy.shape()));
   }
   const Array out = array_out(op, "out", out_, dy.dtype, dy.shape(), {&dy, &x, &given}, true);
   const bool reads_output = activation_info(spec.index).reads_output;

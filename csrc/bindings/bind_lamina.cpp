@@ -22,7 +22,12 @@ struct NormArrays {
 
   template <class T>
   BatchNorm<T> view(double momentum, double eps, bool unbiased) const {
-    return {vector_view<const T>(gamma), vector_view<const T>(beta), vector_view<T>(running_mean), vector_view<T>(running_var), momentum, eps,
+    return {vector_view<const T>(gamma),
+            vector_view<const T>(beta),
+            vector_view<T>(running_mean),
+            vector_view<T>(running_var),
+            momentum,
+            eps,
             unbiased};
   }
 };
@@ -119,7 +124,8 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
     lamina.dropout = {number_in(op, "p", item("p")), key_in(op, item("seed"), item("layer"), item("step"), item("row_offset"), x.size(0))};
     lamina.training = item("training").cast<bool>();
     const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
-    const LaminaGradients<T> into{matrix_view<T>(dw), vector_view<T>(db), vector_view<T>(dgamma), vector_view<T>(dbeta), matrix_view<T>(dx)};
+    const LaminaGradients<T> into{matrix_view<T>(dw), vector_view<T>(db), vector_view<T>(dgamma), vector_view<T>(dbeta),
+                                  matrix_view<T>(dx)};
     const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x), hv = matrix_view<const T>(h);
     const auto dzv = matrix_view<T>(dz);
     const Native native;
@@ -141,7 +147,8 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   const auto outs = several_outs(op, out_, 3);
   const auto inputs = {&x, &norm.gamma, &norm.beta, &norm.running_mean, &norm.running_var};
   const Array y = array_out(op, "y", outs[0], x.dtype, x.shape(), inputs);
-  const Array mean = array_out(op, "mean", outs[1], x.dtype, {x.size(1)}, inputs), rstd = array_out(op, "rstd", outs[2], x.dtype, {x.size(1)}, inputs);
+  const Array mean = array_out(op, "mean", outs[1], x.dtype, {x.size(1)}, inputs),
+              rstd = array_out(op, "rstd", outs[2], x.dtype, {x.size(1)}, inputs);
   check_apart(y, mean);
   check_apart(y, rstd);
   check_apart(mean, rstd);
@@ -161,7 +168,8 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   return py::make_tuple(y.array, mean.array, rstd.array);
 }
 
-py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, py::object mean_, py::object rstd_, py::object training_, py::object out_) {
+py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, py::object mean_, py::object rstd_, py::object training_,
+                             py::object out_) {
   const char* op = "batchnorm_backward";
   const bool training = flag_in(op, "training", training_);
   const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), gamma = array_in(op, "gamma", gamma_, dy.dtype);
@@ -176,7 +184,8 @@ py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, p
   const auto outs = several_outs(op, out_, 3);
   const auto inputs = {&dy, &x, &gamma, &mean, &rstd};
   const Array dx = array_out(op, "dx", outs[0], dy.dtype, dy.shape(), inputs);
-  const Array dgamma = array_out(op, "dgamma", outs[1], dy.dtype, {dy.size(1)}, inputs), dbeta = array_out(op, "dbeta", outs[2], dy.dtype, {dy.size(1)}, inputs);
+  const Array dgamma = array_out(op, "dgamma", outs[1], dy.dtype, {dy.size(1)}, inputs),
+              dbeta = array_out(op, "dbeta", outs[2], dy.dtype, {dy.size(1)}, inputs);
   check_apart(dx, dgamma);
   check_apart(dx, dbeta);
   check_apart(dgamma, dbeta);

@@ -12,8 +12,8 @@ Reduction reduction_in(const char* op, const std::string& name) {
   fail(op, "reduction is '", name, "', needs mean, sum or none");
 }
 
-py::tuple loss_binding(const std::string& name, py::object prediction_, py::object targets_, py::object sample_weight_, py::object class_weight_,
-                       py::object label_smoothing_, py::object reduction_, py::object out_) {
+py::tuple loss_binding(const std::string& name, py::object prediction_, py::object targets_, py::object sample_weight_,
+                       py::object class_weight_, py::object label_smoothing_, py::object reduction_, py::object out_) {
   const char* op = name.c_str();
   const double label_smoothing = number_in(op, "label_smoothing", label_smoothing_);
   const LossKind kind = loss_kind(op, op);
@@ -23,7 +23,8 @@ py::tuple loss_binding(const std::string& name, py::object prediction_, py::obje
   py::array_t<int64_t> labels(0);
   const bool labelled = kind == LossKind::softmax_cross_entropy && is_integer(targets_);
   if (labelled) labels = labels_in(op, "targets", targets_);
-  const Array values = labelled ? optional_in(op, "targets", py::none(), prediction.dtype) : array_in(op, "targets", targets_, prediction.dtype);
+  const Array values =
+      labelled ? optional_in(op, "targets", py::none(), prediction.dtype) : array_in(op, "targets", targets_, prediction.dtype);
   const Array sample_weight = optional_in(op, "sample_weight", sample_weight_, prediction.dtype);
   const Array class_weight = optional_in(op, "class_weight", class_weight_, prediction.dtype);
   const Array out = array_out(op, "out", out_, prediction.dtype, prediction.shape(), {&prediction, &values, &sample_weight, &class_weight});
@@ -32,7 +33,8 @@ py::tuple loss_binding(const std::string& name, py::object prediction_, py::obje
   const double value = with_dtype(prediction.dtype, [&](auto zero) {
     using T = decltype(zero);
     const Loss<T> spec{kind, reduction, vector_view<const T>(class_weight), label_smoothing};
-    const Targets<T> targets{labelled ? Vector<const int64_t>{labels.data(), labels.size()} : Vector<const int64_t>{}, matrix_view<const T>(values)};
+    const Targets<T> targets{labelled ? Vector<const int64_t>{labels.data(), labels.size()} : Vector<const int64_t>{},
+                             matrix_view<const T>(values)};
     const auto pv = matrix_view<const T>(prediction);
     const auto wv = vector_view<const T>(sample_weight);
     const auto ov = matrix_view<T>(out);

@@ -35,8 +35,13 @@ void adam_binding(py::object params_, py::object grads_, py::object m_, py::obje
   const Array m = array_in_place(op, "m", m_, grads.dtype), v = array_in_place(op, "v", v_, grads.dtype);
   check_all_apart({&params, &grads, &m, &v});
   const int64_t step = integer_in(op, "step", step_);
-  const Adam adam{number_in(op, "lr", lr), number_in(op, "beta1", beta1), number_in(op, "beta2", beta2), number_in(op, "eps", eps),
-                  number_in(op, "weight_decay", weight_decay), number_in(op, "l1", l1), flag_in(op, "decoupled", decoupled)};
+  const Adam adam{number_in(op, "lr", lr),
+                  number_in(op, "beta1", beta1),
+                  number_in(op, "beta2", beta2),
+                  number_in(op, "eps", eps),
+                  number_in(op, "weight_decay", weight_decay),
+                  number_in(op, "l1", l1),
+                  flag_in(op, "decoupled", decoupled)};
   with_dtype(grads.dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto pv = vector_view<T>(params), mv = vector_view<T>(m), vv = vector_view<T>(v);

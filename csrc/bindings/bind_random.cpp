@@ -13,7 +13,8 @@ py::array_t<uint32_t> philox_binding(const py::array_t<uint32_t>& counter, const
 }
 
 template <bool normal>
-py::array random_binding(const Shape& shape, py::object seed, py::object layer, py::object step, py::object row_offset, const std::string& dtype_) {
+py::array random_binding(const Shape& shape, py::object seed, py::object layer, py::object step, py::object row_offset,
+                         const std::string& dtype_) {
   const char* op = normal ? "random_normal" : "random_uniform";
   if (dtype_ != "float32" && dtype_ != "float64") fail(op, "dtype is ", dtype_, ", needs float32 or float64");
   const DType dtype = dtype_ == "float32" ? DType::float32 : DType::float64;
@@ -51,7 +52,7 @@ Dropout dropout_in(const char* op, py::handle p, py::handle seed, py::handle lay
 }
 
 py::array dropout_mask_binding(const Shape& shape, py::object p, py::object seed, py::object layer, py::object step,
-                                       py::object row_offset) {
+                               py::object row_offset) {
   const Dropout dropout = dropout_in("dropout_mask", p, seed, layer, step, row_offset, shape[0]);
   py::array_t<bool> out(shape);
   int64_t columns = 1;

@@ -103,7 +103,8 @@ void batchnorm_backward_strip(const Tail<T>& tail, Matrix<T> d, Matrix<const T> 
     const T* z_row = z.row(r) + column;
     over<T>(columns, [&](int64_t i, auto lanes) {
       const Vec<T> xhat = normalise(load(z_row + i, lanes), load(tail.mean + column + i, lanes), load(tail.rstd + column + i, lanes));
-      const Vec<T> dz = batchnorm_gradient(load(row + i, lanes), xhat, load(scale + i, lanes), load(mean_d + i, lanes), load(mean_d_xhat + i, lanes));
+      const Vec<T> dz =
+          batchnorm_gradient(load(row + i, lanes), xhat, load(scale + i, lanes), load(mean_d + i, lanes), load(mean_d_xhat + i, lanes));
       store(row + i, dz, lanes);
     });
   }

@@ -202,8 +202,7 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
           if (last && g.beta != 0) finish.old = g.c.row(i) + at, finish.old_stride = g.c.stride;
           finish.bias = g.bias ? g.bias + at : nullptr;
           find_tile<T>(tall, divide_up(width, W))(depth, a, a_step, packed(width) ? packed_panel(c) : b + c,
-                                                  packed(width) ? round_up(width, W) : g.b_depth,
-                                                  width, finish);
+                                                  packed(width) ? round_up(width, W) : g.b_depth, width, finish);
         }
         if (last && g.tail) {
           tail_block(*g.tail, Matrix<const T>(g.c), g.y, g.c, Block{i, tall, first_column, block});

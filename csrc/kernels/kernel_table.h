@@ -48,8 +48,8 @@ struct Gemm {
 // What a training pass of batch norm leaves behind.
 template <class T>
 struct BatchStatistics {
-  T *mean, *rstd;                  // (columns,) written
-  T *running_mean, *running_var;   // (columns,) or null, updated
+  T *mean, *rstd;                 // (columns,) written
+  T *running_mean, *running_var;  // (columns,) or null, updated
   double eps, momentum;
   bool unbiased_running_var;
 };
@@ -57,9 +57,9 @@ struct BatchStatistics {
 // Column sums that the backward tail collects; null where not wanted.
 template <class T>
 struct TailSums {
-  T* bias = nullptr;                         // of the gradient of z
-  T *gamma = nullptr, *beta = nullptr;       // of batch norm, when the tail has one
-  bool batch_statistics = true;              // mean and rstd depend on z
+  T* bias = nullptr;                    // of the gradient of z
+  T *gamma = nullptr, *beta = nullptr;  // of batch norm, when the tail has one
+  bool batch_statistics = true;         // mean and rstd depend on z
 };
 
 // Row weights and the factor common to all rows.

@@ -45,18 +45,16 @@ void over_blocks(const Context& context, int64_t rows, int64_t columns, double c
 template <class F>
 void over_strips(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
   const int64_t width = smaller(strip_columns, larger(64, round_up(divide_up(columns, context.threads), 64)));
-  context.parallel(divide_up(columns, width), cost * static_cast<double>(rows * columns), [&](int64_t task) {
-    f(task * width, smaller(width, columns - task * width));
-  });
+  context.parallel(divide_up(columns, width), cost * static_cast<double>(rows * columns),
+                   [&](int64_t task) { f(task * width, smaller(width, columns - task * width)); });
 }
 
 // f(first, count) over ranges of rows, in parallel.
 template <class F>
 void over_rows(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
   const int64_t count = larger(order::row_chunk, round_up(divide_up(16384, larger(1, columns)), order::row_chunk));
-  context.parallel(divide_up(rows, count), cost * static_cast<double>(rows * columns), [&](int64_t task) {
-    f(task * count, smaller(count, rows - task * count));
-  });
+  context.parallel(divide_up(rows, count), cost * static_cast<double>(rows * columns),
+                   [&](int64_t task) { f(task * count, smaller(count, rows - task * count)); });
 }
 
 }  // namespace lamina::LAMINA_ISA

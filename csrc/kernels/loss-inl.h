@@ -104,8 +104,8 @@ LAMINA_INLINE double row_weight(const RowWeights<T>& weights, int64_t row, const
 // With s = sum e^(x - m) and targets t: loss = sum_c t_c (log s - (x_c - m)), gradient (e^(x - m) / s) sum(t) - t.
 // Labels: t = (1 - smoothing) e(label) + smoothing / classes; probabilities are smoothed alike.
 template <class T>
-void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities, T smoothing,
-                           const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
+void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities,
+                           T smoothing, const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
   const int64_t classes = logits.columns;
   const T spread = smoothing / static_cast<T>(classes), kept = T(1) - smoothing;
   over_rows(context, logits.rows, classes, 2.0, [&](int64_t first, int64_t count) {
@@ -141,9 +141,8 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
         row_loss[r] = static_cast<double>(value.total()) * weight;
         if (!d) continue;
         const Vec<T> total(mass.total());
-        over<T>(classes, [&](int64_t i, auto lanes) {
-          store(d + i, (load(d + i, lanes) / Vec<T>(sum) * total - target(i, lanes)) * scale, lanes);
-        });
+        over<T>(classes,
+                [&](int64_t i, auto lanes) { store(d + i, (load(d + i, lanes) / Vec<T>(sum) * total - target(i, lanes)) * scale, lanes); });
       }
     }
   });

@@ -42,16 +42,9 @@ template <class T>
 void adam(const Context& context, int64_t n, T* p, const T* g, T* m, T* v, const AdamConstants<double>& c) {
   over_ranges(context, n, 0.4, [&](int64_t first, int64_t count) {
     const auto in = [](double x) { return constant<Vec<T>>(x); };
-    const AdamConstants<Vec<T>> k{in(c.beta1),
-                                  in(c.one_minus_beta1),
-                                  in(c.beta2),
-                                  in(c.one_minus_beta2),
-                                  in(c.step_size),
-                                  in(c.inverse_root_correction),
-                                  in(c.eps),
-                                  in(c.weight_decay),
-                                  in(c.shrink),
-                                  in(c.threshold)};
+    const AdamConstants<Vec<T>> k{
+        in(c.beta1), in(c.one_minus_beta1), in(c.beta2),  in(c.one_minus_beta2), in(c.step_size), in(c.inverse_root_correction),
+        in(c.eps),   in(c.weight_decay),    in(c.shrink), in(c.threshold)};
     over<T>(count, [&](int64_t offset, auto lanes) {
       const int64_t i = first + offset;
       Vec<T> pi = load(p + i, lanes), mi = load(m + i, lanes), vi = load(v + i, lanes);

@@ -80,7 +80,7 @@ LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<
 
 template <class T>
 void random_uniform(const Context& context, const Draw& draw, Matrix<T> out) {
-  fill_random(context, draw, out, 1.0, [](const uint32_t (&w)[4], T* u) {
+  fill_random(context, draw, out, 1.0, [](const uint32_t(&w)[4], T* u) {
     if constexpr (sizeof(T) == 4) {
       for (int i = 0; i < 4; ++i) u[i] = uniform_float(w[i]);
     } else {
@@ -92,7 +92,7 @@ void random_uniform(const Context& context, const Draw& draw, Matrix<T> out) {
 // Box & Muller 1958: sqrt(-2 ln u1) (cos 2 pi u2, sin 2 pi u2), with u1 in (0, 1].
 template <class T>
 void random_normal(const Context& context, const Draw& draw, Matrix<T> out) {
-  fill_random(context, draw, out, 5.0, [](const uint32_t (&w)[4], T* n) {
+  fill_random(context, draw, out, 5.0, [](const uint32_t(&w)[4], T* n) {
     constexpr T step = sizeof(T) == 4 ? T(0x1p-24) : T(0x1p-53);
     for (int i = 0; i < int(8 / sizeof(T)); ++i) {
       T u1, u2;

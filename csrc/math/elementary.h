@@ -11,9 +11,9 @@ struct FloatFormat;
 template <>
 struct FloatFormat<float> {
   static constexpr int mantissa_bits = 23, bias = 127;
-  static constexpr double round_magic = 0x1.8p23;                     // adding it rounds to a whole number
+  static constexpr double round_magic = 0x1.8p23;                                   // adding it rounds to a whole number
   static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // n * ln2_high is exact
-  static constexpr double exp_min = -104.0, exp_max = 89.0;           // beyond: 0 and infinity
+  static constexpr double exp_min = -104.0, exp_max = 89.0;                         // beyond: 0 and infinity
   static constexpr int exp_terms = 7, log_terms = 5, sine_terms = 5;
 };
 template <>

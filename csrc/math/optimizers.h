@@ -14,8 +14,8 @@ struct SgdConstants {
 template <class V>
 struct AdamConstants {
   V beta1, one_minus_beta1, beta2, one_minus_beta2;
-  V step_size;              // lr / (1 - beta1^t)
-  V inverse_root_correction;  // 1 / sqrt(1 - beta2^t)
+  V step_size;                  // lr / (1 - beta1^t)
+  V inverse_root_correction;    // 1 / sqrt(1 - beta2^t)
   V eps, weight_decay, shrink;  // shrink = 1 - lr * weight_decay when decoupled
   V threshold;
 };

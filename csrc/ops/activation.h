@@ -11,7 +11,7 @@ namespace lamina {
 
 struct ActivationInfo {
   const char* name;
-  int parameters;                    // how many constants it has
+  int parameters;  // how many constants it has
   const char* parameter_names[2];
   double defaults[2];
   bool reads_output;  // backward reads y = g(z); otherwise the pre-activation z

@@ -17,5 +17,4 @@ void set_isa(const std::string& name);
 int get_num_threads();
 void set_num_threads(int threads);
 
-
 }  // namespace lamina

@@ -24,8 +24,8 @@ void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<co
   if (bias && bias.size != columns) fail("gemm", "bias has ", bias.size, " elements, needs ", columns);
   if (rows == 0 || columns == 0) return;
 
-  Gemm<T> g{a.data, transpose_a ? 1 : a.stride, transpose_a ? a.stride : 1, b.data, transpose_b ? 1 : b.stride, transpose_b ? b.stride : 1, out,
-            alpha == T(0) ? 0 : depth};
+  Gemm<T> g{a.data, transpose_a ? 1 : a.stride, transpose_a ? a.stride : 1, b.data, transpose_b ? 1 : b.stride, transpose_b ? b.stride : 1,
+            out,    alpha == T(0) ? 0 : depth};
   g.alpha = alpha;
   g.beta = beta;
   g.bias = bias.data;

@@ -91,7 +91,7 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
     z = product;
   }
   if (norm && lamina.training) {
-    const BatchStatistics<T> statistics{saved.mean.data, saved.rstd.data, norm.running_mean.data,        norm.running_var.data,
+    const BatchStatistics<T> statistics{saved.mean.data, saved.rstd.data, norm.running_mean.data,   norm.running_var.data,
                                         norm.eps,        norm.momentum,   norm.unbiased_running_var};
     kernels.batchnorm_forward(context, tail, statistics, z, y, h);
   } else {
@@ -135,11 +135,11 @@ void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<con
   }
 }
 
-#define INSTANTIATE(T)                                                                                                  \
-  template LaminaSaves saves(const Lamina<T>&);                                                                         \
-  template void lamina_forward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, const LaminaSaved<T>&);    \
-  template void lamina_backward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, Matrix<const T>,          \
-                                Matrix<const T>, const LaminaSaved<T>&, const LaminaGradients<T>&);
+#define INSTANTIATE(T)                                                                                                          \
+  template LaminaSaves saves(const Lamina<T>&);                                                                                 \
+  template void lamina_forward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, const LaminaSaved<T>&);            \
+  template void lamina_backward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, Matrix<const T>, Matrix<const T>, \
+                                const LaminaSaved<T>&, const LaminaGradients<T>&);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

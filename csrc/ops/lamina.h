@@ -10,8 +10,8 @@ namespace lamina {
 template <class T>
 struct Lamina {
   const char* op = "lamina";  // whose name errors carry
-  Matrix<const T> weight;  // (out, in); absent: no affine part, in == out
-  Vector<const T> bias;    // (out,) or absent
+  Matrix<const T> weight;     // (out, in); absent: no affine part, in == out
+  Vector<const T> bias;       // (out,) or absent
   BatchNorm<T> batchnorm;
   Activation activation;
   Dropout dropout;

@@ -40,7 +40,8 @@ double ordered_sum(int64_t rows, const F& f) {
 template <class T>
 void check(const char* op, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight) {
   const int64_t rows = prediction.rows, columns = prediction.columns;
-  if (rows == 0 || columns == 0) fail(op, "got an empty prediction of shape (", rows, ", ", columns, "), needs at least one row and column");
+  if (rows == 0 || columns == 0)
+    fail(op, "got an empty prediction of shape (", rows, ", ", columns, "), needs at least one row and column");
   if (loss.kind == LossKind::softmax_cross_entropy) {
     if (!(loss.label_smoothing >= 0 && loss.label_smoothing < 1)) {
       fail(op, "label_smoothing is ", loss.label_smoothing, ", needs 0 <= label_smoothing < 1");
@@ -73,8 +74,8 @@ void check_labels(const char* op, Vector<const int64_t> labels, int64_t classes)
 }
 
 template <class T>
-double loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight,
-            Matrix<T> d_prediction, Vector<double> row_loss) {
+double loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets,
+            Vector<const T> sample_weight, Matrix<T> d_prediction, Vector<double> row_loss) {
   const char* op = names[static_cast<int>(loss.kind)];
   check(op, loss, prediction, targets, sample_weight);
   const int64_t rows = prediction.rows;
@@ -99,8 +100,8 @@ double loss(const Context& context, const Loss<T>& loss, Matrix<const T> predict
   } else {
     const bool averaged = loss.kind == LossKind::mean_squared_error;
     const auto kind = static_cast<ElementwiseLoss>(static_cast<int>(loss.kind) - 1);
-    kernels.elementwise_loss(context, kind, prediction, targets.values, weights, averaged ? T(1) / static_cast<T>(prediction.columns) : T(1),
-                             d_prediction, row_loss.data);
+    kernels.elementwise_loss(context, kind, prediction, targets.values, weights,
+                             averaged ? T(1) / static_cast<T>(prediction.columns) : T(1), d_prediction, row_loss.data);
   }
   if (loss.reduction == Reduction::none) return 0;
   return ordered_sum(rows, [&](int64_t i) { return row_loss[i]; }) * weights.factor;
@@ -110,7 +111,7 @@ template void check(const char*, const Loss<float>&, Matrix<const float>, const 
 template void check(const char*, const Loss<double>&, Matrix<const double>, const Targets<double>&, Vector<const double>);
 template double loss(const Context&, const Loss<float>&, Matrix<const float>, const Targets<float>&, Vector<const float>, Matrix<float>,
                      Vector<double>);
-template double loss(const Context&, const Loss<double>&, Matrix<const double>, const Targets<double>&, Vector<const double>, Matrix<double>,
-                     Vector<double>);
+template double loss(const Context&, const Loss<double>&, Matrix<const double>, const Targets<double>&, Vector<const double>,
+                     Matrix<double>, Vector<double>);
 
 }  // namespace lamina

@@ -35,8 +35,8 @@ struct Targets {
 // Returns the reduced loss (0 for Reduction::none). d_prediction is optional; row_loss (batch,) takes each row's
 // weighted loss and is always needed. Everything is checked before anything is written.
 template <class T>
-double loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight,
-            Matrix<T> d_prediction, Vector<double> row_loss);
+double loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets,
+            Vector<const T> sample_weight, Matrix<T> d_prediction, Vector<double> row_loss);
 
 // Of the prediction only the shape is read.
 template <class T>

@@ -72,8 +72,8 @@ void adam_step(const Context& context, const Adam& adam, int64_t step, Vector<T>
   context.table->kernels<T>().adam(context, params.size, params.data, grads.data, m.data, v.data, k);
 }
 
-#define INSTANTIATE(T)                                                                                \
-  template void sgd_step(const Context&, const Sgd&, Vector<T>, Vector<const T>, Vector<T>);          \
+#define INSTANTIATE(T)                                                                       \
+  template void sgd_step(const Context&, const Sgd&, Vector<T>, Vector<const T>, Vector<T>); \
   template void adam_step(const Context&, const Adam&, int64_t, Vector<T>, Vector<const T>, Vector<T>, Vector<T>);
 INSTANTIATE(float)
 INSTANTIATE(double)

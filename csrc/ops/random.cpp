@@ -88,10 +88,10 @@ void masking_noise(const Context& context, const Dropout& noise, Matrix<const T>
   drop("masking_noise", context, noise, Purpose::masking_noise, 1, x, y);
 }
 
-#define INSTANTIATE(T)                                                                             \
-  template void random_uniform(const Context&, const RandomKey&, Matrix<T>);                       \
-  template void random_normal(const Context&, const RandomKey&, Matrix<T>);                        \
-  template void dropout(const Context&, const Dropout&, Matrix<const T>, Matrix<T>);               \
+#define INSTANTIATE(T)                                                               \
+  template void random_uniform(const Context&, const RandomKey&, Matrix<T>);         \
+  template void random_normal(const Context&, const RandomKey&, Matrix<T>);          \
+  template void dropout(const Context&, const Dropout&, Matrix<const T>, Matrix<T>); \
   template void masking_noise(const Context&, const Dropout&, Matrix<const T>, Matrix<T>);
 INSTANTIATE(float)
 INSTANTIATE(double)

@@ -46,10 +46,10 @@ void log_softmax_backward(const Context& context, Matrix<const T> dy, Matrix<con
   backward("log_softmax_backward", context, dy, y, dx, true);
 }
 
-#define INSTANTIATE(T)                                                                                \
-  template void softmax_forward(const Context&, Matrix<const T>, Matrix<T>);                          \
-  template void log_softmax_forward(const Context&, Matrix<const T>, Matrix<T>);                      \
-  template void softmax_backward(const Context&, Matrix<const T>, Matrix<const T>, Matrix<T>);        \
+#define INSTANTIATE(T)                                                                         \
+  template void softmax_forward(const Context&, Matrix<const T>, Matrix<T>);                   \
+  template void log_softmax_forward(const Context&, Matrix<const T>, Matrix<T>);               \
+  template void softmax_backward(const Context&, Matrix<const T>, Matrix<const T>, Matrix<T>); \
   template void log_softmax_backward(const Context&, Matrix<const T>, Matrix<const T>, Matrix<T>);
 INSTANTIATE(float)
 INSTANTIATE(double)

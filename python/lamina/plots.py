@@ -176,7 +176,7 @@ def plot_learning_curves(
 
 @_styled
 def plot_errors(groups: Mapping[str, Mapping[str, Sequence[float]]], *, ylabel: str, title: str = "") -> Any:
-    """Draw every run's error as a dot, runs of one draw joined by a line, and a bar at each mean.
+    """Draw every run's error as a dot, runs of one draw joined by a line, a bar at each mean, and the mean below.
 
     Parameters
     ----------
@@ -189,7 +189,8 @@ def plot_errors(groups: Mapping[str, Mapping[str, Sequence[float]]], *, ylabel: 
     -------
     matplotlib.figure.Figure
     """
-    figure, axes = _subplots(len(groups), (3.6 * len(groups), 4.0), sharey=True)
+    counts = [len(arms) for arms in groups.values()]
+    figure, axes = _subplots(len(groups), (1.6 * sum(counts) + 1, 4.2), sharey=True, width_ratios=counts)
     colours = _colours(name for arms in groups.values() for name in arms)
     for axis, (caption, arms) in zip(axes, groups.items(), strict=True):
         table = np.array([list(errors) for errors in arms.values()])  # (arms, draws)
@@ -200,17 +201,9 @@ def plot_errors(groups: Mapping[str, Mapping[str, Sequence[float]]], *, ylabel: 
                 np.full(len(errors), place), errors, s=26, color=colours[name], alpha=0.75, linewidth=0, zorder=2
             )
             axis.hlines(np.mean(errors), place - 0.2, place + 0.2, color=colours[name], linewidth=2.5, zorder=3)
-            side = -1 if place == 0 else 1  # the label stands outside, where no line runs
-            axis.annotate(
-                f"{np.mean(errors):.1f}",
-                (place + 0.24 * side, np.mean(errors)),
-                va="center",
-                ha="right" if side < 0 else "left",
-                color=colours[name],
-            )
         axis.set_title(caption)
-        axis.set_xticks(places, labels=list(arms))
-        axis.set_xlim(-0.6, len(table) - 0.4)
+        axis.set_xticks(places, labels=[f"{name}\n{np.mean(errors):.2f}" for name, errors in arms.items()])
+        axis.set_xlim(-0.5, len(table) - 0.5)
         axis.grid(axis="x", visible=False)
     axes[0].set_ylim(0, None)
     axes[0].set_ylabel(ylabel)

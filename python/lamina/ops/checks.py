@@ -21,6 +21,13 @@ def as_shape(op, shape):
     return lengths
 
 
+def pair_in(op, name, value):
+    """Return the two items of `value`."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{op}: {name} is {value!r}, needs two numbers")
+    return value
+
+
 def words_in(op, name, words, count):
     """Return `words` after checking that it is a uint32 array whose last axis has `count` elements."""
     if not isinstance(words, np.ndarray):

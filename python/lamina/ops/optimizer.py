@@ -2,6 +2,8 @@
 
 from lamina import _core
 
+from .checks import pair_in
+
 
 def sgd_step(params, grads, velocity=None, *, lr, momentum=0.0, nesterov=False, weight_decay=0.0, l1=0.0):
     """One step of stochastic gradient descent, with momentum.
@@ -110,4 +112,5 @@ def adam_step(
     >>> params.round(6)
     array([0.75])
     """
-    _core.adam_step(params, grads, m, v, lr, step, *betas, eps, weight_decay, l1, decoupled)
+    beta1, beta2 = pair_in("adam_step", "betas", betas)
+    _core.adam_step(params, grads, m, v, lr, step, beta1, beta2, eps, weight_decay, l1, decoupled)
