@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+import lamina
 from lamina.cli import main
 from lamina.io import load_safetensors, save_safetensors
 from lamina.tabular import TableCodec, choose_task
@@ -21,7 +22,9 @@ QUICK = ["--hidden", "16", "--epochs", "60", "--batch-size", "32", "--lr", "0.01
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    threads = lamina.get_num_threads()
+    yield tmp_path
+    lamina.set_num_threads(threads)  # --threads sets them for the process
 
 
 def write_flowers(path, rows=240, seed=0):

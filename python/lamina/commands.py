@@ -149,7 +149,7 @@ def predict(arguments: Namespace) -> int:
     with open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
-        writer.writerows(zip(*(answer.tolist() for answer in answers), strict=True))
+        writer.writerows(zip(*(answer.astype(str) for answer in answers), strict=True))
     os.replace(temporary, arguments.out)
     print(f"saved {len(features)} predictions of {codec.target!r} to {arguments.out}")
     return 0

@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["load_safetensors", "save_safetensors"]
 
 # The format's names for what NumPy itself can hold; files are little-endian always.
-_DTYPES = {
+_DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -89,9 +89,9 @@ def save_safetensors(
         end = position + array.nbytes
         header[name] = {"dtype": _NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [position, end]}
         position = end
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    text += b" " * (-len(text) % 8)
-    _replace_file(Path(path), [struct.pack("<Q", len(text)), text], [arrays[name] for name in order])
+    head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    head += b" " * (-len(head) % 8)
+    _replace_file(Path(path), [struct.pack("<Q", len(head)), head], [arrays[name] for name in order])
 
 
 def _file_array(name: str, tensor: np.ndarray) -> np.ndarray:

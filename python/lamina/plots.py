@@ -14,7 +14,7 @@ __all__ = ["PALETTE", "plot_errors", "plot_filters", "plot_learning_curves", "re
 # Okabe and Ito's colours, told apart by everyone.
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _INK, _QUIET = "#333333", "#8C8C8C"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "axes.titlesize": 11.0,
     "axes.edgecolor": _QUIET,
