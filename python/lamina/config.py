@@ -71,7 +71,7 @@ def config():
     """
     build = _core.build()
     return {
-        "version": importlib.metadata.version("lamina"),
+        "version": _version(),
         "compiler": build["compiler"],
         "cuda": build["cuda"],
         "isa": get_isa(),
@@ -82,6 +82,13 @@ def config():
         "precision": get_precision(),
         "packages": {name: importlib.util.find_spec(name) is not None for name in OPTIONAL_PACKAGES},
     }
+
+
+def _version():
+    try:
+        return importlib.metadata.version("lamina")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown: on the path, but not installed"
 
 
 def show_config():
