@@ -54,8 +54,8 @@ def test_sequential_loading_is_all_or_nothing():
     assert_same_bits(net.state_dict(), other.state_dict())
     before, state = net.state_dict(), deep_net(seed=3).state_dict()
     for wrong, message in [
-        ({name: array for name, array in state.items() if name != "6.bias"}, "missing are .*6.bias"),
-        (state | {"7.weight": np.zeros(3)}, "unknown are .*7.weight"),
+        ({name: array for name, array in state.items() if name != "6.bias"}, "missing: .*6.bias"),
+        (state | {"7.weight": np.zeros(3)}, "unknown: .*7.weight"),
         (state | {"6.bias": np.zeros((3, 1))}, "6.bias is float64 .3, 1."),
         (state | {"6.bias": np.zeros(3, int)}, "6.bias is int64"),
         (state | {"1.num_batches_tracked": np.array(1.0)}, "num_batches_tracked"),
@@ -137,7 +137,7 @@ def test_sequential_damaged_files_are_refused(tmp_path):
         ([{"kind": "Dropout", "q": 1}], "q"),
         (huge, "0.weight"),
         ([{"kind": "BatchNorm", "num_features": 2**31 - 1}], "0.weight"),
-        (described["layers"][:1], "unknown are"),
+        (described["layers"][:1], "unknown:"),
     ]:
         assert_refused(tensors, json.dumps(described | {"layers": layers}), message)
     for change in ({"format": 2}, {"dtype": "int8"}, {"seed": -1}, {"seed": 1.5}):

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/error.h"
 #include "base/fp_environment.h"
 
 namespace lamina {
@@ -112,10 +113,14 @@ Pool& current_pool() {
   return *p;
 }
 
-int positive_environment(const char* name) {
+// 0 where the variable is not set; OpenMP's own may hold what only OpenMP understands.
+int from_environment(const char* name, bool ours) {
   const char* text = std::getenv(name);
-  const int value = text ? std::atoi(text) : 0;
-  return value > 0 ? value : 0;
+  if (!text || !*text) return 0;
+  const int value = std::atoi(text);
+  if (value >= 1 && value <= 1024) return value;
+  if (ours) fail(name, "is '", text, "', needs 1 to 1024");
+  return 0;
 }
 
 }  // namespace
@@ -128,8 +133,8 @@ ThreadPool& ThreadPool::instance() {
 void ThreadPool::run_erased(int threads, int64_t tasks, Call call, const void* task) { current_pool().run(threads, tasks, call, task); }
 
 int default_threads() {
-  if (const int n = positive_environment("LAMINA_NUM_THREADS")) return n;
-  if (const int n = positive_environment("OMP_NUM_THREADS")) return n;
+  if (const int n = from_environment("LAMINA_NUM_THREADS", true)) return n;
+  if (const int n = from_environment("OMP_NUM_THREADS", false)) return n;
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
   return static_cast<int>(std::thread::hardware_concurrency());

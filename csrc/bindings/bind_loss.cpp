@@ -23,6 +23,10 @@ py::tuple loss_binding(const std::string& name, py::object prediction_, py::obje
   py::array_t<int64_t> labels(0);
   const bool labelled = kind == LossKind::softmax_cross_entropy && is_integer(targets_);
   if (labelled) labels = labels_in(op, "targets", targets_);
+  if (!labelled && kind == LossKind::softmax_cross_entropy && py::isinstance<py::array>(targets_) &&
+      py::reinterpret_borrow<py::array>(targets_).ndim() == 1) {
+    fail(op, "targets are one-dimensional but not int32 or int64: needs labels of such a dtype, or (batch, classes) probabilities");
+  }
   const Array values =
       labelled ? optional_in(op, "targets", py::none(), prediction.dtype) : array_in(op, "targets", targets_, prediction.dtype);
   const Array sample_weight = optional_in(op, "sample_weight", sample_weight_, prediction.dtype);

@@ -10,19 +10,19 @@
 namespace lamina {
 namespace {
 
-const KernelTable* find_table(const std::string& name) {
+const KernelTable* find_table(const char* op, const std::string& name) {
   for (int i = 0; i < level_count; ++i) {
     const Level candidate = level(i);
     if (candidate.available && name == candidate.table->name) return candidate.table;
   }
   std::string known;
   for (const std::string& isa : available_isas()) known += (known.empty() ? "" : ", ") + isa;
-  fail("set_isa", "got '", name, "', this machine has ", known);
+  fail(op, "got '", name, "', this machine has ", known);
 }
 
 const KernelTable* initial_table() {
-  if (const char* forced = std::getenv("LAMINA_ISA"); forced && *forced) return find_table(forced);
-  return find_table(available_isas().back());
+  if (const char* forced = std::getenv("LAMINA_ISA"); forced && *forced) return find_table("LAMINA_ISA", forced);
+  return find_table("set_isa", available_isas().back());
 }
 
 std::atomic<const KernelTable*>& table() {
@@ -48,7 +48,7 @@ std::vector<std::string> available_isas() {
 }
 
 std::string get_isa() { return table().load()->name; }
-void set_isa(const std::string& name) { table().store(find_table(name)); }
+void set_isa(const std::string& name) { table().store(find_table("set_isa", name)); }
 
 int get_num_threads() { return thread_count().load(); }
 void set_num_threads(int threads) {

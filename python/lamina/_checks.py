@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina._core import BackendError
 
-__all__ = ["errors_of", "matrix", "number", "one_of", "values", "weights", "whole"]
+__all__ = ["errors_of", "finite", "matrix", "number", "one_of", "values", "weights", "whole"]
 
 
 @contextmanager
@@ -150,6 +150,28 @@ def matrix(call: str, data: Any, columns: int, dtype: np.dtype, name: str = "X")
         raise ValueError(f"{call}: {name} has shape {array.shape}, a matrix (rows, {columns}) is needed")
     if array.shape[1] != columns:
         raise ValueError(f"{call}: {name} has shape {array.shape}, the net needs {columns} columns")
+    return array
+
+
+def finite(call: str, array: np.ndarray, name: str = "X") -> np.ndarray:
+    """Return the matrix itself if it has rows and holds neither NaN nor infinities.
+
+    Raises
+    ------
+    ValueError
+        Otherwise; the message says where the first of them is.
+
+    Examples
+    --------
+    >>> finite("Trainer.fit", np.eye(1))
+    array([[1.]])
+    """
+    if len(array) == 0:
+        raise ValueError(f"{call}: {name} has no rows, at least one is needed")
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        found = array[row, column]
+        raise ValueError(f"{call}: {name} holds {found} in row {row}, column {column}, finite numbers are needed")
     return array
 
 

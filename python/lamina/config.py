@@ -5,11 +5,62 @@ import importlib.metadata
 import importlib.util
 
 from lamina import _core
-from lamina._core import available_isas, get_isa, get_num_threads, set_isa, set_num_threads
 from lamina.ops.checks import check_precision
 
 OPTIONAL_PACKAGES = ("torch", "sklearn", "matplotlib", "tqdm", "safetensors")
 _precision = "highest"
+
+
+def available_isas():
+    """Return the instruction sets that this build and this machine have, slowest first."""
+    return _core.available_isas()
+
+
+def get_isa():
+    """Return the instruction set in use."""
+    return _core.get_isa()
+
+
+def set_isa(name):
+    """Compute with this instruction set from now on; the environment variable LAMINA_ISA sets the first one.
+
+    Parameters
+    ----------
+    name : str
+        One of `available_isas()`. Results do not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If it is not one of them.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"set_isa: name is {name!r}, needs one of {', '.join(available_isas())}")
+    _core.set_isa(name)
+
+
+def get_num_threads():
+    """Return how many threads an op may use."""
+    return _core.get_num_threads()
+
+
+def set_num_threads(n):
+    """Let ops use up to n threads from now on.
+
+    Parameters
+    ----------
+    n : int
+        1 to 1024. Results do not depend on it. The first value comes from LAMINA_NUM_THREADS, else OMP_NUM_THREADS,
+        else the number of processors.
+
+    Raises
+    ------
+    ValueError
+        If it is out of range.
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
+        raise TypeError(f"set_num_threads: n is {n!r}, needs a whole number")
+    _core.set_num_threads(n)
 
 
 def get_precision():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, optim
-from lamina._checks import errors_of, matrix, number, weights, whole
+from lamina._checks import errors_of, finite, matrix, number, weights, whole
 from lamina.callbacks import Callback
 from lamina.losses import Loss
 from lamina.progress import progress_bar
@@ -96,10 +96,12 @@ class Trainer:
     ) -> None:
         if not isinstance(net, Sequential):
             raise TypeError(f"Trainer: net is {net!r}, a lamina.Sequential is needed")
-        if schedule is not None and not callable(schedule):
+        if schedule is not None and (not callable(schedule) or isinstance(schedule, type)):
             raise TypeError(f"Trainer: schedule is {schedule!r}, a callable (lr, history) -> lr is needed")
         if regularizer is not None and not isinstance(regularizer, Elastic):
             raise TypeError(f"Trainer: regularizer is {regularizer!r}, L1, L2 or Elastic is needed")
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(f"Trainer: callbacks is {callbacks!r}, a list of callbacks is needed")
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
@@ -186,7 +188,7 @@ class Trainer:
         Raises
         ------
         ValueError
-            If shapes don't fit, data is empty, targets or weights are out of range, `batch_size` is 1 or there is a
+            If shapes don't fit, X is empty or holds NaN or infinities, targets or weights are out of range, `batch_size` is 1 or there is a
             single row for a net with batch norm, or something monitored is not measured. Nothing has changed then.
         TypeError
             If data is not made of numbers.
@@ -247,9 +249,7 @@ class Trainer:
     def _data(self, call: str, X: Any, y: Any, sample_weight: Any = None) -> Arrays:
         """Return the data ready for native code, or say what is wrong with it."""
         net = self.net
-        x = matrix(call, X, net.in_features, net.dtype)
-        if len(x) == 0:
-            raise ValueError(f"{call}: X has no rows, at least one is needed")
+        x = finite(call, matrix(call, X, net.in_features, net.dtype))
         targets = self.loss.targets(call, y, rows=len(x), outputs=net.out_features, dtype=net.dtype)
         return x, targets, weights(call, "sample_weight", sample_weight, len(x), net.dtype)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 SEED = 20260920
+SLOW_CALL = 0.25  # seconds from which a call is a sample by itself, without others to warm it
 
 
 @dataclass
@@ -83,18 +84,20 @@ def _loops(contestant: Contestant, sample_seconds: float) -> tuple[int, float]:
     """Number of calls that fill one sample, and the seconds of a call, after a warm-up."""
     if contestant.prepare:
         contestant.prepare()
+    start = time.perf_counter()
     try:
         contestant.run()
     except Exception as error:  # a peer's or lamina's failure is a result, not the end of the run
         raise Failure(f"{contestant.who} {contestant.variant}: {type(error).__name__}: {error}") from error
-    best, calls, spent = float("inf"), 0, 0.0
+    first = time.perf_counter() - start
+    if first > SLOW_CALL:
+        return 1, first
+    best, calls, spent = first, 0, 0.0
     while calls < 3 or (spent < sample_seconds and calls < 1000):
         start = time.perf_counter()
         contestant.run()
         seconds = time.perf_counter() - start
         best, calls, spent = min(best, seconds), calls + 1, spent + seconds
-        if spent > 2.0:
-            break
     return max(1, int(sample_seconds / best)), best
 
 
@@ -138,8 +141,8 @@ def measure(contestants: list[Contestant], *, quick: bool) -> tuple[list[Timing]
         except Failure as failure:
             failures.append(str(failure))
             continue
-        repeats = int(np.clip(budget / (loops * call), fewest, most))
-        warm_calls = int(np.clip(0.002 / call, 1, 200)) if call < 0.25 else 0
+        repeats = int(np.clip(budget / (loops * call), fewest if call < SLOW_CALL else 3, most))
+        warm_calls = int(np.clip(0.002 / call, 1, 200)) if call < SLOW_CALL else 0
         ready.append((contestant, loops, warm_calls, repeats))
     samples: list[list[float]] = [[] for _ in ready]
     for turn in range(max((repeats for *_, repeats in ready), default=0)):

@@ -13,7 +13,7 @@ from typing import Any
 
 import lamina
 from lamina.bench import machine, peers, report
-from lamina.bench.ceilings import ceilings
+from lamina.bench.ceilings import ceilings, refresh
 from lamina.bench.harness import Setup, measure, summarise
 
 LAYERS = ("gemm", "linear", "lamina", "batchnorm", "dropout", "activation", "loss")
@@ -84,6 +84,7 @@ def run(
     report.print_heading(document)
     failed = False
     for name in selected:
+        refresh(rates, threads)
         setup = Setup(quick=quick, threads=threads, peers=found)
         results: list[dict[str, Any]] = []
         with warnings.catch_warnings():

@@ -4,20 +4,21 @@ from lamina import _core
 
 from .checks import as_shape
 
+OPS = {"linear_forward": "linear", "lamina_forward": "relu", "lamina_backward": "relu"}
 
-def explain(op, shapes, dtype="float32", *, batchnorm=False, activation="linear", p=0.0, training=True):
-    """Say in words which passes over memory an op makes for given shapes.
+
+def explain(op, shapes, dtype="float32", *, batchnorm=False, activation=None, p=0.0, training=True):
+    """Say in words which passes over memory a layer's op makes for given shapes.
 
     Parameters
     ----------
-    op : str
-        "lamina_forward" or "lamina_backward"; "gemm" and "linear_forward" are laminae without their other parts.
+    op : {"linear_forward", "lamina_forward", "lamina_backward"}
     shapes : tuple of tuple of int
         Shapes of x (batch, in) and weight (out, in).
     dtype : {"float32", "float64"}
     batchnorm, training : bool
-    activation : str
-        A name of `activations()`.
+    activation : str, optional
+        A name of `activations()`; the op's own default unless given.
     p : float
         Dropout's share, 0 <= p < 1.
 
@@ -29,7 +30,7 @@ def explain(op, shapes, dtype="float32", *, batchnorm=False, activation="linear"
     Raises
     ------
     ValueError
-        If the op is unknown or the shapes do not fit.
+        If the op or the activation is unknown, or the shapes do not fit.
 
     References
     ----------
@@ -41,12 +42,15 @@ def explain(op, shapes, dtype="float32", *, batchnorm=False, activation="linear"
     >>> print(ops.explain("lamina_forward", ((128, 784), (512, 784)), activation="relu", p=0.5))
     product (128, 784) x (784, 512) in float32, bias, relu and dropout fused into its epilogue
     """
-    known = ("gemm", "linear_forward", "lamina_forward", "lamina_backward")
-    if op not in known:
-        raise ValueError(f"explain: op is {op!r}, needs one of {', '.join(known)}")
-    (batch, depth), (out, also_depth) = (as_shape("explain", shape) for shape in shapes)
-    if depth != also_depth:
-        raise ValueError(f"explain: x has {depth} columns, weight {also_depth}: they need to be equal")
+    if op not in OPS:
+        raise ValueError(f"explain: op is {op!r}, needs one of {', '.join(OPS)}")
+    if not isinstance(shapes, (tuple, list)) or len(shapes) != 2:
+        raise ValueError(f"explain: shapes is {shapes!r}, needs the shapes of x (batch, in) and weight (out, in)")
+    x, weight = (as_shape("explain", shape) for shape in shapes)
+    if len(x) != 2 or len(weight) != 2 or x[1] != weight[1]:
+        raise ValueError(f"explain: x is {tuple(x)}, weight {tuple(weight)}, needs (batch, in) and (out, in)")
+    (batch, depth), out = x, weight[0]
+    activation = OPS[op] if activation is None else activation
     if activation not in _core.activations():
         raise ValueError(f"explain: activation is {activation!r}, needs one of {', '.join(_core.activations())}")
     stages = [activation] * (activation != "linear") + ["dropout"] * (p > 0 and training)

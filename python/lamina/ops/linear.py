@@ -67,13 +67,13 @@ def linear_backward(
         Whether the gradient of x is computed; the first layer does not need it.
     out : tuple of ndarray (dx, dweight, dbias), optional
     precision : str, optional
-        Accepted and ignored.
+        As of `gemm`.
     **params
         The activation's own constants.
 
     Returns
     -------
-    dx : ndarray, (batch, in), float64, or None without `need_dx`
+    dx : ndarray, (batch, in), or None without `need_dx`
     dweight : ndarray, (out, in)
     dbias : ndarray, (out,)
 

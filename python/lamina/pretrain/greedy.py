@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import optim
-from lamina._checks import matrix, number, one_of, whole
+from lamina._checks import finite, matrix, number, one_of, whole
 from lamina.layers import Activation, BatchNorm, Linear
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
 from lamina.sequential import Sequential
@@ -123,9 +123,7 @@ def greedy(
     elif module != "denoising":
         raise ValueError(f"{call}: corruption={corruption!r} given with module={module!r}, it needs module='denoising'")
     number(call, "corruption", corruption, below=1)
-    x = matrix(call, X, net.in_features, net.dtype)
-    if len(x) == 0 or not np.isfinite(x).all():
-        raise ValueError(f"{call}: X is empty or holds NaN or infinities, at least one row of finite numbers is needed")
+    x = finite(call, matrix(call, X, net.in_features, net.dtype))
     groups = _groups(net)
     if len(x) == 1 and any(isinstance(layer, BatchNorm) for layer in net):
         raise ValueError(f"{call}: X has 1 row, batch norm needs at least 2")
@@ -155,7 +153,7 @@ def greedy(
                 layer=place,
                 dtype=net.dtype,
             )
-            learner.set_weights(weight, 0.0 if bias is None else bias)
+            learner.set_weights(_start(weight, learner), 0.0 if bias is None else bias)
             description = f"layer {count} of {len(groups)}"
             history = learner._fit(call, data, epochs, batch_size, True, progress, description)
             learned = learner.parameters()
@@ -166,6 +164,19 @@ def greedy(
             _set_statistics(net, rest, x, _inner_norms(net, rest), learned["hidden_bias"] if bias is None else None)
             stages.append({"layer": place, "criterion": criterion, **history})
     return stages
+
+
+def _start(weight: np.ndarray, learner: Autoencoder) -> np.ndarray:
+    """The weights to start from, small enough that a tied decoder does not answer with a multiple of its input.
+
+    Where the activation does not saturate, the decoder of n hidden units with weights of variance v answers about n v x
+    (half of that behind a rectifier): with a hidden layer much wider than its input, many times too much.
+    """
+    activation = "linear" if learner.activation is None else learner.activation.name
+    if not learner.tied or activation in ("sigmoid", "tanh"):
+        return weight
+    gain = len(weight) * np.square(weight, dtype=np.float64).mean() / (1 if activation == "linear" else 2)
+    return weight if gain <= 1 else weight / weight.dtype.type(np.sqrt(gain))
 
 
 def _groups(net: Sequential) -> list[range]:

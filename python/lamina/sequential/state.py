@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from lamina import _core
-from lamina._checks import errors_of
 from lamina.io import save_safetensors
 from lamina.layers import Layer, describe
 
@@ -31,9 +30,13 @@ class NetState:
     extra: dict[str, str]
 
     def _build(self) -> None:
-        with errors_of("Sequential"):
+        try:
             self._core = _core.Network([layer.settings() for layer in self._layers], self.dtype.name, self.fuse)
-        self._training = threading.Lock()
+        except MemoryError:
+            raise MemoryError(f"Sequential: the parameters of {self._layers} do not fit into memory") from None
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"Sequential: {str(error).partition(': ')[2]}") from None
+        self._training = threading.RLock()  # re-entered by callbacks of the fit that holds it
 
     @contextmanager
     def _exclusive(self, call: str) -> Iterator[None]:
@@ -60,9 +63,16 @@ class NetState:
         return self._core.parameters()
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Return copies of all parameters and running statistics, named and ordered as torch does."""
-        state = self._core.parameters() | self._core.buffers()
-        return {name: state[name].copy() for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
+        """Return copies of all parameters and running statistics, named and ordered as torch does.
+
+        Raises
+        ------
+        lamina.BackendError
+            If another thread trains the net: copies could be half updated. Callbacks may take them between epochs.
+        """
+        with self._exclusive("Sequential.state_dict"):
+            state = self._core.parameters() | self._core.buffers()
+            return {name: state[name].copy() for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over parameters and running statistics: all of them, or none.
@@ -76,19 +86,29 @@ class NetState:
         ------
         ValueError
             If a name is missing or unknown, or an array has another shape or kind; the net is then as it was.
+        TypeError
+            If `state` is no mapping.
+        lamina.BackendError
+            If another thread trains the net.
         """
         call = "Sequential.load_state_dict"
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{call}: state is {state!r}, a mapping of names to arrays is needed")
         own = self._core.parameters() | self._core.buffers()
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
-            raise ValueError(f"{call}: missing are {missing}, unknown are {unknown}; all names must be the net's")
+            wrong = [
+                f"{what} {', '.join(names)}" for what, names in (("missing:", missing), ("unknown:", unknown)) if names
+            ]
+            raise ValueError(f"{call}: {'; '.join(wrong)}; exactly the net's own names are needed")
         arrays = {name: np.asarray(state[name]) for name in own}
         for name, array in arrays.items():
             if array.shape != own[name].shape or array.dtype.kind != own[name].dtype.kind:
                 given, needed = (f"{a.dtype} {a.shape}" for a in (array, own[name]))
                 raise ValueError(f"{call}: {name} is {given}, {needed} is needed")
-        for name, array in arrays.items():
-            own[name][...] = array
+        with self._exclusive(call):
+            for name, array in arrays.items():
+                own[name][...] = array
 
     def save(self, path: str | os.PathLike[str], extra: Mapping[str, str] | None = None) -> None:
         """Write the net to a safetensors file, replacing an older one in a single step.
