@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -11,6 +13,17 @@ from lamina.layers.activations import ACTIVATIONS
 from lamina.optim import NAMES as OPTIMIZERS
 
 __all__ = ["main"]
+
+# Functions that a user of the commands never called; classes such as Adam and Dropout do say what is meant.
+_INTERNAL = re.compile(
+    r"^(?:bench|choose_task|digits|greedy|load|load_safetensors|plots|read_table|save_safetensors|split"
+    r"|(?:LabelEncoder|Sequential|Standardizer|TableCodec|Trainer)(?:\.\w+)?): "
+)
+_SEED_LIMIT = 2**64
+# As in lamina.bench.BENCHES, which takes longer to import than all other help.
+_BENCHES = (
+    "gemm", "linear", "lamina", "batchnorm", "dropout", "activation", "loss", "optimizer", "random", "step", "fit",
+)  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,7 +37,10 @@ class _Help(argparse.ArgumentDefaultsHelpFormatter):
     """Tells defaults, where there are any to tell."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, True) else super()._get_help_string(action)
+        if isinstance(action, argparse.BooleanOptionalAction):  # until Python 3.13 it adds a default of its own
+            text = (action.help or "").removesuffix(" (default: %(default)s)")
+            return f"{text} (default: {action.option_strings[not action.default]})"
+        return action.help if action.nargs == 0 or action.default is None else super()._get_help_string(action)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,14 +54,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 if a check failed, 2 after an error, 130 after Ctrl-C.
+        The exit status: 0, 1 if a check failed, 2 after an error, 130 after Ctrl-C, 141 if nobody reads the output.
 
     Examples
     --------
     >>> main(["train", "missing.csv", "--target", "y"])
     2
     """
-    arguments = make_parser().parse_args(argv)
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):  # or Python tries again when it ends, and tells of it
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 141
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    parser = make_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.version:
+        import lamina
+
+        print(f"lamina {lamina.config()['version']}")
+        return 0
+    if arguments.command is None:
+        parser.print_help(sys.stderr)
+        return 2
     name = f"lamina {arguments.command}"
     try:
         if getattr(arguments, "threads", None) is not None:
@@ -56,18 +96,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\n{name}: stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        raise
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
         print(f"{name}: {reason}", file=sys.stderr)
     except (ValueError, TypeError, ImportError, MemoryError, RuntimeError) as error:
-        print(f"{name}: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        text = _INTERNAL.sub("", " ".join(str(error).split()))
+        print(f"{name}: {text or type(error).__name__}", file=sys.stderr)
     return 2
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; each sets `run`, a function of the parsed arguments."""
     parser = _Parser(prog="lamina", description="Deep networks of fused layers, in native code.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
     def add(name: str, run: Any, text: str) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, formatter_class=_Help)
@@ -83,10 +127,12 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument("--proba", action="store_true", help="also write each class's probability")
     demo = add("demo", _demo, "Handwritten digits, few labels: does pre-training help? A table and pictures.")
     demo.add_argument("--out", default="demo-output", help="folder for the pictures")
-    demo.add_argument("--seeds", type=_whole, default=None, metavar="N", help="number of draws of labels and weights")
+    demo.add_argument(
+        "--seeds", type=_whole, default=None, metavar="N", help="draws of labels and weights (default: 10; --quick: 2)"
+    )
     demo.add_argument("--quick", action="store_true", help="a run of seconds, too small to conclude from")
     bench = add("bench", _bench, "Measure speed, beside other libraries if asked.")
-    bench.add_argument("names", nargs="*", metavar="NAME", help="what to measure (all of it unless given)")
+    bench.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(_BENCHES)} (all of them unless given)")
     bench.add_argument(
         "--against",
         default=None,
@@ -103,9 +149,19 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("data", metavar="DATA", help="CSV file with a header, or NPZ file of vectors and matrices")
     train.add_argument("--target", required=True, metavar="COLUMN", help="name of the column to predict")
     train.add_argument(
-        "--task", choices=("auto", "classification", "regression"), default="auto", help="auto goes by the values"
+        "--task",
+        choices=("auto", "classification", "regression"),
+        default="auto",
+        help="auto takes text for classes, and whole numbers too if they have at most 20 different values, each met "
+        "twice on average; all else is a regression",
     )
-    train.add_argument("--hidden", type=_widths, default="128,128", metavar="WIDTHS", help="hidden layers' widths")
+    train.add_argument(
+        "--hidden",
+        type=_widths,
+        default="128,128",
+        metavar="WIDTHS",
+        help='hidden layers\' widths, with commas; "" for none, a linear model',
+    )
     train.add_argument("--activation", choices=tuple(ACTIVATIONS), default="relu", help="of the hidden layers")
     train.add_argument("--batchnorm", action=argparse.BooleanOptionalAction, default=True, help="batch normalisation")
     train.add_argument("--dropout", type=float, default=0.2, help="probability, 0 for none")
@@ -118,15 +174,13 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--test", type=float, default=0.15, help="share of the rows kept for the final score")
     train.add_argument(
         "--pretrain",
-        nargs="?",
         choices=("autoencoder", "denoising"),
-        const="denoising",
         default=None,
-        help="pre-train layer by layer first (denoising if no kind is named)",
+        help="pre-train layer by layer first, as plain or denoising autoencoders (default: not at all)",
     )
     train.add_argument("--pretrain-epochs", type=_whole, default=20, help="epochs of each layer's pre-training")
     train.add_argument("--patience", type=_whole, default=20, help="epochs without progress before stopping")
-    train.add_argument("--seed", type=int, default=0, help="settles split, weights, shuffles and masks")
+    train.add_argument("--seed", type=_seed, default=0, help="settles split, weights, shuffles and masks")
     train.add_argument("--out", default="model.safetensors", help="model file to write")
     train.add_argument("--threads", type=_whole, default=None, help="threads to use (all cores unless given)")
     train.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")
@@ -136,6 +190,12 @@ def _whole(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} given, a whole number from 1 on is needed")
+
+
+def _seed(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < _SEED_LIMIT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} given, a whole number from 0 to 2**64 - 1 is needed")
 
 
 def _widths(text: str) -> tuple[int, ...]:

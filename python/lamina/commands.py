@@ -32,13 +32,18 @@ def train(arguments: Namespace) -> int:
     int
         The exit status: 0, or 130 after Ctrl-C.
     """
-    check_destination(arguments.out)
+    check_destination(arguments.out, DATA=arguments.data)
+    if arguments.pretrain and not arguments.hidden:
+        raise ValueError("--pretrain needs a hidden layer, --hidden '' has none")
     table = read_table(arguments.data, target=arguments.target)
     assert table.target is not None
     encoder = LabelEncoder.fit(table.target) if choose_task(table.target, arguments.task) == "classification" else None
     labels = None if encoder is None else encoder.transform(table.target)
     parts = split(len(table.target), arguments.validation, arguments.test, labels=labels, seed=arguments.seed)
     training, validation, _ = parts
+    if arguments.batchnorm and arguments.hidden and min(len(training), arguments.batch_size) < 2:
+        what = "--batch-size 1 given" if len(training) > 1 else "1 row is left to train on"
+        raise ValueError(f"{what}, batch norm needs at least 2: give more, or --no-batchnorm")
     codec = TableCodec.fit(table, arguments.target, encoder, training)
     features, targets = codec.features(table), codec.targets(table.target)
     net = mlp(
@@ -50,11 +55,12 @@ def train(arguments: Namespace) -> int:
         dropout=arguments.dropout,
         seed=arguments.seed,
     )
+    stopping = lamina.EarlyStopping(patience=arguments.patience)
     trainer = lamina.Trainer(
         net,
         loss=codec.loss,
         optimizer=OPTIMIZERS[arguments.optimizer](lr=arguments.lr, weight_decay=arguments.weight_decay),
-        callbacks=[lamina.EarlyStopping(patience=arguments.patience)] if len(validation) else [],
+        callbacks=[stopping] if len(validation) else [],
         seed=arguments.seed,
     )
     task = "regression" if encoder is None else f"classification into {codec.outputs} classes"
@@ -80,18 +86,35 @@ def train(arguments: Namespace) -> int:
         return 130
     if not np.isfinite(trainer.history["loss"][-1]):
         raise ValueError(f"training diverged, a learning rate below --lr {arguments.lr:g} is needed; nothing was saved")
-    print(f"{len(trainer.history['loss'])} epochs, {time.perf_counter() - start:.1f} s\n")
+    seconds = time.perf_counter() - start
+    net.save(arguments.out, extra={_KEY: codec.to_json()})  # before the report: a closed pipe costs no training
+    print(f"{describe_end(len(trainer.history['loss']), arguments.epochs, stopping)} ({seconds:.1f} s)\n")
     print(report(trainer, codec, features, targets, parts))
-    net.save(arguments.out, extra={_KEY: codec.to_json()})
     print(f"\nsaved {arguments.out}; use it: lamina predict {arguments.out} DATA")
     return 0
 
 
-def check_destination(path: str) -> None:
-    """Refuse before the work what could not be written after it."""
+def check_destination(path: str, **inputs: str) -> None:
+    """Refuse before the work what could not be written after it, or would overwrite one of the inputs."""
     folder = Path(path).resolve().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise ValueError(f"cannot write {path}: {folder} is not a folder that can be written to")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ValueError(f"cannot write {path}: it is there and is no regular file")
+    for written in (path, f"{path}.tmp"):  # the second is written first and then renamed
+        for name, read in inputs.items():
+            if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
+                raise ValueError(f"--out {path} would overwrite {name}, {read}; another file is needed")
+
+
+def describe_end(epochs: int, most: int, stopping: lamina.EarlyStopping) -> str:
+    """Say how many epochs there were, why no more, and whose weights are kept."""
+    if stopping.best_epoch is None:
+        return f"{epochs} epochs; the last one's weights are kept, there is no validation loss to choose by"
+    how = f"all {epochs} epochs"
+    if epochs < most:
+        how = f"stopped early, after {epochs} of {most} epochs: {stopping.patience} without a lower validation loss"
+    return f"{how}; kept the weights of epoch {stopping.best_epoch + 1}, whose validation loss is lowest"
 
 
 def pretrain(net: lamina.Sequential, x: np.ndarray, arguments: Namespace) -> None:
@@ -106,7 +129,18 @@ def pretrain(net: lamina.Sequential, x: np.ndarray, arguments: Namespace) -> Non
         progress=arguments.progress,
     )
     for number, stage in enumerate(stages, 1):
-        print(f"pre-training layer {number}: reconstruction loss {stage['loss'][0]:.4g} -> {stage['loss'][-1]:.4g}")
+        losses = f"{stage['loss'][0]:.4g} -> {stage['loss'][-1]:.4g}"
+        constant = constant_loss(net._core.forward_to(x, stage["layer"]), stage["criterion"])
+        print(f"pre-training layer {number}: reconstruction loss {losses} (always answering the mean: {constant:.4g})")
+
+
+def constant_loss(data: np.ndarray, criterion: str) -> float:
+    """Return the reconstruction loss of answering the mean of each column of `data`, whatever the row."""
+    if criterion == "squared_error":
+        return 0.5 * float(data.var(axis=0, dtype=np.float64).sum())
+    mean = data.mean(axis=0, dtype=np.float64)
+    mean = mean[(mean > 0) & (mean < 1)]  # a column that is 0 or 1 throughout costs nothing
+    return float(-(mean * np.log(mean) + (1 - mean) * np.log1p(-mean)).sum())
 
 
 def report(
@@ -116,14 +150,19 @@ def report(
     targets: np.ndarray,
     parts: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> str:
-    """Return a table of loss and score on the three parts, and what a constant answer would score."""
-    score = "R²" if codec.encoder is None else "accuracy"
-    lines = [f"{'':12}{'rows':>8}{'loss':>14}{score:>10}"]
+    """Return a table of loss, or error in the target's units, and score, and what a constant answer would score."""
+    names = ("RMSE", "R²") if codec.encoder is None else ("loss", "accuracy")
+    lines = [f"{'':12}{'rows':>8}{names[0]:>14}{names[1]:>10}"]
     for name, rows in zip(("training", "validation", "test"), parts, strict=True):
         if len(rows):
             result = trainer.evaluate(features[rows], targets[rows])
-            lines.append(f"{name:12}{len(rows):8}{codec.loss_in_units(result['loss']):14.5g}{result['score']:10.4f}")
-    if codec.encoder is not None:
+            loss = codec.error_in_units(result["loss"]) if codec.encoder is None else result["loss"]
+            lines.append(f"{name:12}{len(rows):8}{loss:14.5g}{result['score']:10.4f}")
+    if codec.encoder is None:
+        constant = codec.error_in_units(float(targets.var(dtype=np.float64)))
+        lines.append(f"(RMSE: root of the mean squared error, in units of {codec.target!r};")
+        lines.append(f" always answering the mean: RMSE {constant:.5g}, R² 0)")
+    else:
         share = np.bincount(targets).max() / len(targets)
         lines.append(f"(always answering the most frequent class: accuracy {share:.4f})")
     return "\n".join(lines)
@@ -131,7 +170,7 @@ def report(
 
 def predict(arguments: Namespace) -> int:
     """Run `lamina predict`: read a model and a table, and write the answers as CSV."""
-    check_destination(arguments.out)
+    check_destination(arguments.out, MODEL=arguments.model, DATA=arguments.data)
     net = lamina.load(arguments.model)
     if _KEY not in net.extra:
         raise ValueError(f"{arguments.model} says nothing of a table's columns, a model of lamina train is needed")
@@ -139,7 +178,14 @@ def predict(arguments: Namespace) -> int:
     if (net.in_features, net.out_features) != (len(codec.columns), codec.outputs):
         raise ValueError(f"{arguments.model} is damaged: its net and its account of the columns disagree in size")
     features = codec.features(read_table(arguments.data, columns=codec.columns))
-    header, answers = [codec.target], [codec.decode(net.predict(features))]
+    outputs = net.predict(features)
+    strange = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
+    if len(strange):
+        raise ValueError(
+            f"the net's answer to row {strange[0] + 1} of {arguments.data} is NaN or infinite; a sound model, and values "
+            "nearer to those it was trained on, are needed"
+        )
+    header, answers = [codec.target], [codec.decode(outputs)]
     if arguments.proba:
         if codec.encoder is None:
             raise ValueError("--proba needs a classification model, this one is a regression")

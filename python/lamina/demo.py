@@ -114,10 +114,7 @@ def run(settings: Settings, folder: Path, *, say: Callable[..., None] = print) -
     images, labels = digits()
     folder.mkdir(parents=True, exist_ok=True)
     arms = [Arm(family, start) for family, start in ARMS]
-    tested = len(images) - settings.training - settings.validation
-    say(f"Handwritten digits with few labels: {settings.training} to train on, {settings.validation} to choose by,")
-    say(f"{tested} to test on. Pre-training sees all {len(images)} images and no label.")
-    say("sigmoid: the lectures' deep net; modern: ReLU, batch norm, dropout; 4x weights: a larger random start.\n")
+    say(introduce(settings, len(images)) + "\n")
     start = time.perf_counter()
     for draw in range(settings.draws):
         began = time.perf_counter()
@@ -127,12 +124,29 @@ def run(settings: Settings, folder: Path, *, say: Callable[..., None] = print) -
             name = arm.family if arm.start == PLAIN else arm.start
             say(f"  {name} {arm.errors[-1]:.1f} %", end="", flush=True)
         say(f"  ({time.perf_counter() - began:.1f} s)", flush=True)
-    say("\n" + format_table(arms))
-    say(f"\n{conclude(arms)}\n")
+    say(f"\n{format_table(arms)}\n\n{conclude(arms)}\n")
     for path in save_pictures(arms, settings, folder):
         say(f"saved {path}")
     say(f"{time.perf_counter() - start:.0f} s in all")
     return arms
+
+
+def introduce(settings: Settings, images: int) -> str:
+    """Say what is compared and how, in lines for a terminal."""
+    sizes = " x ".join(map(str, settings.hidden))
+    rates = ", ".join(f"{rate:g}" for rate in settings.rates)
+    return f"""\
+Handwritten digits with few labels: {settings.training} to train on, {settings.validation} to choose by, \
+{images - settings.training - settings.validation} to test on.
+Nets with hidden layers of {sizes} units train for {settings.epochs} epochs at each rate of {rates};
+the rate and the epoch with the lowest validation loss are kept.
+
+  sigmoid      the lectures' deep net
+  modern       ReLU, batch norm and dropout
+  pre-trained  {settings.pretraining_epochs} epochs a layer of denoising autoencoders first, on all {images} images, no labels
+  4x weights   a control: hidden weights start 4 times as large, for small ones alone may be what
+               holds a deep sigmoid net back; pre-training has to beat this, too
+"""
 
 
 def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settings, draw: int) -> None:
@@ -159,14 +173,10 @@ def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settin
             progress=False,
         )
         filters["after pre-training"] = net.parameters()["0.weight"].copy()
-    best = None
+    runs = []
     for rate in settings.rates:
-        trainer = lamina.Trainer(
-            copy.deepcopy(net),
-            optimizer=lamina.Adam(lr=rate),
-            callbacks=[lamina.EarlyStopping(patience=settings.epochs)],  # never stops, restores the best epoch
-            seed=draw,
-        )
+        best_epoch = lamina.EarlyStopping(patience=settings.epochs)  # never stops, restores the best
+        trainer = lamina.Trainer(copy.deepcopy(net), optimizer=lamina.Adam(lr=rate), callbacks=[best_epoch], seed=draw)
         history = trainer.fit(
             images[training],
             labels[training],
@@ -175,9 +185,8 @@ def train_arm(arm: Arm, images: np.ndarray, labels: np.ndarray, settings: Settin
             validation_data=(images[validation], labels[validation]),
             progress=False,
         )
-        if best is None or min(history["val_loss"]) < min(best[1]):
-            best = trainer, list(history["val_loss"])
-    assert best is not None
+        runs.append((trainer, list(history["val_loss"])))
+    best = min(runs, key=lambda run: min(run[1]))
     arm.seconds.append(time.perf_counter() - start)
     arm.errors.append(100 * (1 - best[0].evaluate(images[test], labels[test])["score"]))
     arm.curves.append(best[1])
@@ -194,18 +203,22 @@ def format_table(arms: list[Arm]) -> str:
             f"{arm.family:10}{arm.start:14}{np.mean(arm.errors):10.2f} %{deviation:10.2f} %{min(arm.errors):7.2f} %"
             f"{max(arm.errors):7.2f} %{np.mean(arm.seconds):8.2f} s"
         )
+    lines.append("deviation, best, worst: over the draws; time: mean of pre-training and training at all rates")
     return "\n".join(lines)
 
 
 def conclude(arms: list[Arm]) -> str:
     """Say in words what the numbers show: a mean difference within two standard errors of 0 is not clear."""
     errors = {(arm.family, arm.start): np.array(arm.errors) for arm in arms}
-    return "\n".join(
+    lines = [
         f"{family.capitalize()} net, {PRETRAINED} against {other}: "
         + _compare(errors[family, PRETRAINED], errors[family, other])
         for family, other in ARMS
         if other != PRETRAINED
-    )
+    ]
+    if len(arms[0].errors) > 2:
+        lines.append("(±: one standard error of the mean gain; clear is a gain beyond two of them)")
+    return "\n".join(lines)
 
 
 def _compare(errors: np.ndarray, others: np.ndarray) -> str:

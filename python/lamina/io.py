@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -32,6 +33,7 @@ _DTYPES: dict[str, np.dtype] = {
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _HEADER_LIMIT = 100_000_000  # bytes; the limit of the format's own reader
 _METADATA = "__metadata__"
+_DIGEST = "lamina.sha256"  # the metadata's key for the SHA-256 of all data bytes, in hexadecimal
 
 
 def save_safetensors(
@@ -46,14 +48,14 @@ def save_safetensors(
     tensors : mapping of str to ndarray
         Arrays of any shape, of boolean, integer (8 to 64 bits) or floating (16, 32, 64 bits) dtype.
     metadata : mapping of str to str, optional
-        Free text that is stored in the header.
+        Free text that is stored in the header. The key "lamina.sha256" is taken: it holds the data's checksum.
 
     Raises
     ------
     TypeError
         If a name or a piece of metadata is not a string, or a tensor is not an array.
     ValueError
-        If a tensor's dtype has no name in the format, or a tensor is called ``__metadata__``.
+        If a tensor's dtype has no name in the format, or a tensor or a key has a name that is taken.
     OSError
         If the file cannot be written; an older file of that name is then still whole.
 
@@ -75,20 +77,22 @@ def save_safetensors(
     >>> tensors["weight"].tolist(), metadata
     ([[1.0, 0.0], [0.0, 1.0]], {'note': 'identity'})
     """
-    header: dict[str, Any] = {}
-    if metadata:
-        for key, text in metadata.items():
-            if not isinstance(key, str) or not isinstance(text, str):
-                raise TypeError(f"save_safetensors: metadata {key!r}: {text!r} given, keys and values must be strings")
-        header[_METADATA] = dict(metadata)
+    for key, text in (metadata or {}).items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise TypeError(f"save_safetensors: metadata {key!r}: {text!r} given, keys and values must be strings")
+        if key == _DIGEST:
+            raise ValueError(f"save_safetensors: the key {_DIGEST} is the checksum's own, metadata needs another")
     arrays = {name: _file_array(name, tensor) for name, tensor in tensors.items()}
     order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
-    position = 0
+    header: dict[str, Any] = {_METADATA: dict(metadata or {})}
+    digest, position = hashlib.sha256(), 0
     for name in order:
         array = arrays[name]
+        digest.update(array.tobytes())
         end = position + array.nbytes
         header[name] = {"dtype": _NAMES[array.dtype], "shape": list(array.shape), "data_offsets": [position, end]}
         position = end
+    header[_METADATA][_DIGEST] = digest.hexdigest()
     head = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     head += b" " * (-len(head) % 8)
     _replace_file(Path(path), [struct.pack("<Q", len(head)), head], [arrays[name] for name in order])
@@ -139,13 +143,13 @@ def load_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray
     tensors : dict of str to ndarray
         Writable arrays of the file's shapes and dtypes, in the order of the file's data.
     metadata : dict of str to str
-        The header's free text, empty if there is none.
+        The header's free text, empty if there is none; without the checksum of `save_safetensors`.
 
     Raises
     ------
     ValueError
-        If the file is truncated, has bytes too many, overlapping or missing data, an unknown dtype, or a header that
-        is not what the format asks for; the message says which.
+        If the file is truncated, has bytes too many, overlapping or missing data, an unknown dtype, a header that is
+        not what the format asks for, or data that its checksum, if it has one, does not fit; the message says which.
     OSError
         If the file cannot be read.
     """
@@ -169,6 +173,7 @@ def _parse(content: memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     metadata = header.pop(_METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError(f"{_METADATA} must map strings to strings")
+    digest = metadata.pop(_DIGEST, None)
     entries = [(*_check_entry(name, entry), name) for name, entry in header.items()]
     entries.sort(key=lambda entry: entry[:2])
     tensors: dict[str, np.ndarray] = {}
@@ -183,6 +188,8 @@ def _parse(content: memoryview) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         position = end
     if position != len(data):
         raise ValueError(f"{len(data) - position} bytes follow the last tensor, none may")
+    if digest is not None and digest != hashlib.sha256(data).hexdigest():
+        raise ValueError(f"its data does not fit the checksum {_DIGEST} of its header, some bytes have changed")
     return tensors, metadata
 
 

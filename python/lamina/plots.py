@@ -37,7 +37,9 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise ImportError("plots: matplotlib is not installed, run: pip install 'lamina[demo]'") from error
+        raise ImportError(
+            "plots: matplotlib is not installed, run: pip install 'lamina[demo]' (in a clone: pip install '.[demo]')"
+        ) from error
 
 
 def _styled(draw: Callable[..., Any]) -> Callable[..., Any]:

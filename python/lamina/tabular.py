@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +83,8 @@ class TableCodec:
         """Return the codec with the statistics of the rows `training` of `table`."""
         if table.target is None:
             raise ValueError("TableCodec.fit: the table has no target, read it with one")
-        scaler = Standardizer.fit(table.features[training])
-        target_scaler = None if encoder is not None else Standardizer.fit(table.target[training, None])
+        scaler = Standardizer.fit(table.features[training], table.columns)
+        target_scaler = None if encoder is not None else Standardizer.fit(table.target[training, None], [target])
         return cls(target, table.columns, scaler, encoder, target_scaler)
 
     @property
@@ -97,8 +98,9 @@ class TableCodec:
         return "mean_squared_error" if self.encoder is None else "cross_entropy"
 
     def features(self, table: Table) -> np.ndarray:
-        """Return the standardised features, (rows, columns) float32."""
-        return self.scaler.transform(table.features).astype(np.float32)
+        """Return the standardised features, (rows, columns) float32, infinite where float32 ends."""
+        with np.errstate(over="ignore"):
+            return self.scaler.transform(table.features).astype(np.float32)
 
     def targets(self, target: np.ndarray) -> np.ndarray:
         """Return the network's targets, (rows,) int64 labels or (rows, 1) float32, standardised."""
@@ -107,9 +109,10 @@ class TableCodec:
         assert self.target_scaler is not None
         return self.target_scaler.transform(target[:, None]).astype(np.float32)
 
-    def loss_in_units(self, loss: float) -> float:
-        """Return a loss of the network in the units of the target: squared for regression."""
-        return loss if self.target_scaler is None else loss * float(self.target_scaler.deviation[0]) ** 2
+    def error_in_units(self, loss: float) -> float:
+        """Return the root of a regression's mean squared error, in the units of the target."""
+        assert self.target_scaler is not None
+        return math.sqrt(loss) * float(self.target_scaler.deviation[0])
 
     def decode(self, outputs: np.ndarray) -> np.ndarray:
         """Return the classes, or the values in their units, that outputs of shape (rows, outputs) stand for."""

@@ -188,7 +188,7 @@ class Trainer:
         Raises
         ------
         ValueError
-            If shapes don't fit, X is empty or holds NaN or infinities, targets or weights are out of range, `batch_size`
+            If shapes do not fit, X is empty or holds NaN or infinities, targets or weights are out of range, batch_size
             is 1 or there is a single row for a net with batch norm, or something monitored is not measured. Nothing has
             changed then.
         TypeError

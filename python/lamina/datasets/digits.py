@@ -36,7 +36,8 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ImportError(
-            "digits: scikit-learn holds this data set and is not installed, run: pip install 'lamina[demo]'"
+            "digits: scikit-learn holds this data set and is not installed, run: pip install 'lamina[demo]' "
+            "(in a clone: pip install '.[demo]')"
         ) from error
     images = load_digits()
     return (images.data / 16.0).astype(np.float32), images.target.astype(np.int64)

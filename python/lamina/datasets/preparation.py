@@ -114,8 +114,8 @@ class Standardizer:
             raise ValueError("Standardizer: means must be finite, deviations finite and above 0")
 
     @classmethod
-    def fit(cls, x: np.ndarray) -> Standardizer:
-        """Return the standardizer of the columns of `x`, shape (rows, columns)."""
+    def fit(cls, x: np.ndarray, names: Sequence[str] | None = None) -> Standardizer:
+        """Return the standardizer of the columns of `x`, shape (rows, columns); errors call them by `names`."""
         x = np.asarray(x, dtype=np.float64)
         if x.ndim != 2 or len(x) == 0:
             raise ValueError(f"Standardizer.fit: x of shape {x.shape} given, a matrix with at least one row is needed")
@@ -124,8 +124,13 @@ class Standardizer:
             mean, deviation = x.mean(axis=0), x.std(axis=0)
         deviation[constant | (deviation == 0)] = 1.0
         mean[constant] = x[0, constant]
-        if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-            raise ValueError("Standardizer.fit: x holds NaN, infinities or numbers too large to square in float64")
+        bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(deviation)))
+        if len(bad):
+            column = bad[0] if names is None else repr(names[bad[0]])
+            raise ValueError(
+                f"Standardizer.fit: column {column} holds NaN, infinities or numbers too large to square in float64, "
+                "smaller finite numbers are needed"
+            )
         return cls(mean, deviation)
 
     def transform(self, x: np.ndarray) -> np.ndarray:
