@@ -7,8 +7,6 @@ SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 	$(shell find csrc cuda cmake python -not -path '*/__pycache__*' -not -name '*.pyc' 2>/dev/null)
 CXX_FILES = $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 PYTHON_FILES := python tests
-# torch for the CPU: the default index's build for Linux brings gigabytes of CUDA libraries along.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 .PHONY: demo test bench lint format stubs clean help
 .DEFAULT_GOAL := help
@@ -16,7 +14,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 help:
 	@echo "make demo    set up, build, and train the demonstration; pictures land in demo-output/"
 	@echo "make test    set up, build, and run the tests       (TEST='-m slow -k name' passes options to pytest)"
-	@echo "make bench   set up, build, and measure             (BENCH='step --against torch --quick')"
+	@echo "make bench   set up, build, and measure             (BENCH='step --quick'; beside what .venv has of the peers)"
 	@echo "make lint    ruff, clang-format and mypy, changing nothing;   make format   lets them change files"
 	@echo "make stubs   writes python/lamina/_core.pyi anew;             make clean    removes what was built"
 
@@ -26,7 +24,7 @@ demo: $(VENV)/ready-demo
 test: $(VENV)/ready-test
 	$(BIN)/python -m pytest $(TEST)
 
-bench: $(VENV)/ready-bench
+bench: $(VENV)/ready-test
 	$(BIN)/lamina bench $(BENCH)
 
 lint: $(VENV)/ready-test
@@ -45,17 +43,15 @@ stubs: $(VENV)/ready-test
 
 # The build tools come first, so that the package is built in place, step by step, and not from nothing each time.
 $(VENV)/tools: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "lamina needs Python 3.10 or newer: make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "scikit-build-core>=0.11" "pybind11==3.1.0" cmake ninja
-	touch $@
-
-$(VENV)/ready-bench: PIP_OPTIONS := --extra-index-url $(TORCH_INDEX)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "lamina needs Python 3.10 or newer: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "scikit-build-core>=0.11" "pybind11==3.1.0" cmake ninja
+	@touch $@
 
 $(VENV)/ready-%: $(SOURCES) $(VENV)/tools
 	@echo "building and installing lamina[$*] into $(VENV): some minutes the first time"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation $(PIP_OPTIONS) ".[$*]"
-	touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation ".[$*]"
+	@touch $@
 
 clean:
 	rm -rf build dist $(VENV) demo-output .pytest_cache .ruff_cache .mypy_cache
