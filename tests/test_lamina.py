@@ -197,3 +197,14 @@ def test_lamina_backward_refuses(rng, dtype):
         changed(arguments, TypeError, training=True),
     ]
     check_refused(ops.lamina_backward, cases)
+
+
+@pytest.mark.parametrize("key", ["x", "weight", "h", "z", "y", "mean", "rstd"])
+@pytest.mark.parametrize("spoil", [lambda array: None, lambda array: array[:-1].copy()], ids=["None", "short"])
+def test_lamina_backward_refuses_a_spoiled_saved(rng, dtype, key, spoil):
+    x, weight = rng.normal(size=(6, 5)).astype(dtype), rng.normal(size=(4, 5)).astype(dtype)
+    h, saved = ops.lamina_forward(
+        x, weight, gamma=np.ones(4, dtype), beta=np.zeros(4, dtype), activation="sigmoid", p=0.5, seed=1
+    )
+    with pytest.raises(ValueError, match="^lamina_backward: "):
+        ops.lamina_backward(np.ones_like(h), saved | {key: spoil(saved[key])})

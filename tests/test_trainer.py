@@ -203,3 +203,9 @@ def test_trainer_single_rows_do_without_batch_norm(data):
     history = lamina.Trainer(net).fit(*data, epochs=2, batch_size=1, progress=False)
     assert np.isfinite(history["loss"]).all()
     lamina.Trainer(net).fit(data[0][:1], data[1][:1], epochs=1, progress=False)
+
+
+def test_fit_takes_a_batch_size_beyond_every_data_set():
+    net = lamina.Sequential(lamina.Linear(3, 4), lamina.BatchNorm(4), lamina.Linear(4, 2), seed=0)
+    history = lamina.Trainer(net).fit(np.eye(3), np.array([0, 1, 0]), epochs=1, batch_size=sys.maxsize, progress=False)
+    assert np.isfinite(history["loss"]).all()

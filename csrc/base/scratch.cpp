@@ -11,7 +11,8 @@ std::byte* thread_scratch() {
   struct Free {
     void operator()(std::byte* p) const { std::free(p); }
   };
-  thread_local const std::unique_ptr<std::byte, Free> block(static_cast<std::byte*>(std::aligned_alloc(4096, scratch_bytes)));
+  thread_local std::unique_ptr<std::byte, Free> block;
+  if (!block) block.reset(static_cast<std::byte*>(std::aligned_alloc(4096, scratch_bytes)));
   if (!block) throw std::bad_alloc();
   return block.get();
 }

@@ -4,13 +4,17 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <new>
+#include <system_error>
 #include <thread>
 
 #include "base/error.h"
 #include "base/fp_environment.h"
+#include "base/scratch.h"
 
 namespace lamina {
 namespace {
@@ -67,20 +71,36 @@ struct Pool {
 
   void worker(int index) {
     const FloatingPointScope scope;
-    for (uint32_t seen = 0;; seen = generation.load(std::memory_order_acquire)) {
+    try {
+      thread_scratch();  // tasks never throw: what could fail, fails here
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+    for (uint32_t seen = 0;;) {
       await(seen);
+      seen = generation.load(std::memory_order_acquire);
       if (!enter()) continue;
       if (index < helpers) work();
       inside.fetch_sub(1, std::memory_order_release);
     }
   }
 
+  // As many workers as can be had: the caller does what they do not.
+  void start_workers(int wanted) {
+    try {
+      for (; workers < wanted; ++workers) std::thread(&Pool::worker, this, workers).detach();
+    } catch (const std::system_error&) {
+    }
+  }
+
   void run(int threads, int64_t count, Call f, const void* t) {
+    thread_scratch();
     if (busy.test_and_set(std::memory_order_acquire)) {
       for (int64_t i = 0; i < count; ++i) f(t, i);
       return;
     }
-    while (workers < threads - 1) std::thread(&Pool::worker, this, workers++).detach();
+    threads = static_cast<int>(std::min<int64_t>(threads, count));
+    start_workers(threads - 1);
     call = f;
     task = t;
     tasks = count;
@@ -136,8 +156,8 @@ int default_threads() {
   if (const int n = from_environment("LAMINA_NUM_THREADS", true)) return n;
   if (const int n = from_environment("OMP_NUM_THREADS", false)) return n;
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::clamp(CPU_COUNT(&set), 1, 1024);
+  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 1024);
 }
 
 }  // namespace lamina

@@ -98,6 +98,14 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
   const Array x = array("x"), weight = array("weight"), bias = array("bias"), gamma = array("gamma"), beta = array("beta"), h = array("h");
   const Array z = array("z"), y = array("y"), mean = array("mean"), rstd = array("rstd");
   check_rank(dy, 2);
+  const auto expect = [&](const Array& a, const Shape& shape) {
+    if (!a.given() || a.shape() != shape) {
+      fail(op, "saved['", a.name, "'] is ", a.given() ? shape_text(a.shape()) : "None", ", needs ", shape_text(shape));
+    }
+  };
+  for (const Array* a : {&x, &weight, &h}) {
+    if (!a->given() || a->rank() != 2) fail(op, "saved['", a->name, "'] is no matrix, needs what lamina_forward returned");
+  }
   if (dy.shape() != h.shape()) fail(op, "dy has shape ", shape_text(dy.shape()), ", needs ", shape_text(h.shape()));
 
   py::dict gradients;
@@ -123,6 +131,12 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
     lamina.activation = activation_in(op, item("activation"), item("parameters").cast<py::dict>());
     lamina.dropout = {number_in(op, "p", item("p")), key_in(op, item("seed"), item("layer"), item("step"), item("row_offset"), x.size(0))};
     lamina.training = item("training").cast<bool>();
+    const LaminaSaves needs = saves(lamina);
+    if (needs.z) expect(z, dy.shape());
+    if (needs.y) expect(y, dy.shape());
+    for (const Array* a : {&mean, &rstd}) {
+      if (needs.statistics) expect(*a, {weight.size(0)});
+    }
     const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
     const LaminaGradients<T> into{matrix_view<T>(dw), vector_view<T>(db), vector_view<T>(dgamma), vector_view<T>(dbeta),
                                   matrix_view<T>(dx)};

@@ -23,6 +23,7 @@ double number_in(const char* op, const char* name, py::handle value) {
 int64_t integer_in(const char* op, const char* name, py::handle value) {
   if (!PyIndex_Check(value.ptr()) || PyBool_Check(value.ptr())) refuse(op, name, value, "a whole number");
   const py::object whole = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+  if (!whole) throw py::error_already_set();
   int overflow = 0;
   const long long number = PyLong_AsLongLongAndOverflow(whole.ptr(), &overflow);
   if (overflow != 0) fail(op, name, " is ", std::string(py::str(whole)), ", needs 64 bits at most");
@@ -66,6 +67,7 @@ RandomKey key_in(const char* op, py::handle seed, py::handle layer, py::handle s
   };
   if (!PyIndex_Check(seed.ptr()) || PyBool_Check(seed.ptr())) refuse(op, "seed", seed, "a whole number");
   const py::object whole = py::reinterpret_steal<py::object>(PyNumber_Index(seed.ptr()));
+  if (!whole) throw py::error_already_set();
   const uint64_t key = PyLong_AsUnsignedLongLong(whole.ptr());
   if (PyErr_Occurred()) {
     PyErr_Clear();

@@ -33,7 +33,7 @@ struct EpochOptions {
   bool lone_row_joins;  // a last batch of one row joins the batch before it
   std::optional<RandomKey> shuffle;
 
-  int64_t largest_batch(int64_t rows) const { return std::min(rows, batch_size + (lone_row_joins ? 1 : 0)); }
+  int64_t largest_batch(int64_t rows) const { return batch_size >= rows ? rows : batch_size + (lone_row_joins ? 1 : 0); }
 };
 
 // Where shuffled batches are gathered; kept from epoch to epoch.

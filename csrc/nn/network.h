@@ -51,7 +51,8 @@ class Network {
 
   void check_input(const char* op, Matrix<const T> x) const;
 
-  // The output of the first `layers` layers in inference, in blocks of rows. May run beside other calls.
+  // The output of the first `layers` layers in inference, in blocks of rows. May run beside other calls of its kind; beside
+  // training it computes with weights that are being updated.
   // False when `poll` stopped it.
   bool infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out, const Poll& poll = {}) const;
 

@@ -20,9 +20,10 @@ const char* kind_name(Kind kind) {
 bool has_width(const LayerSpec& layer) { return layer.kind == Kind::linear || layer.kind == Kind::batchnorm; }
 
 void check_numbers(const char* op, size_t index, const LayerSpec& layer) {
-  if (has_width(layer) && (layer.in_features < 1 || layer.out_features < 1)) {
+  constexpr int64_t widest = int64_t{1} << 30;  // so that sizes of matrices fit 64 bits
+  if (has_width(layer) && (layer.in_features < 1 || layer.out_features < 1 || layer.in_features > widest || layer.out_features > widest)) {
     fail(op, "layer ", index, " (", kind_name(layer.kind), ") is ", layer.in_features, " wide in and ", layer.out_features,
-         " out, needs at least 1");
+         " out, needs 1 to 2**30");
   }
   if (layer.kind == Kind::batchnorm) {
     if (!(layer.eps >= 0) || layer.eps > 1e30) fail(op, "layer ", index, ": eps is ", layer.eps, ", needs a finite number >= 0");
