@@ -1,11 +1,8 @@
 """The command line, end to end: train, predict, the small commands, mistakes told in one line, Ctrl-C."""
 
-import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -15,8 +12,7 @@ import lamina
 from lamina.cli import main
 from lamina.io import load_safetensors, save_safetensors
 from lamina.tabular import TableCodec, choose_task
-
-QUICK = ["--hidden", "16", "--epochs", "60", "--batch-size", "32", "--lr", "0.01", "--no-progress"]
+from small_tables import QUICK, assert_one_line_error, read_rows, start, write_flowers, write_line
 
 
 @pytest.fixture
@@ -25,35 +21,6 @@ def here(tmp_path, monkeypatch):
     threads = lamina.get_num_threads()
     yield tmp_path
     lamina.set_num_threads(threads)  # --threads sets them for the process
-
-
-def write_flowers(path, rows=240, seed=0):
-    """Three separable kinds, told by text; a constant column; columns of very different scale."""
-    generator = np.random.default_rng(seed)
-    kind = generator.integers(0, 3, rows)
-    length, width = kind * 1000 + generator.normal(0, 100, rows), 0.001 * (kind == 1) + generator.normal(0, 1e-4, rows)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["length", "kind", "width", "constant"])
-        writer.writerows(zip(length, np.array(["äster", "beech", "clover"])[kind], width, [0.1] * rows, strict=True))
-
-
-def write_line(path, rows=300):
-    """A regression far from zero: y = 1000 + 50 a - 20 b."""
-    X = np.random.default_rng(1).normal(size=(rows, 2))
-    np.savez(path, X=X, y=1000 + X @ [50.0, -20.0])
-
-
-def read_rows(path):
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def assert_one_line_error(capfd, arguments, message, command="train"):
-    assert main([command, *map(str, arguments)]) == 2
-    error = capfd.readouterr().err
-    assert error.startswith(f"lamina {command}: ") and error.count("\n") == 1, error
-    assert message in error
 
 
 def test_cli_classifies_text_targets(here, capfd):
@@ -100,7 +67,7 @@ def test_cli_whole_numbers_stay_whole_and_column_order_does_not_matter(here):
 @pytest.mark.parametrize(
     "options",
     [
-        ["--pretrain", "--pretrain-epochs", "2"],
+        ["--pretrain", "denoising", "--pretrain-epochs", "2"],
         ["--pretrain", "autoencoder", "--pretrain-epochs", "2", "--no-batchnorm", "--activation", "sigmoid"],
         ["--hidden", ""],
         ["--hidden", "8,8", "--activation", "selu", "--optimizer", "sgd", "--weight-decay", "1e-4"],
@@ -128,7 +95,7 @@ def test_cli_train_options_work(here, options):
         ("a,y\nred,p\n", ["--target", "y"], "features must be numbers for now"),
         ("a,y\n1,p\n2,p\n", ["--target", "y"], "at least two different"),
         ("a,y\n1,p\n2,q\n", ["--target", "y", "--task", "regression"], "regression needs numbers"),
-        ("a,y\n1,p\n2,q\n", ["--target", "y", "--validation", "0.5", "--test", "0.5"], "split:"),
+        ("a,y\n1,p\n2,q\n", ["--target", "y", "--validation", "0.5", "--test", "0.5"], "none is left to train on"),
         ("", ["--target", "y"], "empty"),
         ("a,y\n", ["--target", "y"], "no rows"),
     ],
@@ -160,8 +127,9 @@ def test_cli_train_tells_of_bad_settings_in_one_line(here, capfd, options, messa
         ["train", "x.csv", "--target", "y", "--epochs", "0"],
         ["train", "x.csv", "--target", "y", "--hidden", "8,x"],
         ["train", "x.csv", "--target", "y", "--activation", "magic"],
+        ["train", "x.csv", "--target", "y", "--seed", "-1"],
+        ["train", "--pretrain", "x.csv", "--target", "y"],
         ["paint"],
-        [],
     ],
     ids=" ".join,
 )
@@ -200,18 +168,8 @@ def test_cli_predict_refuses_damaged_and_foreign_models(here, capfd):
     assert_one_line_error(capfd, ["model.safetensors", "y.csv"], "no column 'constant'", "predict")
 
 
-def start(arguments, folder):
-    return subprocess.Popen(
-        [sys.executable, "-m", "lamina", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize(
-    "options", [[], ["--pretrain", "--pretrain-epochs", "1000000"]], ids=["training", "pre-training"]
+    "options", [[], ["--pretrain", "denoising", "--pretrain-epochs", "1000000"]], ids=["training", "pre-training"]
 )
 def test_cli_interrupt_saves_nothing_and_says_how_far(here, options):
     write_flowers("x.csv", 2000)

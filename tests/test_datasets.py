@@ -246,5 +246,5 @@ def test_datasets_digits_names_the_extra(monkeypatch):
         return real(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", without_sklearn)
-    with pytest.raises(ImportError, match=r"lamina\[demo\]"):
+    with pytest.raises(ImportError, match=r"lamina\[demo\]' \(in a clone: pip install '\.\[demo\]'"):
         digits()

@@ -182,8 +182,8 @@ def predict(arguments: Namespace) -> int:
     strange = np.flatnonzero(~np.isfinite(outputs).all(axis=1))
     if len(strange):
         raise ValueError(
-            f"the net's answer to row {strange[0] + 1} of {arguments.data} is NaN or infinite; a sound model, and values "
-            "nearer to those it was trained on, are needed"
+            f"the net's answer to row {strange[0] + 1} of {arguments.data} is NaN or infinite; a sound model, and "
+            "values nearer to those it was trained on, are needed"
         )
     header, answers = [codec.target], [codec.decode(outputs)]
     if arguments.proba:
