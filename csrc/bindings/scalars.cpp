@@ -52,7 +52,8 @@ Activation activation_in(const char* op, py::handle name_, const py::dict& param
     const std::string given = py::str(key);
     int at = 0;
     while (at < info.parameters && given != info.parameter_names[at]) ++at;
-    if (at == info.parameters) fail<TypeError>(op, "unknown keyword '", given, "': neither an argument nor a parameter of activation ", name);
+    if (at == info.parameters)
+      fail<TypeError>(op, "unknown keyword '", given, "': neither an argument nor a parameter of activation ", name);
     activation.parameters[at] = number_in(op, info.parameter_names[at], value);
   }
   check(op, activation);

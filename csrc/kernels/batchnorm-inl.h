@@ -41,6 +41,7 @@ void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, Moment
 template <class T>
 void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
                        Matrix<T> h) {
+  const bool streaming = streams(z, y, h);
   over_strips(context, z.rows, z.columns, 1.0, [&](int64_t column, int64_t columns) {
     Moments moments[strip_columns];
     strip_statistics(z, column, columns, moments);
@@ -56,7 +57,7 @@ void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchS
         var = static_cast<T>(running_average(var, kept, statistics.momentum));
       }
     }
-    over_chunks(z.rows, [&](int64_t first, int64_t count) { tail_block(tail, z, y, h, Block{first, count, column, columns}); });
+    over_chunks(z.rows, [&](int64_t first, int64_t count) { tail_block(tail, z, y, h, Block{first, count, column, columns}, streaming); });
   });
 }
 

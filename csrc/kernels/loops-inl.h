@@ -29,11 +29,11 @@ struct Block {
   int64_t row, rows, column, columns;
 };
 
-// f(block) over all blocks of a matrix, in parallel; `cost` is nanoseconds per element. Blocks are wide and low, so that
-// memory is walked through in order.
+// f(block) over all blocks of a matrix, in parallel; `cost` is nanoseconds per element. Blocks are wide (`widest` at
+// most) and low, so that memory is walked through in order.
 template <class F>
-void over_blocks(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
-  const int64_t width = smaller(larger(columns, 1), block_elements), height = smaller(block_rows, block_elements / width);
+void over_blocks(const Context& context, int64_t rows, int64_t columns, int64_t widest, double cost, const F& f) {
+  const int64_t width = smaller(larger(columns, 1), widest), height = smaller(block_rows, block_elements / width);
   const int64_t across = divide_up(columns, width), down = divide_up(rows, height);
   context.parallel(across * down, cost * static_cast<double>(rows * columns), [&](int64_t task) {
     const int64_t row = task / across * height, column = task % across * width;

@@ -48,7 +48,7 @@ struct KeepBits {
 };
 
 inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_t> keep) {
-  over_blocks(context, keep.rows, keep.columns, 0.3, [&](const Block& block) {
+  over_blocks(context, keep.rows, keep.columns, block_elements, 0.3, [&](const Block& block) {
     const KeepBits bits(draw, block);
     for (int64_t r = 0; r < block.rows; ++r) {
       uint8_t* out = keep.row(block.row + r) + block.column;
@@ -61,7 +61,7 @@ inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_
 template <class T, class Transform>
 LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost, const Transform& transform) {
   constexpr int64_t per_counter = 16 / sizeof(T);
-  over_blocks(context, out.rows, out.columns, cost, [&](const Block& block) {
+  over_blocks(context, out.rows, out.columns, block_elements, cost, [&](const Block& block) {
     const int64_t groups = divide_up(block.columns, per_counter);
     over_counters(draw, block.row, block.rows, block.column / per_counter, groups, [&](int64_t i, const PhiloxBlock<Words>& words) {
       alignas(64) uint32_t word[4][Words::lanes];

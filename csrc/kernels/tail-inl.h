@@ -58,14 +58,34 @@ LAMINA_INLINE void batchnorm_span(int64_t n, const Tail<T>& tail, int64_t column
   });
 }
 
-// z, y (optional) and h are whole matrices; z may be h.
+// Copies a finished row to memory that nobody reads soon, without fetching it into the caches first.
 template <class T>
-void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block) {
+LAMINA_INLINE void stream_span(int64_t n, const T* in, T* out) {
+  constexpr int64_t W = lanes<T>, bytes = W * sizeof(T);
+  const int64_t ahead = smaller(n, (bytes - static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) % bytes)) % bytes / int64_t(sizeof(T)));
+  if (ahead > 0) store(out, load(in, Partial<T>(ahead)), Partial<T>(ahead));
+  int64_t i = ahead;
+  for (; i + W <= n; i += W) stream(out + i, load(in + i, Full{}));
+  if (i < n) store(out + i, load(in + i, Partial<T>(n - i)), Partial<T>(n - i));
+}
+inline constexpr int64_t stream_columns = 2048;
+// Worth it for results that exceed the caches close to a core; in place the row is in cache already.
+template <class T>
+bool streams(Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+  return !y && z.data != h.data && h.rows * h.columns * int64_t(sizeof(T)) >= (4 << 20);
+}
+
+// z, y (optional) and h are whole matrices; z may be h. With `streaming` (blocks up to stream_columns wide, no y) rows are
+// finished in L1 and streamed to h.
+template <class T>
+void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block, bool streaming = false) {
   const Span<T> activation = forward_span<T>(tail.activation, Activations{});
+  alignas(64) T line[stream_columns];
   const auto rows = [&](auto&& finish) {
     for (int64_t r = 0; r < block.rows; ++r) {
       const T* in = z.row(block.row + r) + block.column;
-      T* out = (y ? y : h).row(block.row + r) + block.column;
+      T* const h_row = h.row(block.row + r) + block.column;
+      T* const out = streaming ? line : y ? y.row(block.row + r) + block.column : h_row;
       if (tail.mean) {
         batchnorm_span(block.columns, tail, block.column, in, out);
         in = out;
@@ -74,23 +94,32 @@ void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h
         activation(block.columns, in, out, tail.parameters);
         in = out;
       }
-      finish(r, in, h.row(block.row + r) + block.column);
+      in = finish(r, in, out, streaming ? line : h_row);
+      if (streaming) stream_span(block.columns, in, h_row);
     }
+    if (streaming) stream_fence();
   };
   if (tail.dropout) {
     const KeepBits bits(tail.dropout, block);
-    rows([&](int64_t r, const T* in, T* out) {
-      if (y) copy_span(block.columns, in, y.row(block.row + r) + block.column);
+    rows([&](int64_t r, const T* in, T* y_row, T* out) {
+      if (y) copy_span(block.columns, in, y_row);
       dropout_span(block.columns, in, out, bits.row(r), static_cast<T>(tail.dropout.scale));
+      return out;
     });
   } else {
-    rows([&](int64_t, const T* in, T* out) { copy_span(block.columns, in, out); });
+    rows([&](int64_t, const T* in, T*, T* out) {
+      if (streaming) return in;
+      copy_span(block.columns, in, out);
+      return static_cast<const T*>(out);
+    });
   }
 }
 
 template <class T>
 void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-  over_blocks(context, h.rows, h.columns, 0.5, [&](const Block& block) { tail_block(tail, z, y, h, block); });
+  const bool streaming = streams(z, y, h);
+  over_blocks(context, h.rows, h.columns, streaming ? stream_columns : block_elements, 0.5,
+              [&](const Block& block) { tail_block(tail, z, y, h, block, streaming); });
 }
 
 // Column sums over the rows of one chunk, term(r, c, lanes) being what is added: several columns' chains at a time.

@@ -152,6 +152,11 @@ LAMINA_INLINE void store(double* p, D x, Full) { _mm256_storeu_pd(p, x.v); }
 LAMINA_INLINE void store(float* p, F x, Partial<float> k) { _mm256_maskstore_ps(p, k.mask, x.v); }
 LAMINA_INLINE void store(double* p, D x, Partial<double> k) { _mm256_maskstore_pd(p, k.mask, x.v); }
 
+// Stores past the caches, to addresses aligned to a vector; a fence ends a run of them.
+LAMINA_INLINE void stream(float* p, F x) { _mm256_stream_ps(p, x.v); }
+LAMINA_INLINE void stream(double* p, D x) { _mm256_stream_pd(p, x.v); }
+LAMINA_INLINE void stream_fence() { _mm_sfence(); }
+
 // Lane i takes lane i + lanes/2, then + lanes/4, ... + 1: the tree of math/order.h.
 LAMINA_INLINE float tree_sum(F x) {
   __m128 q = _mm_add_ps(_mm256_castps256_ps128(x.v), _mm256_extractf128_ps(x.v, 1));

@@ -143,6 +143,11 @@ LAMINA_INLINE void store(double* p, D x, Full) { _mm512_storeu_pd(p, x.v); }
 LAMINA_INLINE void store(float* p, F x, Partial<float> k) { _mm512_mask_storeu_ps(p, static_cast<__mmask16>(k.mask), x.v); }
 LAMINA_INLINE void store(double* p, D x, Partial<double> k) { _mm512_mask_storeu_pd(p, static_cast<__mmask8>(k.mask), x.v); }
 
+// Stores past the caches, to addresses aligned to a vector; a fence ends a run of them.
+LAMINA_INLINE void stream(float* p, F x) { _mm512_stream_ps(p, x.v); }
+LAMINA_INLINE void stream(double* p, D x) { _mm512_stream_pd(p, x.v); }
+LAMINA_INLINE void stream_fence() { _mm_sfence(); }
+
 // Lane i takes lane i + lanes/2, then + lanes/4, ... + 1: the tree of math/order.h.
 LAMINA_INLINE float tree_sum(F x) {
   __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));

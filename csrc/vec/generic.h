@@ -35,6 +35,11 @@ LAMINA_INLINE void store(T* p, T x, Lanes) {
   *p = x;
 }
 template <class T>
+LAMINA_INLINE void stream(T* p, T x) {
+  *p = x;
+}
+LAMINA_INLINE void stream_fence() {}
+template <class T>
 LAMINA_INLINE T tree_sum(T x) {
   return x;
 }
