@@ -215,7 +215,7 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
 template <class T>
 void gemm(const Context& context, const Gemm<T>& g) {
   const int64_t rows = g.c.rows, columns = g.c.columns;
-  const double nanoseconds = 0.01 * sizeof(T) * static_cast<double>(rows * columns) * static_cast<double>(g.depth + 8);
+  const double nanoseconds = 0.004 * sizeof(T) * static_cast<double>(rows * columns) * static_cast<double>(g.depth + 8);
   // Columns are split first: then no task packs what another packs too, but for a's small panels.
   const int64_t width = smaller(GemmPlan<T>::columns, round_up(divide_up(columns, context.threads), 64));
   const int64_t across = divide_up(columns, width);
