@@ -30,7 +30,6 @@ struct Matrix {
 
   explicit operator bool() const { return data != nullptr; }
   T* row(int64_t i) const { return data + i * stride; }
-  bool contiguous() const { return stride == columns || rows <= 1; }
   Matrix slice(int64_t first, int64_t count) const { return {row(first), count, columns, stride}; }
   operator Matrix<const T>() const { return {data, rows, columns, stride}; }
 };

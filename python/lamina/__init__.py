@@ -1,4 +1,4 @@
-"""Fused layers, deep nets and greedy pre-training in native code, the same bits on every machine."""
+"""Fused layers, deep nets and greedy pre-training in native code, the same bits at every ISA level and thread count."""
 
 from lamina import init, ops, pretrain, reference
 from lamina._core import BackendError
