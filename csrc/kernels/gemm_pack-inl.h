@@ -1,0 +1,55 @@
+// Copies of operands into panels that register tiles read in order.
+#pragma once
+
+#include "kernels/gemm_tile-inl.h"
+
+namespace lamina::LAMINA_ISA {
+
+// out[k * step + i] = in[i * stride + k] for `count` lines i and `depth` steps k; lines up to `step` are zero.
+template <class T>
+LAMINA_INLINE void pack_transposed(const T* in, int64_t stride, int64_t count, int64_t depth, T* out, int64_t step) {
+  constexpr int W = lanes<T>;
+  for (int64_t first = 0; first < step; first += W) {
+    for (int64_t k = 0; k < depth; k += W) {
+      Vec<T> square[W];
+      const auto read = [&](auto lanes) {
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i) square[i] = first + i < count ? load(in + (first + i) * stride + k, lanes) : Vec<T>(T(0));
+      };
+      if (k + W <= depth) {
+        read(Full{});
+      } else {
+        read(Partial<T>(depth - k));
+      }
+      transpose(square);
+      const int64_t steps = smaller(W, depth - k);
+      for (int64_t i = 0; i < steps; ++i) store(out + (k + i) * step + first, square[i], Full{});
+    }
+  }
+}
+// out[k * step + i] = in[k * stride + i], zero for i from `count` to `step`.
+template <class T>
+LAMINA_INLINE void pack_rows(const T* in, int64_t stride, int64_t count, int64_t depth, T* out, int64_t step) {
+  constexpr int W = lanes<T>;
+  for (int64_t k = 0; k < depth; ++k) {
+    for (int64_t i = 0; i < step; i += W) {
+      Vec<T> x(T(0));
+      if (i + W <= count) {
+        x = load(in + k * stride + i, Full{});
+      } else if (i < count) {
+        x = load(in + k * stride + i, Partial<T>(count - i));
+      }
+      store(out + k * step + i, x, Full{});
+    }
+  }
+}
+
+// out[i * panel_stride + k] = in[i * stride + k]
+template <class T>
+LAMINA_INLINE void copy_rows(const T* in, int64_t stride, int64_t count, int64_t depth, T* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    over<T>(depth, [&](int64_t k, auto lanes) { store(out + i * panel_stride<T> + k, load(in + i * stride + k, lanes), lanes); });
+  }
+}
+
+}  // namespace lamina::LAMINA_ISA

@@ -1,0 +1,111 @@
+// Register tiles of the matrix product: one chain of fma per element, in the order of math/order.h.
+#pragma once
+
+#include <utility>
+
+#include "base/scratch.h"
+#include "kernels/kernel_table.h"
+#include "kernels/loops-inl.h"
+
+namespace lamina::LAMINA_ISA {
+
+// A register tile is up to tile_rows rows by tile_vectors vectors of columns; it fills the registers of the instruction
+// set. Where there are fewer rows it is wider, so that enough chains of fma are under way.
+inline constexpr int tile_rows = lanes<float> == 16 ? 14 : lanes<float> == 8 ? 6 : 4;
+constexpr int tile_vectors(int64_t rows) {
+  if (lanes<float> == 16) return rows <= 2 ? 8 : rows <= 6 ? 4 : 2;
+  if (lanes<float> == 8) return rows <= 1 ? 8 : rows <= 3 ? 4 : 2;
+  return 4;
+}
+// A panel of a lies row by row, this far apart (an odd number of cache lines, so that rows do not share sets), or depth
+// step by depth step, this wide.
+template <class T>
+inline constexpr int64_t panel_stride = order::depth_chunk + cache_line / sizeof(T);
+template <class T>
+inline constexpr int64_t panel_width = round_up(tile_rows, lanes<T>);
+
+// What becomes of a tile's chunk sum.
+template <class T>
+struct Finish {
+  const T* earlier = nullptr;  // sum of the chunks before, or null in the first
+  int64_t earlier_stride = 0;
+  T* c = nullptr;
+  int64_t c_stride = 0;
+  bool last = false;  // alpha, beta and bias come with the last chunk
+  T alpha = 1, beta = 0;
+  const T* old = nullptr;
+  int64_t old_stride = 0;
+  const T* bias = nullptr;
+};
+
+template <class T, class Lanes>
+LAMINA_INLINE void finish_vector(Vec<T> sum, int64_t row, int64_t column, const Finish<T>& f, Lanes lanes) {
+  if (f.earlier) sum = load(f.earlier + row * f.earlier_stride + column, lanes) + sum;
+  if (f.last) {
+    if (f.alpha != T(1)) sum = Vec<T>(f.alpha) * sum;
+    if (f.old) sum = fma(Vec<T>(f.beta), load(f.old + row * f.old_stride + column, lanes), sum);
+    if (f.bias) sum = sum + load(f.bias + column, lanes);
+  }
+  store(f.c + row * f.c_stride + column, sum, lanes);
+}
+
+// c tile (rows x vectors) = a panel times b panel, `depth` steps. a's element (row i, step k) is at i * panel_stride + k
+// with `by_rows`, else at k * a_step + i.
+template <class T, bool by_rows, int rows, int vectors>
+void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step, int64_t columns, const Finish<T>& finish) {
+  constexpr int W = lanes<T>;
+  Vec<T> sum[rows][vectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) sum[i][v] = Vec<T>(T(0));
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    Vec<T> b_row[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) b_row[v] = load(b + v * W, Full{});
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+      const Vec<T> a_element(by_rows ? a[i * panel_stride<T>] : a[i]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[i][v] = fma(a_element, b_row[v], sum[i][v]);
+    }
+    a += by_rows ? 1 : a_step;
+    b += b_step;
+  }
+  if (columns == vectors * W) {
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) finish_vector<T>(sum[i][v], i, v * W, finish, Full{});
+    }
+  } else {
+    const Partial<T> rest(columns - (vectors - 1) * W);
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors - 1; ++v) finish_vector<T>(sum[i][v], i, v * W, finish, Full{});
+      finish_vector<T>(sum[i][vectors - 1], i, (vectors - 1) * W, finish, rest);
+    }
+  }
+}
+
+template <class T>
+using Tile = void (*)(int64_t, const T*, int64_t, const T*, int64_t, int64_t, const Finish<T>&);
+template <class T, bool by_rows, int rows, int vectors>
+constexpr Tile<T> tile_if_any() {
+  if constexpr (vectors <= tile_vectors(rows)) {
+    return tile<T, by_rows, rows, vectors>;
+  } else {
+    return nullptr;
+  }
+}
+// The tile of `rows` rows and 2^width vectors.
+template <class T, bool by_rows, int... row>
+LAMINA_INLINE Tile<T> find_tile(int64_t rows, int width, std::integer_sequence<int, row...>) {
+  static constexpr Tile<T> table[][4] = {{tile_if_any<T, by_rows, row + 1, 1>(), tile_if_any<T, by_rows, row + 1, 2>(),
+                                          tile_if_any<T, by_rows, row + 1, 4>(), tile_if_any<T, by_rows, row + 1, 8>()}...};
+  return table[rows - 1][width];
+}
+
+}  // namespace lamina::LAMINA_ISA
