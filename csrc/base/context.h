@@ -1,6 +1,8 @@
 // What every kernel and op is told about where it runs: the kernel table and the number of threads.
 #pragma once
 
+#include <cstdint>
+
 #include "base/threads.h"
 
 namespace lamina {
@@ -10,6 +12,7 @@ struct KernelTable;
 struct Context {
   const KernelTable* table = nullptr;
   int threads = 1;
+  int64_t stream_bytes = 0;  // results larger than this go past the caches to memory
 
   // Runs task(i) for i in [0, tasks), on the pool where that pays. `cost` is the work's rough serial time in
   // nanoseconds: below the fork-join's own price everything runs on the calling thread.

@@ -11,6 +11,8 @@ void bind_config(py::module_& m) {
   m.def("set_isa", set_isa);
   m.def("get_num_threads", get_num_threads);
   m.def("set_num_threads", set_num_threads);
+  m.def("get_stream_bytes", get_stream_bytes);
+  m.def("set_stream_bytes", set_stream_bytes);
   m.def("build", [] {
     py::dict build;
     build["compiler"] = LAMINA_COMPILER;

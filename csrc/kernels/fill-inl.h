@@ -5,6 +5,7 @@
 #include "kernels/gemm-inl.h"
 #include "kernels/loss-inl.h"
 #include "kernels/optimizer-inl.h"
+#include "kernels/tail_backward-inl.h"
 
 namespace lamina::LAMINA_ISA {
 

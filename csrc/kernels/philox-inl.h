@@ -8,52 +8,56 @@
 
 namespace lamina::LAMINA_ISA {
 
-// f(index, block) for every vector of (row, group) pairs, rows * groups of them counted row by row.
+// f(index, block) for every vector of (row, group) pairs, rows * groups of them counted row by row; the last vector may
+// run past the end.
 template <class F>
 LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, int64_t group, int64_t groups, const F& f) {
   constexpr int L = Words::lanes;
-  const auto emit = [&](int64_t i, Words group_of, Words row_of) {
-    f(i, philox(PhiloxBlock<Words>{{group_of, row_of, Words(draw.step), Words(draw.purpose_and_layer)}}, draw.seed));
-  };
-  if (groups % L == 0) {  // a vector stays in its row
-    for (int64_t r = 0; r < rows; ++r) {
-      const Words row_of(static_cast<uint32_t>(row + r) + draw.row_offset);
-      for (int64_t g = 0; g < groups; g += L) emit(r * groups + g, Words::ascending(static_cast<uint32_t>(group + g)), row_of);
-    }
-    return;
+  const PhiloxKeys keys(draw.seed);
+  const uint32_t first_row = static_cast<uint32_t>(row) + draw.row_offset, first_group = static_cast<uint32_t>(group);
+  const uint32_t length = static_cast<uint32_t>(groups), end = first_group + length;
+  alignas(64) uint32_t lane_row[L], lane_group[L];
+  uint32_t r = first_row, g = first_group;
+  for (int lane = 0; lane < L; ++lane) {
+    lane_row[lane] = r;
+    lane_group[lane] = g;
+    if (++g == end) g = first_group, ++r;
   }
-  alignas(64) uint32_t group_of[L], row_of[L];
-  int64_t r = 0, g = 0;
+  Words row_of = Words::load(lane_row), group_of = Words::load(lane_group);
   for (int64_t i = 0; i < rows * groups; i += L) {
-    for (int lane = 0; lane < L; ++lane) {
-      group_of[lane] = static_cast<uint32_t>(group + g);
-      row_of[lane] = static_cast<uint32_t>(row + r) + draw.row_offset;
-      if (++g == groups) g = 0, ++r;
-    }
-    emit(i, Words::load(group_of), Words::load(row_of));
+    f(i, philox(PhiloxBlock<Words>{{group_of, row_of, Words(draw.step), Words(draw.purpose_and_layer)}}, keys));
+    row_of = row_of + L / length;
+    group_of = group_of + L % length;
+    carry(group_of, row_of, end, length);
   }
 }
 
-// A block's keep bits, row after row, (columns + 7) / 8 bytes each.
-struct KeepBits {
-  static constexpr int64_t capacity = block_elements / 8 + block_rows + 64;  // and what a last vector writes too much
-  int64_t stride;
-  alignas(64) uint8_t bytes[capacity];
-
-  LAMINA_INLINE KeepBits(const Draw& draw, const Block& block) : stride(divide_up(block.columns, 8)) {
-    over_counters(draw, block.row, block.rows, block.column / 8, stride,
-                  [&](int64_t i, const PhiloxBlock<Words>& words) { keep_bits(words, draw.threshold, bytes + i); });
-  }
-  const uint8_t* row(int64_t r) const { return bytes + r * stride; }
-};
+// f(row, column, count, bits) over the pieces of a block (positions within it) whose keep bits have just been drawn: at
+// most kept_piece elements of one row, with the bit of its first element in bit 0 of bits[0].
+inline constexpr int64_t kept_piece = 8 * Words::lanes;
+template <class F>
+LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f) {
+  const int64_t groups = divide_up(block.columns, 8);
+  int64_t row = 0, group = 0;
+  over_counters(draw, block.row, block.rows, block.column / 8, groups, [&](int64_t, const PhiloxBlock<Words>& words) {
+    alignas(64) uint8_t bits[Words::lanes];
+    keep_bits(words, draw.threshold, bits);
+    for (int64_t taken = 0; taken < Words::lanes && row < block.rows;) {
+      const int64_t more = smaller(Words::lanes - taken, groups - group);
+      f(row, 8 * group, smaller(8 * more, block.columns - 8 * group), bits + taken);
+      taken += more;
+      group += more;
+      if (group == groups) group = 0, ++row;
+    }
+  });
+}
 
 inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_t> keep) {
   over_blocks(context, keep.rows, keep.columns, block_elements, 0.3, [&](const Block& block) {
-    const KeepBits bits(draw, block);
-    for (int64_t r = 0; r < block.rows; ++r) {
-      uint8_t* out = keep.row(block.row + r) + block.column;
-      for (int64_t c = 0; c < block.columns; ++c) out[c] = bits.row(r)[c / 8] >> (c % 8) & 1;
-    }
+    over_kept(draw, block, [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
+      uint8_t* out = keep.row(block.row + row) + block.column + column;
+      for (int64_t c = 0; c < count; ++c) out[c] = bits[c / 8] >> (c % 8) & 1;
+    });
   });
 }
 

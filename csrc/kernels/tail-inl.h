@@ -2,6 +2,7 @@
 // Stages run one after another over a row of the block, so no code is made for each combination of them.
 #pragma once
 
+#include "base/scratch.h"
 #include "kernels/kernel_table.h"
 #include "kernels/loops-inl.h"
 #include "kernels/philox-inl.h"
@@ -49,11 +50,10 @@ LAMINA_INLINE void dropout_span(int64_t n, const T* in, T* out, const uint8_t* b
 // column: the span's first column, where the tail's vectors are read.
 template <class T>
 LAMINA_INLINE void batchnorm_span(int64_t n, const Tail<T>& tail, int64_t column, const T* in, T* out) {
-  over<T>(n, [&](int64_t i, auto lanes) {
-    const int64_t c = column + i;
+  const T *mean = tail.mean + column, *rstd = tail.rstd + column, *gamma = tail.gamma + column, *beta = tail.beta + column;
+  over<T>(n, [=](int64_t i, auto lanes) {
     store(out + i,
-          batchnorm_output(load(in + i, lanes), load(tail.mean + c, lanes), load(tail.rstd + c, lanes), load(tail.gamma + c, lanes),
-                           load(tail.beta + c, lanes)),
+          batchnorm_output(load(in + i, lanes), load(mean + i, lanes), load(rstd + i, lanes), load(gamma + i, lanes), load(beta + i, lanes)),
           lanes);
   });
 }
@@ -69,99 +69,67 @@ LAMINA_INLINE void stream_span(int64_t n, const T* in, T* out) {
   if (i < n) store(out + i, load(in + i, Partial<T>(n - i)), Partial<T>(n - i));
 }
 inline constexpr int64_t stream_columns = 2048;
-// Worth it for results that exceed the caches close to a core; in place the row is in cache already.
+// Worth it for results that exceed the caches; in place the row is in cache already.
 template <class T>
-bool streams(Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-  return !y && z.data != h.data && h.rows * h.columns * int64_t(sizeof(T)) >= (4 << 20);
+bool streams(const Context& context, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+  return !y && z.data != h.data && h.rows * h.columns * int64_t(sizeof(T)) > context.stream_bytes;
 }
 
-// z, y (optional) and h are whole matrices; z may be h. With `streaming` (blocks up to stream_columns wide, no y) rows are
-// finished in L1 and streamed to h.
+// Fetches what the same piece of a row at least 1024 elements further on will be.
 template <class T>
-void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block, bool streaming = false) {
+LAMINA_INLINE void fetch_ahead(Matrix<const T> x, int64_t row, int64_t column, int64_t count) {
+  constexpr int64_t line = cache_line / sizeof(T);
+  const T* ahead = x.row(row + divide_up(1024, larger(x.columns, 1))) + column;
+  for (int64_t i = 0; i < count; i += line) __builtin_prefetch(ahead + i);
+}
+
+// Where a block's operands lie: in memory they are fetched ahead of the long computation that dropout is; results
+// streamed past the caches (blocks up to stream_columns wide, no y) are finished in L1 first.
+enum class Place { cache, memory, memory_streamed };
+
+// z, y (optional) and h are whole matrices; z may be h.
+template <class T>
+void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block, Place place = Place::cache) {
   const Span<T> activation = forward_span<T>(tail.activation, Activations{});
+  const bool streaming = place == Place::memory_streamed;
   alignas(64) T line[stream_columns];
-  const auto rows = [&](auto&& finish) {
-    for (int64_t r = 0; r < block.rows; ++r) {
-      const T* in = z.row(block.row + r) + block.column;
-      T* const h_row = h.row(block.row + r) + block.column;
-      T* const out = streaming ? line : y ? y.row(block.row + r) + block.column : h_row;
-      if (tail.mean) {
-        batchnorm_span(block.columns, tail, block.column, in, out);
-        in = out;
-      }
-      if (tail.activation != 0) {
-        activation(block.columns, in, out, tail.parameters);
-        in = out;
-      }
-      in = finish(r, in, out, streaming ? line : h_row);
-      if (streaming) stream_span(block.columns, in, h_row);
+  const auto piece = [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
+    const int64_t r = block.row + row, c = block.column + column;
+    const T* in = z.row(r) + c;
+    T* const result = h.row(r) + c;
+    T* const h_piece = streaming ? line : result;
+    T* const out = y ? y.row(r) + c : h_piece;
+    if (bits && place != Place::cache) fetch_ahead(z, r, c, count), fetch_ahead(Matrix<const T>(h), r, c, count);
+    if (tail.mean) {
+      batchnorm_span(count, tail, c, in, out);
+      in = out;
     }
-    if (streaming) stream_fence();
+    if (tail.activation != 0) {
+      activation(count, in, out, tail.parameters);
+      in = out;
+    }
+    if (bits) {
+      if (y) copy_span(count, in, out);
+      dropout_span(count, in, h_piece, bits, static_cast<T>(tail.dropout.scale));
+      in = h_piece;
+    } else if (!streaming) {
+      copy_span(count, in, h_piece);
+    }
+    if (streaming) stream_span(count, in, result);
   };
   if (tail.dropout) {
-    const KeepBits bits(tail.dropout, block);
-    rows([&](int64_t r, const T* in, T* y_row, T* out) {
-      if (y) copy_span(block.columns, in, y_row);
-      dropout_span(block.columns, in, out, bits.row(r), static_cast<T>(tail.dropout.scale));
-      return out;
-    });
+    over_kept(tail.dropout, block, piece);
   } else {
-    rows([&](int64_t, const T* in, T*, T* out) {
-      if (streaming) return in;
-      copy_span(block.columns, in, out);
-      return static_cast<const T*>(out);
-    });
+    for (int64_t row = 0; row < block.rows; ++row) piece(row, 0, block.columns, nullptr);
   }
+  if (streaming) stream_fence();
 }
 
 template <class T>
 void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-  const bool streaming = streams(z, y, h);
-  over_blocks(context, h.rows, h.columns, streaming ? stream_columns : block_elements, 0.5,
-              [&](const Block& block) { tail_block(tail, z, y, h, block, streaming); });
-}
-
-// Column sums over the rows of one chunk, term(r, c, lanes) being what is added: several columns' chains at a time.
-template <class T, class Term, class Take>
-LAMINA_INLINE void chunk_sums(int64_t rows, int64_t columns, const Term& term, const Take& take) {
-  constexpr int W = lanes<T>, ahead = 4;
-  int64_t c = 0;
-  for (; c + ahead * W <= columns; c += ahead * W) {
-    Vec<T> sum[ahead];
-    for (int i = 0; i < ahead; ++i) sum[i] = Vec<T>(T(0));
-    for (int64_t r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
-      for (int i = 0; i < ahead; ++i) sum[i] = sum[i] + term(r, c + i * W, Full{});
-    }
-    for (int i = 0; i < ahead; ++i) take(c + i * W, sum[i], Full{});
-  }
-  over<T>(columns - c, [&](int64_t i, auto lanes) {
-    Vec<T> sum(T(0));
-    for (int64_t r = 0; r < rows; ++r) sum = sum + term(r, c + i, lanes);
-    take(c + i, sum, lanes);
-  });
-}
-
-// f(first, count) for the chunks of rows, in order.
-template <class F>
-LAMINA_INLINE void over_chunks(int64_t rows, const F& f) {
-  for (int64_t r = 0; r < rows; r += order::row_chunk) f(r, smaller(order::row_chunk, rows - r));
-}
-
-template <class T>
-void column_sum_strip(Matrix<const T> x, int64_t column, int64_t columns, T* out) {
-  for (int64_t c = 0; c < columns; ++c) out[c] = 0;
-  over_chunks(x.rows, [&](int64_t first, int64_t count) {
-    chunk_sums<T>(
-        count, columns, [&](int64_t r, int64_t c, auto lanes) { return load(x.row(first + r) + column + c, lanes); },
-        [&](int64_t c, Vec<T> sum, auto lanes) { store(out + c, load(out + c, lanes) + sum, lanes); });
-  });
-}
-template <class T>
-void column_sum(const Context& context, Matrix<const T> x, T* out) {
-  over_strips(context, x.rows, x.columns, 0.2,
-              [&](int64_t column, int64_t columns) { column_sum_strip(x, column, columns, out + column); });
+  const Place place = streams(context, z, y, h) ? Place::memory_streamed : Place::memory;
+  over_blocks(context, h.rows, h.columns, place == Place::memory ? block_elements : stream_columns, 0.5,
+              [&](const Block& block) { tail_block(tail, z, y, h, block, place); });
 }
 
 }  // namespace lamina::LAMINA_ISA

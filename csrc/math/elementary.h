@@ -14,6 +14,7 @@ struct FloatFormat<float> {
   static constexpr double round_magic = 0x1.8p23;                                   // adding it rounds to a whole number
   static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // n * ln2_high is exact
   static constexpr double exp_min = -104.0, exp_max = 89.0;                         // beyond: 0 and infinity
+  static constexpr double expm1_min = -87.0;                                        // beyond: -1
   static constexpr int exp_terms = 7, log_terms = 5, sine_terms = 5;
 };
 template <>
@@ -22,6 +23,7 @@ struct FloatFormat<double> {
   static constexpr double round_magic = 0x1.8p52;
   static constexpr double ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
   static constexpr double exp_min = -746.0, exp_max = 710.0;
+  static constexpr double expm1_min = -708.0;
   static constexpr int exp_terms = 13, log_terms = 11, sine_terms = 9;
 };
 template <class V>
@@ -70,6 +72,15 @@ LAMINA_HD V power_of_two(V n) {
   return from_bits(shift_left<F::mantissa_bits>(bits(shifted)));
 }
 
+// e 2^n for e in [1/2, 2) and whole n, rounded once: two factors, so that results in the subnormal range and just below
+// overflow are right. An instruction set may have it as one instruction.
+template <class V>
+LAMINA_HD V scale(V e, V n) {
+  const V magic = constant<V>(Format<V>::round_magic);
+  const V half = fma(n, constant<V>(0.5), magic) - magic;
+  return e * power_of_two(half) * power_of_two(n - half);
+}
+
 // x = n ln2 + r with |r| <= ln2 / 2; returns n.
 template <class V>
 LAMINA_HD V reduce(V x, V& r) {
@@ -87,48 +98,48 @@ LAMINA_HD V expm1_reduced(V r) {
   return fma(polynomial<ExpSeries, 2, Format<V>::exp_terms>(r), r * r, r);
 }
 
+// e^x, where x has been clamped as far as it needs to be.
+template <class V>
+LAMINA_HD V exp_in_range(V x) {
+  V r;
+  const V n = reduce(x, r);
+  return scale(expm1_reduced(r) + constant<V>(1), n);
+}
+
+// e^x - 1 for expm1_min <= x <= 88 (double: 709), where 2^n is a normal number. The sign of a zero is lost.
+template <class V>
+LAMINA_HD V expm1_in_range(V x) {
+  V r;
+  const V n = reduce(x, r);
+  const V power = power_of_two(n);
+  return fma(expm1_reduced(r), power, power - constant<V>(1));
+}
+
 }  // namespace detail
 
 template <class V>
 LAMINA_HD V exp(V x) {
   using F = Format<V>;
-  x = min(constant<V>(F::exp_max), max(constant<V>(F::exp_min), x));
-  V r;
-  const V n = detail::reduce(x, r);
-  const V e = detail::expm1_reduced(r) + constant<V>(1);
-  // Two factors, so that results in the subnormal range and just below overflow are right.
-  const V magic = constant<V>(F::round_magic);
-  const V half = fma(n, constant<V>(0.5), magic) - magic;
-  return e * detail::power_of_two(half) * detail::power_of_two(n - half);
+  return detail::exp_in_range(min(constant<V>(F::exp_max), max(constant<V>(F::exp_min), x)));
 }
 
-// e^x - 1, accurate near 0. Its largest use is x <= 0 (ELU, SELU, tanh), where n <= 0.
+// e^x - 1 for x <= 88 (double: 709), accurate near 0.
 template <class V>
 LAMINA_HD V expm1(V x) {
-  using F = Format<V>;
-  const V clamped = min(constant<V>(F::exp_max), max(constant<V>(F::exp_min), x));
-  V r;
-  const V n = detail::reduce(clamped, r);
-  const V e = detail::expm1_reduced(r);
-  const V magic = constant<V>(F::round_magic);
-  const V half = fma(n, constant<V>(0.5), magic) - magic;
-  const V a = detail::power_of_two(half), b = detail::power_of_two(n - half);
-  // 2^n (e + 1) - 1 = 2^n e + (2^n - 1); with n == 0 this is e itself.
-  const V scaled = fma(e * a, b, fma(a, b, constant<V>(-1)));
-  return select(n == constant<V>(0), copysign(e, x), scaled);
+  return copysign(detail::expm1_in_range(max(constant<V>(Format<V>::expm1_min), x)), x);
 }
 
 // tanh |x| = 1 - 2 / (e^2|x| + 1), written through expm1 so that small x keep their digits.
 template <class V>
 LAMINA_HD V tanh(V x) {
-  const V e = expm1(constant<V>(2) * min(constant<V>(20), abs(x)));
+  const V e = detail::expm1_in_range(constant<V>(2) * min(constant<V>(20), abs(x)));
   return copysign(e / (e + constant<V>(2)), x);
 }
 
 // 1 / (1 + e^-x), for x < 0 as e^x / (1 + e^x), which keeps subnormal results.
 template <class V>
 LAMINA_HD V sigmoid(V x) {
-  const V e = exp(constant<V>(0) - abs(x));
+  const V e = detail::exp_in_range(max(constant<V>(Format<V>::exp_min), constant<V>(0) - abs(x)));
   return select(x < constant<V>(0), e, constant<V>(1)) / (constant<V>(1) + e);
 }
 

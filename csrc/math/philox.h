@@ -24,22 +24,26 @@ struct PhiloxBlock {
   U word[4];
 };
 
-template <class U>
-LAMINA_HD void philox_round(PhiloxBlock<U>& block, uint32_t key0, uint32_t key1) {
-  U low0, high0, low1, high1;
-  multiply_wide(block.word[0], 0xD2511F53u, low0, high0);
-  multiply_wide(block.word[2], 0xCD9E8D57u, low1, high1);
-  block = {{high1 ^ block.word[1] ^ U(key0), low1, high0 ^ block.word[3] ^ U(key1), low0}};
-}
+// The keys of the ten rounds, worked out once for many blocks.
+struct PhiloxKeys {
+  uint32_t key[10][2];
+
+  LAMINA_HD explicit PhiloxKeys(uint64_t seed) {
+    for (uint32_t round = 0; round < 10; ++round) {
+      key[round][0] = static_cast<uint32_t>(seed) + round * 0x9E3779B9u;
+      key[round][1] = static_cast<uint32_t>(seed >> 32) + round * 0xBB67AE85u;
+    }
+  }
+};
 
 template <class U>
-LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, uint64_t seed) {
-  uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
+LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, const PhiloxKeys& keys) {
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
-    philox_round(block, key0, key1);
-    key0 += 0x9E3779B9u;
-    key1 += 0xBB67AE85u;
+    U low0, high0, low1, high1;
+    multiply_wide(block.word[0], 0xD2511F53u, low0, high0);
+    multiply_wide(block.word[2], 0xCD9E8D57u, low1, high1);
+    block = {{high1 ^ block.word[1] ^ U(keys.key[round][0]), low1, high0 ^ block.word[3] ^ U(keys.key[round][1]), low0}};
   }
   return block;
 }

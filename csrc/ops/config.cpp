@@ -1,6 +1,8 @@
 // The process-wide choice of kernel table and thread count.
 #include "ops/config.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdlib>
 
@@ -35,9 +37,26 @@ std::atomic<int>& thread_count() {
   return current;
 }
 
+// Half of the last cache: a result and what it is made of fit as long as neither is larger.
+int64_t initial_stream_bytes() {
+  long cache = 0;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+  return cache > 0 ? cache / 2 : int64_t{16} << 20;
+}
+
+std::atomic<int64_t>& stream_bytes() {
+  static std::atomic<int64_t> current{initial_stream_bytes()};
+  return current;
+}
+
 }  // namespace
 
-Context current_context() { return {table().load(std::memory_order_relaxed), thread_count().load(std::memory_order_relaxed)}; }
+Context current_context() {
+  return {table().load(std::memory_order_relaxed), thread_count().load(std::memory_order_relaxed),
+          stream_bytes().load(std::memory_order_relaxed)};
+}
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
@@ -55,5 +74,8 @@ void set_num_threads(int threads) {
   if (threads < 1 || threads > 1024) fail("set_num_threads", "got ", threads, ", needs 1 to 1024");
   thread_count().store(threads);
 }
+
+int64_t get_stream_bytes() { return stream_bytes().load(); }
+void set_stream_bytes(int64_t bytes) { stream_bytes().store(bytes); }
 
 }  // namespace lamina

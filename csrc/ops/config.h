@@ -17,4 +17,8 @@ void set_isa(const std::string& name);
 int get_num_threads();
 void set_num_threads(int threads);
 
+// See Context; settable so that tests need no huge arrays.
+int64_t get_stream_bytes();
+void set_stream_bytes(int64_t bytes);
+
 }  // namespace lamina

@@ -41,7 +41,7 @@ void philox(Vector<const uint32_t> counter, Vector<const uint32_t> key, Vector<u
   for (int64_t i = 0; i < counter.size / 4; ++i) {
     const uint32_t* c = counter.data + 4 * i;
     const uint64_t seed = key[2 * i] | static_cast<uint64_t>(key[2 * i + 1]) << 32;
-    const PhiloxBlock<uint32_t> block = philox(PhiloxBlock<uint32_t>{{c[0], c[1], c[2], c[3]}}, seed);
+    const PhiloxBlock<uint32_t> block = philox(PhiloxBlock<uint32_t>{{c[0], c[1], c[2], c[3]}}, PhiloxKeys(seed));
     for (int w = 0; w < 4; ++w) out[4 * i + w] = block.word[w];
   }
 }
@@ -60,10 +60,11 @@ void random_normal(const Context& context, const RandomKey& key, Matrix<T> out) 
 
 void random_permutation(const RandomKey& key, Vector<int64_t> out) {
   check_key("random_permutation", key, out.size);
+  const PhiloxKeys keys(key.seed);
   const uint32_t last = purpose_word(Purpose::permutation, key.layer);
   for (int64_t i = 0; i < out.size; ++i) out[i] = i;
   for (int64_t i = out.size - 1; i > 0; --i) {
-    const PhiloxBlock<uint32_t> words = philox(PhiloxBlock<uint32_t>{{0, static_cast<uint32_t>(i), key.step, last}}, key.seed);
+    const PhiloxBlock<uint32_t> words = philox(PhiloxBlock<uint32_t>{{0, static_cast<uint32_t>(i), key.step, last}}, keys);
     const uint64_t draw = words.word[0] | static_cast<uint64_t>(words.word[1]) << 32;
     const auto j = static_cast<int64_t>(static_cast<unsigned __int128>(draw) * static_cast<uint64_t>(i + 1) >> 64);
     const int64_t kept = out[i];

@@ -189,14 +189,21 @@ struct Words {
     const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return {v, _mm256_srli_epi64(v, 32)};
   }
-  LAMINA_INLINE static Words ascending(uint32_t first) {  // first, first + 1, ...
-    const __m256i v = _mm256_add_epi64(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 2, 4, 6));
-    return {v, _mm256_add_epi64(v, _mm256_set1_epi64x(1))};
-  }
   LAMINA_INLINE __m256i merged() const { return _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA); }
   LAMINA_INLINE void store(uint32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), merged()); }
 };
 LAMINA_INLINE Words operator^(Words a, Words b) { return {_mm256_xor_si256(a.even, b.even), _mm256_xor_si256(a.odd, b.odd)}; }
+LAMINA_INLINE Words operator+(Words a, uint32_t b) {
+  const __m256i more = _mm256_set1_epi32(static_cast<int>(b));
+  return {_mm256_add_epi32(a.even, more), _mm256_add_epi32(a.odd, more)};
+}
+// Where x has reached `end` it goes back by `length`, and y one up; x, end < 2^31.
+LAMINA_INLINE void carry(Words& x, Words& y, uint32_t end, uint32_t length) {
+  const __m256i last = _mm256_set1_epi32(static_cast<int>(end - 1)), back = _mm256_set1_epi32(static_cast<int>(length));
+  const __m256i even = _mm256_cmpgt_epi32(x.even, last), odd = _mm256_cmpgt_epi32(x.odd, last);  // all ones is -1
+  x = {_mm256_sub_epi32(x.even, _mm256_and_si256(even, back)), _mm256_sub_epi32(x.odd, _mm256_and_si256(odd, back))};
+  y = {_mm256_sub_epi32(y.even, even), _mm256_sub_epi32(y.odd, odd)};
+}
 LAMINA_INLINE void multiply_wide(Words a, uint32_t b, Words& low, Words& high) {
   const __m256i factor = _mm256_set1_epi64x(b);
   low = {_mm256_mul_epu32(a.even, factor), _mm256_mul_epu32(a.odd, factor)};

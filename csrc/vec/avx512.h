@@ -3,6 +3,8 @@
 
 #include <immintrin.h>
 
+#include <type_traits>
+
 #include "math/philox.h"
 #include "math/scalar.h"
 
@@ -129,6 +131,9 @@ LAMINA_INLINE Int<double> shift_right_arithmetic(Int<double> x) {
 LAMINA_INLINE F to_floating(Int<float> x) { return _mm512_cvtepi32_ps(x.v); }
 LAMINA_INLINE D to_floating(Int<double> x) { return _mm512_cvtepi64_pd(x.v); }
 
+LAMINA_INLINE F scale(F e, F n) { return _mm512_scalef_ps(e.v, n.v); }
+LAMINA_INLINE D scale(D e, D n) { return _mm512_scalef_pd(e.v, n.v); }
+
 LAMINA_INLINE F load(const float* p, Full) { return _mm512_loadu_ps(p); }
 LAMINA_INLINE D load(const double* p, Full) { return _mm512_loadu_pd(p); }
 LAMINA_INLINE F load(const float* p, Partial<float> k) { return _mm512_maskz_loadu_ps(static_cast<__mmask16>(k.mask), p); }
@@ -163,45 +168,75 @@ LAMINA_INLINE double tree_sum(D x) {
 LAMINA_INLINE float largest(F x) { return _mm512_reduce_max_ps(x.v); }
 LAMINA_INLINE double largest(D x) { return _mm512_reduce_max_pd(x.v); }
 
-// Sixteen random words at a time, even and odd lanes apart, each in the low half of 64 bits: so the wide multiplication
-// needs no shuffles. The high halves hold whatever arithmetic leaves there until the words are merged.
+// Random words, 32 at a time so that enough multiplications are under way: four times eight, each in the low half of 64
+// bits, where the wide multiplication takes them; the high halves hold whatever arithmetic leaves there. Their order,
+// 0 4 1 5 2 6 3 7, 8 12 9 13 ..., is what keep_bits needs to find its bits side by side.
 struct Words {
-  static constexpr int lanes = 16;
-  __m512i even, odd;
+  static constexpr int lanes = 32, parts = 4;
+  __m512i v[parts];
   Words() = default;
-  LAMINA_INLINE Words(__m512i e, __m512i o) : even(e), odd(o) {}
-  LAMINA_INLINE explicit Words(uint32_t x) : even(_mm512_set1_epi32(static_cast<int>(x))), odd(even) {}
+  LAMINA_INLINE explicit Words(uint32_t x) {
+    for (__m512i& part : v) part = _mm512_set1_epi32(static_cast<int>(x));
+  }
   LAMINA_INLINE static Words load(const uint32_t* p) {
-    const __m512i v = _mm512_loadu_si512(p);
-    return {v, _mm512_srli_epi64(v, 32)};
+    const __m512i low = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7), high = _mm512_add_epi64(low, _mm512_set1_epi64(8));
+    Words x;
+    for (int i = 0; i < parts; ++i) x.v[i] = _mm512_permutexvar_epi32(i % 2 ? high : low, _mm512_loadu_si512(p + i / 2 * 16));
+    return x;
   }
-  LAMINA_INLINE static Words ascending(uint32_t first) {  // first, first + 1, ...
-    const __m512i v = _mm512_add_epi64(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14));
-    return {v, _mm512_add_epi64(v, _mm512_set1_epi64(1))};
+  LAMINA_INLINE void store(uint32_t* p) const {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 2, 6, 10, 14, 16, 20, 24, 28, 18, 22, 26, 30);
+    for (int i = 0; i < parts; i += 2) _mm512_storeu_si512(p + i * 8, _mm512_permutex2var_epi32(v[i], order, v[i + 1]));
   }
-  LAMINA_INLINE __m512i merged() const { return _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32)); }
-  LAMINA_INLINE void store(uint32_t* p) const { _mm512_storeu_si512(p, merged()); }
 };
-LAMINA_INLINE Words operator^(Words a, Words b) { return {_mm512_xor_si512(a.even, b.even), _mm512_xor_si512(a.odd, b.odd)}; }
-LAMINA_INLINE void multiply_wide(Words a, uint32_t b, Words& low, Words& high) {
-  const __m512i factor = _mm512_set1_epi64(b);
-  low = {_mm512_mul_epu32(a.even, factor), _mm512_mul_epu32(a.odd, factor)};
-  high = {_mm512_srli_epi64(low.even, 32), _mm512_srli_epi64(low.odd, 32)};
+template <class F>
+LAMINA_INLINE Words each_part(const F& f) {
+  Words x;
+#pragma GCC unroll 4
+  for (int i = 0; i < Words::parts; ++i) x.v[i] = f(i);
+  return x;
+}
+LAMINA_INLINE Words operator^(const Words& x, const Words& y) {
+  return each_part([&](int i) { return _mm512_xor_si512(x.v[i], y.v[i]); });
+}
+LAMINA_INLINE Words operator+(const Words& x, uint32_t y) {
+  const __m512i more = _mm512_set1_epi32(static_cast<int>(y));
+  return each_part([&](int i) { return _mm512_add_epi32(x.v[i], more); });
+}
+// Where x has reached `end` it goes back by `length`, and y one up.
+LAMINA_INLINE void carry(Words& x, Words& y, uint32_t end, uint32_t length) {
+  const __m512i ends = _mm512_set1_epi32(static_cast<int>(end)), back = _mm512_set1_epi32(static_cast<int>(length));
+#pragma GCC unroll 4
+  for (int i = 0; i < Words::parts; ++i) {
+    const __mmask16 over = _mm512_cmpge_epu32_mask(x.v[i], ends);
+    x.v[i] = _mm512_mask_sub_epi32(x.v[i], over, x.v[i], back);
+    y.v[i] = _mm512_mask_add_epi32(y.v[i], over, y.v[i], _mm512_set1_epi32(1));
+  }
+}
+LAMINA_INLINE void multiply_wide(const Words& x, uint32_t y, Words& low, Words& high) {
+  const __m512i factor = _mm512_set1_epi64(y);
+  low = each_part([&](int i) { return _mm512_mul_epu32(x.v[i], factor); });
+  high = each_part([&](int i) { return _mm512_srli_epi64(low.v[i], 32); });
 }
 
-// One byte a lane: bit e tells whether the e-th 16-bit half of the lane's four words is below the threshold.
+// One byte a lane: bit e tells whether the e-th 16-bit half of the lane's four words is below the threshold. Gathering
+// each lane's four words in 128 bits puts its byte together.
 LAMINA_INLINE void keep_bits(const PhiloxBlock<Words>& block, uint32_t threshold, uint8_t* bytes) {
-  uint64_t low = 0, high = 0;
   // threshold - 1 fits 16 bits even where everything is kept.
   const __m512i last = _mm512_set1_epi16(static_cast<short>(threshold - 1));
+  const auto pick = [](__m512i x, __m512i y, auto odd) {
+    return _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(y), odd ? 0xDD : 0x88));
+  };
+  constexpr std::false_type even;
+  constexpr std::true_type odd;
 #pragma GCC unroll 4
-  for (int w = 0; w < 4; ++w) {
-    const uint32_t kept = _mm512_cmple_epu16_mask(block.word[w].merged(), last);
-    low |= _pdep_u64(kept & 0xFFFF, 0x0303030303030303u << (2 * w));
-    high |= _pdep_u64(kept >> 16, 0x0303030303030303u << (2 * w));
+  for (int i = 0; i < Words::parts; ++i) {
+    const __m512i words01 = pick(block.word[0].v[i], block.word[1].v[i], even);
+    const __m512i words23 = pick(block.word[2].v[i], block.word[3].v[i], even);
+    const __mmask32 kept[2] = {_mm512_cmple_epu16_mask(pick(words01, words23, even), last),
+                               _mm512_cmple_epu16_mask(pick(words01, words23, odd), last)};
+    __builtin_memcpy(bytes + 8 * i, kept, 8);
   }
-  __builtin_memcpy(bytes, &low, 8);
-  __builtin_memcpy(bytes + 8, &high, 8);
 }
 // Lanes of one vector at `column`, a multiple of the lanes; bit c of the row's bytes belongs to column c.
 template <class T>

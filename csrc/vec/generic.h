@@ -54,10 +54,14 @@ struct Words {
   Words() = default;
   LAMINA_INLINE explicit Words(uint32_t x) : v(x) {}
   LAMINA_INLINE static Words load(const uint32_t* p) { return Words(*p); }
-  LAMINA_INLINE static Words ascending(uint32_t first) { return Words(first); }
   LAMINA_INLINE void store(uint32_t* p) const { *p = v; }
 };
 LAMINA_INLINE Words operator^(Words a, Words b) { return Words(a.v ^ b.v); }
+LAMINA_INLINE Words operator+(Words a, uint32_t b) { return Words(a.v + b); }
+// Where x has reached `end` it goes back by `length`, and y one up.
+LAMINA_INLINE void carry(Words& x, Words& y, uint32_t end, uint32_t length) {
+  if (x.v >= end) x.v -= length, ++y.v;
+}
 LAMINA_INLINE void multiply_wide(Words a, uint32_t b, Words& low, Words& high) { lamina::multiply_wide(a.v, b, low.v, high.v); }
 
 // One byte a lane: bit e tells whether the e-th 16-bit half of the lane's four words is below the threshold.

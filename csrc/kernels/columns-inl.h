@@ -1,0 +1,56 @@
+// Sums of columns, which run down chunks of rows in the order of math/order.h.
+#pragma once
+
+#include <array>
+
+#include "kernels/loops-inl.h"
+
+namespace lamina::LAMINA_ISA {
+
+// f(first, count) for the chunks of rows, in order.
+template <class F>
+LAMINA_INLINE void over_chunks(int64_t rows, const F& f) {
+  for (int64_t r = 0; r < rows; r += order::row_chunk) f(r, smaller(order::row_chunk, rows - r));
+}
+
+// sums[s][c] = the chain of terms(r, c, lanes)[s] over the rows of one chunk. Some rows at a time, so that memory is read
+// in long runs and sums stay in L1.
+template <class T, size_t count, class Terms>
+LAMINA_INLINE void chunk_sums(int64_t rows, int64_t columns, const std::array<T*, count>& sums, const Terms& terms) {
+  const auto add_rows = [=](int64_t first, auto together) {
+    over<T>(columns, [=](int64_t c, auto lanes) {
+      Vec<T> sum[count];
+      for (size_t s = 0; s < count; ++s) sum[s] = first > 0 ? load(sums[s] + c, lanes) : Vec<T>(T(0));
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < together; ++r) {
+        const std::array<Vec<T>, count> term = terms(first + r, c, lanes);
+        for (size_t s = 0; s < count; ++s) sum[s] = sum[s] + term[s];
+      }
+      for (size_t s = 0; s < count; ++s) store(sums[s] + c, sum[s], lanes);
+    });
+  };
+  constexpr std::integral_constant<int64_t, 8> some;
+  int64_t r = 0;
+  for (; r + some <= rows; r += some) add_rows(r, some);
+  for (; r < rows; ++r) add_rows(r, std::integral_constant<int64_t, 1>{});
+}
+
+// Adds the sums of a chunk of rows (of a strip of columns) to total.
+template <class T>
+LAMINA_INLINE void add_chunk(Matrix<const T> x, int64_t row, int64_t rows, int64_t column, int64_t columns, T* total) {
+  alignas(64) T sums[strip_columns];
+  chunk_sums<T, 1>(rows, columns, {sums}, [from = x.row(row) + column, stride = x.stride](int64_t r, int64_t c, auto lanes) {
+    return std::array{load(from + r * stride + c, lanes)};
+  });
+  over<T>(columns, [&](int64_t c, auto lanes) { store(total + c, load(total + c, lanes) + load(sums + c, lanes), lanes); });
+}
+
+template <class T>
+void column_sum(const Context& context, Matrix<const T> x, T* out) {
+  over_strips(context, x.rows, x.columns, 0.2, [&](int64_t column, int64_t columns) {
+    for (int64_t c = 0; c < columns; ++c) out[column + c] = 0;
+    over_chunks(x.rows, [&](int64_t first, int64_t count) { add_chunk(x, first, count, column, columns, out + column); });
+  });
+}
+
+}  // namespace lamina::LAMINA_ISA

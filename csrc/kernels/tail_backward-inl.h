@@ -1,0 +1,128 @@
+// The tail backward: dropout and activation undone piece by piece, batch norm in two passes down strips of columns.
+#pragma once
+
+#include "kernels/columns-inl.h"
+#include "kernels/tail-inl.h"
+
+namespace lamina::LAMINA_ISA {
+
+// Gradient dh of h -> gradient d of the activation's input, for one block; d may be dh or saved.
+template <class T>
+void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, const Block& block,
+                                 Place place = Place::cache) {
+  const BackwardSpan<T> activation = backward_span<T>(tail.activation, Activations{});
+  const auto piece = [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
+    const int64_t r = block.row + row, c = block.column + column;
+    const T* dy = dh.row(r) + c;
+    T* const dx = d.row(r) + c;
+    alignas(64) T undropped[kept_piece];  // not in d, which may be what the activation still has to read
+    if (bits) {
+      if (place != Place::cache) fetch_ahead(dh, r, c, count), fetch_ahead(Matrix<const T>(d), r, c, count);
+      dropout_span(count, dy, undropped, bits, static_cast<T>(tail.dropout.scale));
+      dy = undropped;
+    }
+    if (tail.activation != 0) {
+      activation(count, dy, saved.row(r) + c, dx, tail.parameters);
+    } else {
+      copy_span(count, dy, dx);
+    }
+  };
+  if (tail.dropout) {
+    over_kept(tail.dropout, block, piece);
+  } else {
+    for (int64_t row = 0; row < block.rows; ++row) piece(row, 0, block.columns, nullptr);
+  }
+}
+
+// One strip of batch norm: `dy` is the gradient of its output, d takes that of z.
+template <class T>
+struct BatchnormBackward {
+  const Tail<T>& tail;
+  const TailSums<T>& sums;
+  Matrix<const T> dy, z;
+  Matrix<T> d;
+  int64_t column, columns;
+  alignas(64) double total[strip_columns], total_xhat[strip_columns];
+  alignas(64) T scale[strip_columns], mean_dy[strip_columns], mean_dy_xhat[strip_columns];
+
+  BatchnormBackward(const Tail<T>& tail_, const TailSums<T>& sums_, Matrix<const T> dy_, Matrix<const T> z_, Matrix<T> d_, int64_t column_,
+                    int64_t columns_)
+      : tail(tail_), sums(sums_), dy(dy_), z(z_), d(d_), column(column_), columns(columns_) {
+    for (int64_t c = 0; c < columns; ++c) total[c] = total_xhat[c] = 0;
+  }
+
+  void add_sums(int64_t first, int64_t rows) {
+    alignas(64) T chunk[strip_columns], chunk_xhat[strip_columns];
+    const T *dy_rows = dy.row(first) + column, *z_rows = z.row(first) + column, *mean = tail.mean + column, *rstd = tail.rstd + column;
+    const int64_t dy_stride = dy.stride, z_stride = z.stride;
+    chunk_sums<T, 2>(rows, columns, {chunk, chunk_xhat}, [=](int64_t r, int64_t c, auto lanes) {
+      const Vec<T> g = load(dy_rows + r * dy_stride + c, lanes);
+      const Vec<T> xhat = normalise(load(z_rows + r * z_stride + c, lanes), load(mean + c, lanes), load(rstd + c, lanes));
+      return std::array{g, g * xhat};
+    });
+    for (int64_t c = 0; c < columns; ++c) {
+      total[c] += chunk[c];
+      total_xhat[c] += chunk_xhat[c];
+    }
+  }
+  void finish_sums() {
+    const double count = static_cast<double>(d.rows);
+    for (int64_t c = 0; c < columns; ++c) {
+      if (sums.beta) sums.beta[column + c] = static_cast<T>(total[c]);
+      if (sums.gamma) sums.gamma[column + c] = static_cast<T>(total_xhat[c]);
+      scale[c] = tail.gamma[column + c] * tail.rstd[column + c];
+      mean_dy[c] = sums.batch_statistics ? static_cast<T>(total[c] / count) : T(0);
+      mean_dy_xhat[c] = sums.batch_statistics ? static_cast<T>(total_xhat[c] / count) : T(0);
+    }
+  }
+  void write_gradient(int64_t first, int64_t rows) {
+    const T *mean = tail.mean + column, *rstd = tail.rstd + column, *k = scale, *k_dy = mean_dy, *k_xhat = mean_dy_xhat;
+    for (int64_t r = first; r < first + rows; ++r) {
+      const T *from = dy.row(r) + column, *z_row = z.row(r) + column;
+      T* const to = d.row(r) + column;
+      over<T>(columns, [=](int64_t c, auto lanes) {
+        const Vec<T> xhat = normalise(load(z_row + c, lanes), load(mean + c, lanes), load(rstd + c, lanes));
+        store(to + c, batchnorm_gradient(load(from + c, lanes), xhat, load(k + c, lanes), load(k_dy + c, lanes), load(k_xhat + c, lanes)),
+              lanes);
+      });
+    }
+  }
+};
+
+template <class T>
+void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+                   const TailSums<T>& sums) {
+  const bool has_pieces = tail.dropout || tail.activation != 0;
+  if (!tail.mean && !sums.bias) {
+    return over_blocks(context, d.rows, d.columns, block_elements, 0.5,
+                       [&](const Block& block) { undo_dropout_and_activation(tail, dh, d, saved, block, Place::memory); });
+  }
+  over_strips(context, d.rows, d.columns, 1.0, [&](int64_t column, int64_t columns) {
+    T* const bias = sums.bias ? sums.bias + column : nullptr;
+    const auto add_bias = [&](int64_t first, int64_t rows) { add_chunk<T>(d, first, rows, column, columns, bias); };
+    if (bias) {
+      for (int64_t c = 0; c < columns; ++c) bias[c] = 0;
+    }
+    const auto undo = [&](int64_t first, int64_t rows) {
+      undo_dropout_and_activation(tail, dh, d, saved, Block{first, rows, column, columns});
+    };
+    if (!tail.mean) {
+      return over_chunks(d.rows, [&](int64_t first, int64_t rows) {
+        if (has_pieces || dh.data != d.data) undo(first, rows);
+        add_bias(first, rows);
+      });
+    }
+    BatchnormBackward<T> norm(tail, sums, has_pieces ? Matrix<const T>(d) : dh, z, d, column, columns);
+    over_chunks(d.rows, [&](int64_t first, int64_t rows) {
+      if (has_pieces) undo(first, rows);
+      norm.add_sums(first, rows);
+    });
+    norm.finish_sums();
+    over_chunks(d.rows, [&](int64_t first, int64_t rows) {
+      norm.write_gradient(first, rows);
+      if (bias) add_bias(first, rows);
+    });
+  });
+}
+
+}  // namespace lamina::LAMINA_ISA
