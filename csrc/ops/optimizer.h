@@ -11,7 +11,7 @@
 namespace lamina {
 
 // Each optimizer says what it is called, which arrays it keeps from step to step (optional ones last), and its
-// settings: f(name, value) or, where a number needs to stay below a limit, f(name, value, limit). The bindings take them in this order.
+// settings in the order of the bindings: f(name, value), or f(name, value, limit) for a number below a limit.
 struct Sgd {
   static constexpr const char *name = "sgd", *op = "sgd_step";
   static constexpr std::array state = {"velocity"};
