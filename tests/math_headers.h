@@ -40,9 +40,13 @@ template <class T>
 LAMINA_HD T optimizers(T x) {
   T p = x, g = x, m = x, v = x;
   const lamina::SgdConstants<T> sgd{T(.1), T(.9), T(0), T(0)};
-  lamina::sgd_update<true, true>(p, g, v, sgd);
-  lamina::sgd_update<true, false>(p, g, v, sgd);
-  lamina::sgd_update<false, false>(p, g, v, sgd);
+  lamina::sgd_update(p, g, sgd);
+  lamina::momentum_update<true>(p, g, v, sgd);
+  lamina::momentum_update<false>(p, g, v, sgd);
+  lamina::adagrad_update(p, g, v, lamina::AdagradConstants<T>{T(.1), T(1e-10), T(0), T(0)});
+  const lamina::RmspropConstants<T> rmsprop{T(.1), T(.99), T(.01), T(1e-8), T(.9), T(0), T(0)};
+  lamina::rmsprop_update(p, g, v, rmsprop);
+  lamina::rmsprop_update(p, g, v, m, rmsprop);
   const lamina::AdamConstants<T> adam{T(.9), T(.1), T(.999), T(.001), T(.1), T(1), T(1e-8), T(0), T(1), T(0)};
   lamina::adam_update(p, g, m, v, adam);
   return lamina::soft_threshold(p, T(.1)) + m + v;
@@ -68,7 +72,8 @@ LAMINA_HD T random(T x) {
 
 template <class T>
 LAMINA_HD T everything(T x) {
-  const T losses = loss<T, lamina::SigmoidCrossEntropy>(x, x) + loss<T, lamina::SquaredError>(x, x) + loss<T, lamina::MeanSquaredError>(x, x);
+  const T losses =
+      loss<T, lamina::SigmoidCrossEntropy>(x, x) + loss<T, lamina::SquaredError>(x, x) + loss<T, lamina::MeanSquaredError>(x, x);
   return activations(x, lamina::Activations{}) + losses + elementary(x) + optimizers(x) + batchnorm(x) + random(x) +
          T(lamina::integer_power(.9, 7));
 }

@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import statistics
+import threading
 import time
 
 import pytest
@@ -28,6 +30,26 @@ def test_measure_gives_median_and_spread_of_each():
     assert [found.who for found in timings] == ["lamina", "numpy"]
     assert all(0 < found.p10 <= found.median <= found.p90 and found.repeats >= 3 for found in timings)
     assert timings[0].median < 1e-3 < timings[1].median + 1e-9  # two steps in a call: about a millisecond each
+
+
+def test_a_sample_waits_for_threads_that_still_spin():
+    """A thread that keeps a core busy for a while after its contestant must not run beside the next one."""
+    spinning = threading.Event()
+
+    def spin():
+        end = time.perf_counter() + 0.05
+        while time.perf_counter() < end:
+            sum(range(1000))
+        spinning.clear()
+
+    def noisy():
+        if not spinning.is_set():
+            spinning.set()
+            threading.Thread(target=spin).start()
+
+    beside = []
+    measure([Contestant("numpy", noisy), Contestant("lamina", lambda: beside.append(spinning.is_set()))], quick=True)
+    assert statistics.mean(beside) < 0.5  # all, but where a busy machine keeps the thread from its core
 
 
 def test_a_failing_contestant_is_named_and_the_others_go_on():

@@ -71,6 +71,7 @@ def test_cli_whole_numbers_stay_whole_and_column_order_does_not_matter(here):
         ["--pretrain", "autoencoder", "--pretrain-epochs", "2", "--no-batchnorm", "--activation", "sigmoid"],
         ["--hidden", ""],
         ["--hidden", "8,8", "--activation", "selu", "--optimizer", "sgd", "--weight-decay", "1e-4"],
+        ["--optimizer", "rmsprop"],
         ["--validation", "0", "--test", "0"],
         ["--threads", "1"],
     ],

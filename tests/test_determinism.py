@@ -55,6 +55,17 @@ def regress(dtype):
     return digest(net.state_dict() | {"score": np.array(history["val_score"])})
 
 
+def scale_by_squares(dtype):
+    x, y = data()
+    digests = []
+    for optimizer in (lamina.Adagrad(lr=0.02, l1=1e-4), lamina.RMSProp(lr=1e-3, momentum=0.5, weight_decay=1e-3)):
+        net = lamina.Sequential(lamina.Linear(37, 29), lamina.ReLU(), lamina.Linear(29, 5), seed=4, dtype=dtype)
+        trainer = lamina.Trainer(net, optimizer=optimizer)
+        trainer.fit(x, y, epochs=3, batch_size=50, progress=False)
+        digests.append(digest(net.state_dict() | trainer._core.state()))
+    return digests
+
+
 def pretrain(dtype):
     x, _ = data()
     digests = []
@@ -70,7 +81,7 @@ def pretrain(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("run", [train, regress, pretrain])
+@pytest.mark.parametrize("run", [train, regress, scale_by_squares, pretrain])
 def test_determinism_of_bits(run, dtype):
     level, threads = lamina.get_isa(), lamina.get_num_threads()
     digests = {}

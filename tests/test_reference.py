@@ -98,6 +98,9 @@ def test_reference_gemm_does_not_read_what_blas_does_not():
         lambda: reference.sgd_step(np.ones(2), np.ones(2), lr=np.nan),
         lambda: reference.sgd_step(np.ones(2), np.ones(2), lr=0.1, nesterov=True),
         lambda: reference.adam_step(np.ones(2), np.ones(2), np.zeros(2), np.zeros(2), lr=0.1, step=0),
+        lambda: reference.adagrad_step(np.ones(2), np.ones(2), np.zeros(3), lr=0.1),
+        lambda: reference.rmsprop_step(np.ones(2), np.ones(2), np.zeros(2), lr=0.1, rho=1.0),
+        lambda: reference.rmsprop_step(np.ones(2), np.ones(2), np.zeros(2), lr=0.1, momentum=0.5),
     ],
 )
 def test_reference_refuses_mistakes(call):

@@ -46,6 +46,34 @@ def test_adam_follows_torch(decoupled):
     near(second, [v])
 
 
+def test_adagrad_follows_torch():
+    p, total, params, square_sum = 1.0, 0.0, np.array([1.0]), np.zeros(1)
+    for gradient in (0.5, -0.25, 2.0):
+        g = gradient + 0.1 * p
+        total += g * g
+        p -= 0.01 * g / (np.sqrt(total) + 1e-10)
+        ref.adagrad_step(params, np.array([gradient]), square_sum, lr=0.01, weight_decay=0.1)
+    near(params, [p])
+    near(square_sum, [total])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_rmsprop_follows_torch(momentum):
+    p, mean, buffer = 1.0, 0.0, 0.0
+    params, square_avg, velocity = np.array([1.0]), np.zeros(1), np.zeros(1)
+    for gradient in (0.5, -0.25, 2.0):
+        g = gradient + 0.1 * p
+        mean = 0.99 * mean + 0.01 * g * g
+        buffer = momentum * buffer + g / (np.sqrt(mean) + 1e-8)
+        p -= 0.01 * buffer
+        ref.rmsprop_step(
+            params, np.array([gradient]), square_avg, velocity, lr=0.01, momentum=momentum, weight_decay=0.1
+        )
+    near(params, [p])
+    near(square_avg, [mean])
+    near(velocity, [buffer if momentum else 0.0])
+
+
 def test_adam_starts_with_steps_of_the_learning_rate(rng):
     params, grads = np.zeros(9), rng.normal(size=9)
     ref.adam_step(params, grads, np.zeros(9), np.zeros(9), lr=0.1, step=1, eps=0.0)
@@ -69,6 +97,8 @@ def test_zero_learning_rate_leaves_parameters(rng):
     params = start.copy()
     ref.sgd_step(params, rng.normal(size=5), np.zeros(5), lr=0.0, momentum=0.9, weight_decay=0.1, l1=0.3)
     ref.adam_step(params, rng.normal(size=5), np.zeros(5), np.zeros(5), lr=0.0, step=1, weight_decay=0.1, l1=0.3)
+    ref.adagrad_step(params, rng.normal(size=5), np.zeros(5), lr=0.0, weight_decay=0.1, l1=0.3)
+    ref.rmsprop_step(params, rng.normal(size=5), np.zeros(5), np.zeros(5), lr=0.0, momentum=0.9, l1=0.3)
     np.testing.assert_array_equal(params, start)
 
 
@@ -83,6 +113,11 @@ def test_moments_below_the_limit_become_zero():
     np.testing.assert_array_equal(m, [0, limit])
     np.testing.assert_array_equal(v, [0, limit])
     assert not np.signbit(m).any()
+    square_sum, square_avg = np.array([limit / 2, limit]), np.array([limit, 2 * limit])
+    ref.adagrad_step(np.zeros(2), np.zeros(2), square_sum, lr=0.1)
+    ref.rmsprop_step(np.zeros(2), np.zeros(2), square_avg, lr=0.1, rho=0.5)
+    np.testing.assert_array_equal(square_sum, [0, limit])
+    np.testing.assert_array_equal(square_avg, [0, limit])
 
 
 def test_steps_write_in_place_in_the_callers_dtype():

@@ -31,7 +31,11 @@ def test_trainer_decay_spares_biases_unless_told(data, decay_all, options):
         assert_close(decayed[name], plain[name] - 0.5 * 0.1 * array * touched)
 
 
-@pytest.mark.parametrize("optimizer", [lamina.SGD(lr=0.5), lamina.Adam(lr=0.5)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer",
+    [lamina.SGD(lr=0.5), lamina.Adam(lr=0.5), lamina.Adagrad(lr=0.5), lamina.RMSProp(lr=0.5, rho=0)],
+    ids=str,
+)
 @pytest.mark.parametrize("decay_all", [False, True])
 def test_trainer_l1_moves_weights_to_zero_and_no_further(data, optimizer, decay_all):
     net, plain = make_net("float64"), make_net("float64")

@@ -51,8 +51,22 @@ def sgd(parameters, gradients, velocity, _, step):
     ops.sgd_step(parameters, gradients, velocity, lr=0.1, momentum=0.9, nesterov=True)
 
 
+def adagrad(parameters, gradients, square_sum, _, step):
+    ops.adagrad_step(parameters, gradients, square_sum, lr=0.05)
+
+
+def rmsprop(parameters, gradients, square_avg, velocity, step):
+    ops.rmsprop_step(parameters, gradients, square_avg, velocity, lr=0.01, rho=0.9, momentum=0.5)
+
+
 @pytest.mark.parametrize(
-    ("optimizer", "rule"), [(lamina.Adam(lr=0.01), adam), (lamina.SGD(lr=0.1, momentum=0.9, nesterov=True), sgd)]
+    ("optimizer", "rule"),
+    [
+        (lamina.Adam(lr=0.01), adam),
+        (lamina.SGD(lr=0.1, momentum=0.9, nesterov=True), sgd),
+        (lamina.Adagrad(lr=0.05), adagrad),
+        (lamina.RMSProp(lr=0.01, rho=0.9, momentum=0.5), rmsprop),
+    ],
 )
 @pytest.mark.parametrize("modern", [True, False])
 def test_trainer_does_what_its_parts_do(isa, dtype, data, optimizer, rule, modern):
@@ -80,11 +94,17 @@ def test_trainer_history_has_an_entry_per_epoch(data):
     assert (history["val_loss"][-1], history["val_score"][-1]) == (last["loss"], last["score"])
 
 
-def test_trainer_learns_classes(data):
-    trainer = lamina.Trainer(make_net(), optimizer=lamina.Adam(lr=0.02))
-    history = trainer.fit(*data, epochs=40, batch_size=16, progress=False)
-    assert history["loss"][-1] < history["loss"][0] / 2
-    assert trainer.evaluate(*data)["score"] > 0.9
+@pytest.mark.parametrize(
+    "optimizer",
+    [lamina.Adam(lr=0.02), lamina.Adagrad(lr=0.1), lamina.RMSProp(lr=0.01), lamina.RMSProp(lr=0.003, momentum=0.8)],
+    ids=str,
+)
+def test_trainer_learns_classes(data, optimizer):
+    trainer = lamina.Trainer(make_net(), optimizer=optimizer)
+    before = trainer.evaluate(*data)["loss"]
+    trainer.fit(*data, epochs=40, batch_size=16, progress=False)
+    after = trainer.evaluate(*data)
+    assert after["loss"] < before / 2 and after["score"] > 0.9
 
 
 def test_trainer_learns_a_regression(rng):
@@ -153,7 +173,9 @@ def test_trainer_epochs_in_two_fits_are_epochs_in_one(data):
     assert_same_bits(apart.state_dict(), together.state_dict())
 
 
-@pytest.mark.parametrize("optimizer", ["adam", lamina.SGD(momentum=0.9)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "adagrad", lamina.RMSProp(momentum=0.5), lamina.SGD(momentum=0.9)], ids=str
+)
 @pytest.mark.parametrize("make_copy", [copy.deepcopy, lambda trainer: pickle.loads(pickle.dumps(trainer))])
 def test_trainer_copy_goes_on_bit_for_bit(data, optimizer, make_copy):
     trainer = lamina.Trainer(make_net(), optimizer=optimizer, schedule=lamina.HalveOnPlateau(), seed=3)
@@ -194,7 +216,11 @@ def test_trainer_names_mean_the_defaults():
     def settings(name):
         return lamina.Trainer(make_net(), optimizer=name).optimizer
 
-    assert settings("sgd") == lamina.SGD() and settings("adam") == lamina.Adam() and settings("adamw") == lamina.AdamW()
+    for name, default in {
+        "sgd": lamina.SGD(), "adagrad": lamina.Adagrad(), "rmsprop": lamina.RMSProp(), "adam": lamina.Adam(),
+        "adamw": lamina.AdamW(),
+    }.items():  # fmt: skip
+        assert settings(name) == default
     assert lamina.Trainer(make_net()).loss.name == "softmax_cross_entropy"
 
 

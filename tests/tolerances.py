@@ -156,6 +156,32 @@ def sgd(params, grads, velocity, lr, momentum, weight_decay, l1, dtype):
     return u * (2 * np.abs(params) + lr * (20 * direction + 3 * l1)), 5 * u * direction
 
 
+def _over_root(params, grads, square, keep, share, eps, weight_decay, u):
+    """Of g / (√s + eps) with s = keep square + share g²: its magnitude, its allowed error, and that of s."""
+    gradient = np.abs(grads) + weight_decay * np.abs(params)
+    second = keep * square + share * gradient**2
+    root = np.sqrt(keep * square + share * (grads + weight_decay * params) ** 2)  # a decay may cancel the gradient
+    relative = 8 * u + np.divide(10 * u * second, root * (root + eps), where=root > 0, out=0 * root)
+    magnitude = gradient / (root + eps)
+    return magnitude, relative * magnitude, 10 * u * second
+
+
+def adagrad(params, grads, square_sum, lr, eps, weight_decay, l1, dtype):
+    """Allowed errors of parameters and sum: three roundings of each term of a parameter, and those of its direction."""
+    u = unit_roundoff(dtype) * _both(dtype)
+    step, error, square = _over_root(params, grads, square_sum, 1, 1, eps, weight_decay, u)
+    return 3 * u * (np.abs(params) + lr * (step + l1)) + lr * error, square
+
+
+def rmsprop(params, grads, square_avg, velocity, lr, rho, eps, momentum, weight_decay, l1, dtype):
+    """Allowed errors of parameters, mean and velocity, as of `adagrad`; the velocity adds three roundings."""
+    u = unit_roundoff(dtype) * _both(dtype)
+    step, error, square = _over_root(params, grads, square_avg, rho, 1 - rho, eps, weight_decay, u)
+    step = step + momentum * np.abs(velocity)
+    error = error + 3 * u * step
+    return 3 * u * (np.abs(params) + lr * (step + l1)) + lr * error, square, error
+
+
 def adam(params, grads, m, v, lr, step, betas, eps, weight_decay, coupled, l1, dtype):
     """Allowed errors of parameters, m and v, each formula's roundings relative to the magnitudes of its terms.
 

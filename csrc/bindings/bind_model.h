@@ -40,6 +40,8 @@ class Settings {
   double number(const char* key, double otherwise) { return number_in(op_, key, take(key, py::float_(otherwise))); }
   int64_t integer(const char* key) { return integer_in(op_, key, take(key)); }
   bool flag(const char* key, bool otherwise) { return flag_in(op_, key, take(key, py::bool_(otherwise))); }
+  double get(const char* key, double otherwise) { return number(key, otherwise); }
+  bool get(const char* key, bool otherwise) { return flag(key, otherwise); }
   std::string text(const char* key) { return text_in(op_, key, take(key)); }
   void finish() const {
     if (taken_ != dict_.size()) fail(op_, what_, " has unknown keys: ", std::string(py::repr(dict_)));

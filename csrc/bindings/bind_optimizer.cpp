@@ -1,61 +1,79 @@
-// Bindings of the optimizer steps, in place on flat arrays.
-#include "bindings/bind.h"
+// Bindings of the optimizer steps, in place on flat arrays, and optimizers read from dicts.
+#include "bindings/bind_model.h"
 #include "ops/optimizer.h"
 
 namespace lamina {
 namespace {
 
-void check_all_apart(std::initializer_list<const Array*> arrays) {
-  for (auto a = arrays.begin(); a != arrays.end(); ++a) {
-    for (auto b = arrays.begin(); b != a; ++b) check_apart(**a, **b);
+// An optimizer whose settings come from take(name, default).
+template <class Optimizer, class Take>
+Optimizer read(const Take& take) {
+  Optimizer optimizer;
+  Optimizer::settings(optimizer, [&](const char* name, auto& value, double = 0) { value = take(name, value); });
+  return optimizer;
+}
+
+// The alternative of the variant that has this name.
+template <size_t index = 0>
+OptimizerSpec read_named(const char* op, const std::string& name, Settings& settings) {
+  if constexpr (index == std::variant_size_v<OptimizerSpec>) {
+    fail(op, "optimizer is '", name, "', which is unknown");
+  } else {
+    using Optimizer = std::variant_alternative_t<index, OptimizerSpec>;
+    if (name == Optimizer::name) return read<Optimizer>([&](const char* key, auto value) { return settings.get(key, value); });
+    return read_named<index + 1>(op, name, settings);
   }
 }
 
-void sgd_binding(py::object params_, py::object grads_, py::object velocity_, py::object lr, py::object momentum, py::object nesterov,
-                 py::object weight_decay, py::object l1) {
-  const char* op = "sgd_step";
+// The settings follow in the order of the optimizer's list: keywords would cost a microsecond.
+template <class Optimizer>
+void step_binding(const py::object& params_, const py::object& grads_, const py::tuple& state_, const py::object& step_,
+                  const py::args& values) {
+  const char* op = Optimizer::op;
   const Array grads = array_in(op, "grads", grads_), params = array_in_place(op, "params", params_, grads.dtype);
-  const Array velocity = optional_in_place(op, "velocity", velocity_, grads.dtype);
-  check_all_apart({&params, &grads, &velocity});
-  const Sgd sgd{number_in(op, "lr", lr), number_in(op, "momentum", momentum), number_in(op, "weight_decay", weight_decay),
-                number_in(op, "l1", l1), flag_in(op, "nesterov", nesterov)};
+  std::vector<Array> arrays{params, grads};
+  for (size_t i = 0; i < Optimizer::state.size(); ++i) {
+    const bool optional = i >= Optimizer{}.kept();
+    arrays.push_back((optional ? optional_in_place : array_in_place)(op, Optimizer::state[i], state_[i], grads.dtype));
+  }
+  for (size_t a = 0; a < arrays.size(); ++a) {
+    for (size_t b = 0; b < a; ++b) check_apart(arrays[a], arrays[b]);
+  }
+  const int64_t step = integer_in(op, "step", step_);
+  size_t taken = 0;
+  const auto optimizer = read<Optimizer>([&](const char* name, auto otherwise) {
+    const py::object value = values[taken++];
+    if constexpr (std::is_same_v<decltype(otherwise), bool>) {
+      return flag_in(op, name, value);
+    } else {
+      return number_in(op, name, value);
+    }
+  });
   with_dtype(grads.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto p = vector_view<T>(params), v = vector_view<T>(velocity);
+    const auto p = vector_view<T>(params);
     const auto g = vector_view<const T>(grads);
+    OptimizerState<T> state;
+    for (size_t i = 2; i < arrays.size(); ++i) state[i - 2] = vector_view<T>(arrays[i]);
     const Native native;
-    sgd_step<T>(native.context, sgd, p, g, v);
+    optimizer_step<T>(native.context, optimizer, step, p, g, state);
   });
 }
 
-void adam_binding(py::object params_, py::object grads_, py::object m_, py::object v_, py::object lr, py::object step_, py::object beta1,
-                  py::object beta2, py::object eps, py::object weight_decay, py::object l1, py::object decoupled) {
-  const char* op = "adam_step";
-  const Array grads = array_in(op, "grads", grads_), params = array_in_place(op, "params", params_, grads.dtype);
-  const Array m = array_in_place(op, "m", m_, grads.dtype), v = array_in_place(op, "v", v_, grads.dtype);
-  check_all_apart({&params, &grads, &m, &v});
-  const int64_t step = integer_in(op, "step", step_);
-  const Adam adam{number_in(op, "lr", lr),
-                  number_in(op, "beta1", beta1),
-                  number_in(op, "beta2", beta2),
-                  number_in(op, "eps", eps),
-                  number_in(op, "weight_decay", weight_decay),
-                  number_in(op, "l1", l1),
-                  flag_in(op, "decoupled", decoupled)};
-  with_dtype(grads.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto pv = vector_view<T>(params), mv = vector_view<T>(m), vv = vector_view<T>(v);
-    const auto g = vector_view<const T>(grads);
-    const Native native;
-    adam_step<T>(native.context, adam, step, pv, g, mv, vv);
-  });
+template <class... Optimizers>
+void define_steps(py::module_& m, const std::variant<Optimizers...>&) {
+  (m.def(Optimizers::op, &step_binding<Optimizers>), ...);
 }
 
 }  // namespace
 
-void bind_optimizer(py::module_& m) {
-  m.def("sgd_step", sgd_binding);
-  m.def("adam_step", adam_binding);
+OptimizerSpec optimizer_in(const char* op, py::handle dict) {
+  Settings settings(op, "optimizer", dict_in(op, "optimizer", dict));
+  const OptimizerSpec optimizer = read_named(op, settings.text("name"), settings);
+  settings.finish();
+  return optimizer;
 }
+
+void bind_optimizer(py::module_& m) { define_steps(m, OptimizerSpec{}); }
 
 }  // namespace lamina

@@ -1,4 +1,4 @@
-// Binding of the trainer: optimizer and loss from dicts, epochs without the GIL.
+// Binding of the trainer: epochs without the GIL.
 #include "bindings/bind_model.h"
 
 namespace lamina {
@@ -8,33 +8,6 @@ DType dtype_in(const char* op, py::handle name_) {
   if (name == "float32") return DType::float32;
   if (name == "float64") return DType::float64;
   fail(op, "dtype is '", name, "', needs float32 or float64");
-}
-
-OptimizerSpec optimizer_in(const char* op, py::handle dict) {
-  Settings settings(op, "optimizer", dict_in(op, "optimizer", dict));
-  const auto name = settings.text("name");
-  OptimizerSpec result;
-  if (name == "sgd") {
-    Sgd sgd{};
-    sgd.momentum = settings.number("momentum", sgd.momentum);
-    sgd.nesterov = settings.flag("nesterov", sgd.nesterov);
-    sgd.weight_decay = settings.number("weight_decay", sgd.weight_decay);
-    sgd.l1 = settings.number("l1", sgd.l1);
-    result = sgd;
-  } else if (name == "adam") {
-    Adam adam{};
-    adam.beta1 = settings.number("beta1", adam.beta1);
-    adam.beta2 = settings.number("beta2", adam.beta2);
-    adam.eps = settings.number("eps", adam.eps);
-    adam.weight_decay = settings.number("weight_decay", adam.weight_decay);
-    adam.l1 = settings.number("l1", adam.l1);
-    adam.decoupled = settings.flag("decoupled", adam.decoupled);
-    result = adam;
-  } else {
-    fail(op, "optimizer is '", name, "', needs sgd or adam");
-  }
-  settings.finish();
-  return result;
 }
 
 uint32_t counter_in(const char* op, const char* name, py::handle value_) {

@@ -21,6 +21,8 @@ void fill(Kernels<T>& k) {
   k.softmax_cross_entropy = softmax_cross_entropy<T>;
   k.elementwise_loss = elementwise_loss<T>;
   k.sgd = sgd<T>;
+  k.adagrad = adagrad<T>;
+  k.rmsprop = rmsprop<T>;
   k.adam = adam<T>;
   k.random_uniform = random_uniform<T>;
   k.random_normal = random_normal<T>;

@@ -72,6 +72,15 @@ struct RowWeights {
 
 enum class ElementwiseLoss { sigmoid_cross_entropy, squared_error, mean_squared_error };
 
+// What an optimizer step works on: flat arrays of `size`; those of the state that it does without are null.
+template <class T>
+struct StepBuffers {
+  int64_t size;
+  T* params;
+  const T* grads;
+  T* state[2];
+};
+
 template <class T>
 struct Kernels {
   void (*gemm)(const Context&, const Gemm<T>&);
@@ -89,8 +98,10 @@ struct Kernels {
                                 const RowWeights<T>&, Matrix<T> d_logits, double* row_loss);
   void (*elementwise_loss)(const Context&, ElementwiseLoss, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>&, T unit_factor,
                            Matrix<T> dx, double* row_loss);
-  void (*sgd)(const Context&, int64_t n, T* p, const T* g, T* velocity, const SgdConstants<double>&, bool nesterov);
-  void (*adam)(const Context&, int64_t n, T* p, const T* g, T* m, T* v, const AdamConstants<double>&);
+  void (*sgd)(const Context&, const StepBuffers<T>&, const SgdConstants<double>&, bool nesterov);
+  void (*adagrad)(const Context&, const StepBuffers<T>&, const AdagradConstants<double>&);
+  void (*rmsprop)(const Context&, const StepBuffers<T>&, const RmspropConstants<double>&);
+  void (*adam)(const Context&, const StepBuffers<T>&, const AdamConstants<double>&);
   void (*random_uniform)(const Context&, const Draw&, Matrix<T> out);
   void (*random_normal)(const Context&, const Draw&, Matrix<T> out);
   void (*gather_rows)(const Context&, Matrix<const T> source, const int64_t* index, Matrix<T> out);

@@ -1,60 +1,90 @@
 // Optimizer steps over flat buffers, and the gather of rows.
 #pragma once
 
+#include <utility>
+
 #include "kernels/kernel_table.h"
 #include "kernels/loops-inl.h"
 #include "math/optimizers.h"
 
 namespace lamina::LAMINA_ISA {
 
-// f(first, count) over ranges of a flat buffer, in parallel.
-template <class F>
-LAMINA_INLINE void over_ranges(const Context& context, int64_t n, double cost, const F& f) {
+// f(first, count) over ranges of a flat buffer, in parallel. All but the first range start on a cache line of p: stores
+// across two lines take a third longer, and NumPy's large arrays start 16 bytes past one.
+template <class T, class F>
+LAMINA_INLINE void over_ranges(const Context& context, const T* p, int64_t n, double cost, const F& f) {
   constexpr int64_t range = 16384;
-  context.parallel(divide_up(n, range), cost * static_cast<double>(n),
-                   [&](int64_t task) { f(task * range, smaller(range, n - task * range)); });
+  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(p) % 64 / sizeof(T));
+  context.parallel(divide_up(n + past, range), cost * static_cast<double>(n), [&](int64_t task) {
+    const int64_t first = larger(0, task * range - past), end = smaller(n, (task + 1) * range - past);
+    f(first, end - first);
+  });
 }
 
-template <class T, bool has_momentum, bool nesterov>
-void sgd_with(const Context& context, int64_t n, T* p, const T* g, T* velocity, const SgdConstants<double>& c) {
-  over_ranges(context, n, 0.2, [&](int64_t first, int64_t count) {
-    const SgdConstants<Vec<T>> k{constant<Vec<T>>(c.lr), constant<Vec<T>>(c.momentum), constant<Vec<T>>(c.weight_decay),
-                                 constant<Vec<T>>(c.threshold)};
-    over<T>(count, [&](int64_t offset, auto lanes) {
+// Constants of a step as values of V: C<double> holds doubles only, C<V> the same members.
+template <class V, template <class> class C>
+LAMINA_INLINE C<V> constants_in(const C<double>& c) {
+  constexpr int count = sizeof(C<double>) / sizeof(double);
+  struct Values {
+    double at[count];
+  };
+  const auto values = __builtin_bit_cast(Values, c);
+  return [&]<int... i>(std::integer_sequence<int, i...>) {
+    return C<V>{constant<V>(values.at[i])...};
+  }(std::make_integer_sequence<int, count>());
+}
+
+// update(p, g, moments..., constants) on all elements, one moment from each array of the state, then the step of L1.
+template <class T, template <class> class Constants, class Update, class... State>
+LAMINA_INLINE void optimizer_step(const Context& context, const StepBuffers<T>& b, double cost, const Constants<double>& c,
+                                  const Update& update, State*... state) {
+  over_ranges(context, b.params, b.size, cost, [&](int64_t first, int64_t count) {
+    const auto k = constants_in<Vec<T>>(c);
+    const bool proximal = c.threshold > 0;
+    T* const params = b.params;
+    const T* const grads = b.grads;
+    over<T>(count, [=](int64_t offset, auto lanes) {
       const int64_t i = first + offset;
-      Vec<T> pi = load(p + i, lanes), vi(T(0));
-      if constexpr (has_momentum) vi = load(velocity + i, lanes);
-      sgd_update<has_momentum, nesterov>(pi, load(g + i, lanes), vi, k);
-      if (c.threshold > 0) pi = soft_threshold(pi, k.threshold);
-      store(p + i, pi, lanes);
-      if constexpr (has_momentum) store(velocity + i, vi, lanes);
+      const auto update_loaded = [&](Vec<T> p, auto... moments) {
+        update(p, load(grads + i, lanes), moments..., k);
+        if (proximal) p = soft_threshold(p, k.threshold);
+        store(params + i, p, lanes);
+        (store(state + i, moments, lanes), ...);
+      };
+      update_loaded(load(params + i, lanes), load(state + i, lanes)...);
     });
   });
 }
+
 template <class T>
-void sgd(const Context& context, int64_t n, T* p, const T* g, T* velocity, const SgdConstants<double>& c, bool nesterov) {
-  if (!velocity) return sgd_with<T, false, false>(context, n, p, g, velocity, c);
-  if (nesterov) return sgd_with<T, true, true>(context, n, p, g, velocity, c);
-  sgd_with<T, true, false>(context, n, p, g, velocity, c);
+void sgd(const Context& context, const StepBuffers<T>& b, const SgdConstants<double>& c, bool nesterov) {
+  T* velocity = b.state[0];
+  if (!velocity)
+    optimizer_step(context, b, 0.2, c, [](auto&&... x) { sgd_update(x...); });
+  else if (nesterov)
+    optimizer_step(context, b, 0.2, c, [](auto&&... x) { momentum_update<true>(x...); }, velocity);
+  else
+    optimizer_step(context, b, 0.2, c, [](auto&&... x) { momentum_update<false>(x...); }, velocity);
 }
 
 template <class T>
-void adam(const Context& context, int64_t n, T* p, const T* g, T* m, T* v, const AdamConstants<double>& c) {
-  over_ranges(context, n, 0.4, [&](int64_t first, int64_t count) {
-    const auto in = [](double x) { return constant<Vec<T>>(x); };
-    const AdamConstants<Vec<T>> k{
-        in(c.beta1), in(c.one_minus_beta1), in(c.beta2),  in(c.one_minus_beta2), in(c.step_size), in(c.inverse_root_correction),
-        in(c.eps),   in(c.weight_decay),    in(c.shrink), in(c.threshold)};
-    over<T>(count, [&](int64_t offset, auto lanes) {
-      const int64_t i = first + offset;
-      Vec<T> pi = load(p + i, lanes), mi = load(m + i, lanes), vi = load(v + i, lanes);
-      adam_update(pi, load(g + i, lanes), mi, vi, k);
-      if (c.threshold > 0) pi = soft_threshold(pi, k.threshold);
-      store(p + i, pi, lanes);
-      store(m + i, mi, lanes);
-      store(v + i, vi, lanes);
-    });
-  });
+void adagrad(const Context& context, const StepBuffers<T>& b, const AdagradConstants<double>& c) {
+  optimizer_step(context, b, 0.3, c, [](auto&&... x) { adagrad_update(x...); }, b.state[0]);
+}
+
+template <class T>
+void rmsprop(const Context& context, const StepBuffers<T>& b, const RmspropConstants<double>& c) {
+  const auto update = [](auto&&... x) { rmsprop_update(x...); };
+  T *square_avg = b.state[0], *velocity = b.state[1];
+  if (velocity)
+    optimizer_step(context, b, 0.4, c, update, square_avg, velocity);
+  else
+    optimizer_step(context, b, 0.3, c, update, square_avg);
+}
+
+template <class T>
+void adam(const Context& context, const StepBuffers<T>& b, const AdamConstants<double>& c) {
+  optimizer_step(context, b, 0.4, c, [](auto&&... x) { adam_update(x...); }, b.state[0], b.state[1]);
 }
 
 template <class T>

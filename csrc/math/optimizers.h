@@ -6,10 +6,19 @@
 
 namespace lamina {
 
-// Constants of one step in the data's type; host code computes them in double.
+// Constants of one step in the data's type, nothing but values of V; host code computes them in double.
+// threshold = lr * l1.
 template <class V>
 struct SgdConstants {
-  V lr, momentum, weight_decay, threshold;  // threshold = lr * l1
+  V lr, momentum, weight_decay, threshold;
+};
+template <class V>
+struct AdagradConstants {
+  V lr, eps, weight_decay, threshold;
+};
+template <class V>
+struct RmspropConstants {
+  V lr, rho, one_minus_rho, eps, momentum, weight_decay, threshold;
 };
 template <class V>
 struct AdamConstants {
@@ -31,16 +40,48 @@ LAMINA_HD V soft_threshold(V p, V threshold) {
   return copysign(max(constant<V>(0), abs(p) - threshold), p);
 }
 
+// p <- p - lr direction
+template <class V>
+LAMINA_HD V descend(V p, V lr, V direction) {
+  return fma(constant<V>(0) - lr, direction, p);
+}
+
+template <class V>
+LAMINA_HD void sgd_update(V& p, V g, const SgdConstants<V>& c) {
+  p = descend(p, c.lr, fma(c.weight_decay, p, g));
+}
+
 // velocity <- momentum velocity + g;  p <- p - lr velocity, or with Nesterov p - lr (g + momentum velocity).
-template <bool has_momentum, bool nesterov, class V>
-LAMINA_HD void sgd_update(V& p, V g, V& velocity, const SgdConstants<V>& c) {
+template <bool nesterov, class V>
+LAMINA_HD void momentum_update(V& p, V g, V& velocity, const SgdConstants<V>& c) {
   g = fma(c.weight_decay, p, g);
-  V direction = g;
-  if constexpr (has_momentum) {
-    velocity = drop_tiny(fma(c.momentum, velocity, g));
-    direction = nesterov ? fma(c.momentum, velocity, g) : velocity;
-  }
-  p = fma(constant<V>(0) - c.lr, direction, p);
+  velocity = drop_tiny(fma(c.momentum, velocity, g));
+  p = descend(p, c.lr, nesterov ? fma(c.momentum, velocity, g) : velocity);
+}
+
+// Duchi, Hazan & Singer 2011.
+template <class V>
+LAMINA_HD void adagrad_update(V& p, V g, V& square_sum, const AdagradConstants<V>& c) {
+  g = fma(c.weight_decay, p, g);
+  square_sum = drop_tiny(fma(g, g, square_sum));
+  p = descend(p, c.lr, g / (sqrt(square_sum) + c.eps));
+}
+
+// The gradient over the root of its mean square: Tieleman & Hinton 2012, with epsilon outside the root.
+template <class V>
+LAMINA_HD V rmsprop_direction(V p, V g, V& square_avg, const RmspropConstants<V>& c) {
+  g = fma(c.weight_decay, p, g);
+  square_avg = drop_tiny(fma(c.rho, square_avg, c.one_minus_rho * (g * g)));
+  return g / (sqrt(square_avg) + c.eps);
+}
+template <class V>
+LAMINA_HD void rmsprop_update(V& p, V g, V& square_avg, const RmspropConstants<V>& c) {
+  p = descend(p, c.lr, rmsprop_direction(p, g, square_avg, c));
+}
+template <class V>
+LAMINA_HD void rmsprop_update(V& p, V g, V& square_avg, V& velocity, const RmspropConstants<V>& c) {
+  velocity = drop_tiny(fma(c.momentum, velocity, rmsprop_direction(p, g, square_avg, c)));
+  p = descend(p, c.lr, velocity);
 }
 
 // Kingma & Ba 2015, with epsilon outside the root; decoupled weight decay as in Loshchilov & Hutter 2019.

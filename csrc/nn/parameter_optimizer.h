@@ -3,7 +3,6 @@
 
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "base/context.h"
@@ -12,16 +11,15 @@
 
 namespace lamina {
 
-using OptimizerSpec = std::variant<Sgd, Adam>;  // lr comes with each step
-
 template <class T>
 class ParameterOptimizer {
  public:
+  // The spec's lr is not used: it comes with each step.
   ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all);
 
   // step counts from 1.
   void update(const Context& context, double lr, int64_t step);
-  // The state by name ("velocity", or "m" and "v"), in the layout of the flat parameter buffer.
+  // The state by its names in the spec, in the layout of the flat parameter buffer.
   const std::vector<std::pair<std::string, AlignedBuffer<T>>>& state() const { return state_; }
 
  private:

@@ -1,8 +1,6 @@
 // Optimizer steps: constants of the step worked out in float64, the table updates the buffers.
 #include "ops/optimizer.h"
 
-#include <cmath>
-
 #include "base/error.h"
 #include "kernels/kernel_table.h"
 #include "math/optimizers.h"
@@ -10,7 +8,7 @@
 namespace lamina {
 namespace {
 
-void check_number(const char* op, const char* name, double value, double limit = HUGE_VAL) {
+void check_number(const char* op, const char* name, double value, double limit) {
   if (!(value >= 0) || !std::isfinite(value)) fail(op, name, " is ", value, ", needs a finite number >= 0");
   if (value >= limit) fail(op, name, " is ", value, ", needs 0 <= ", name, " < ", limit);
 }
@@ -19,45 +17,27 @@ void check_size(const char* op, const char* name, int64_t size, int64_t needed) 
   if (size != needed) fail(op, name, " has ", size, " elements, params ", needed, ": they need to be equal");
 }
 
-}  // namespace
-
-void check(const char* op, const Sgd& sgd) {
-  check_number(op, "lr", sgd.lr);
-  check_number(op, "momentum", sgd.momentum);
-  check_number(op, "weight_decay", sgd.weight_decay);
-  check_number(op, "l1", sgd.l1);
-  if (sgd.nesterov && sgd.momentum == 0) fail(op, "nesterov=True with momentum 0, needs momentum > 0");
-}
-
-void check(const char* op, const Adam& adam) {
-  check_number(op, "lr", adam.lr);
-  check_number(op, "beta1", adam.beta1, 1);
-  check_number(op, "beta2", adam.beta2, 1);
-  check_number(op, "eps", adam.eps);
-  check_number(op, "weight_decay", adam.weight_decay);
-  check_number(op, "l1", adam.l1);
-}
-
 template <class T>
-void sgd_step(const Context& context, const Sgd& sgd, Vector<T> params, Vector<const T> grads, Vector<T> velocity) {
-  const char* op = "sgd_step";
-  check(op, sgd);
-  check_size(op, "grads", grads.size, params.size);
-  if (sgd.momentum > 0 && !velocity) fail(op, "momentum is ", sgd.momentum, " without velocity, needs an array of params' size");
-  if (velocity) check_size(op, "velocity", velocity.size, params.size);
+void run(const Context& context, const Sgd& sgd, int64_t, const StepBuffers<T>& buffers) {
   const SgdConstants<double> constants{sgd.lr, sgd.momentum, sgd.weight_decay, sgd.lr * sgd.l1};
-  context.table->kernels<T>().sgd(context, params.size, params.data, grads.data, sgd.momentum > 0 ? velocity.data : nullptr, constants,
-                                  sgd.nesterov);
+  context.table->kernels<T>().sgd(context, buffers, constants, sgd.nesterov);
 }
 
 template <class T>
-void adam_step(const Context& context, const Adam& adam, int64_t step, Vector<T> params, Vector<const T> grads, Vector<T> m, Vector<T> v) {
-  const char* op = "adam_step";
-  check(op, adam);
-  if (step < 1) fail(op, "step is ", step, ", needs to count from 1");
-  check_size(op, "grads", grads.size, params.size);
-  check_size(op, "m", m.size, params.size);
-  check_size(op, "v", v.size, params.size);
+void run(const Context& context, const Adagrad& adagrad, int64_t, const StepBuffers<T>& buffers) {
+  const AdagradConstants<double> constants{adagrad.lr, adagrad.eps, adagrad.weight_decay, adagrad.lr * adagrad.l1};
+  context.table->kernels<T>().adagrad(context, buffers, constants);
+}
+
+template <class T>
+void run(const Context& context, const Rmsprop& rmsprop, int64_t, const StepBuffers<T>& buffers) {
+  const RmspropConstants<double> constants{rmsprop.lr,       rmsprop.rho,          1 - rmsprop.rho,        rmsprop.eps,
+                                           rmsprop.momentum, rmsprop.weight_decay, rmsprop.lr * rmsprop.l1};
+  context.table->kernels<T>().rmsprop(context, buffers, constants);
+}
+
+template <class T>
+void run(const Context& context, const Adam& adam, int64_t step, const StepBuffers<T>& buffers) {
   AdamConstants<double> k;
   k.beta1 = adam.beta1;
   k.one_minus_beta1 = 1 - adam.beta1;
@@ -69,14 +49,44 @@ void adam_step(const Context& context, const Adam& adam, int64_t step, Vector<T>
   k.weight_decay = adam.decoupled ? 0 : adam.weight_decay;
   k.shrink = adam.decoupled ? 1 - adam.lr * adam.weight_decay : 1;
   k.threshold = adam.lr * adam.l1;
-  context.table->kernels<T>().adam(context, params.size, params.data, grads.data, m.data, v.data, k);
+  context.table->kernels<T>().adam(context, buffers, k);
 }
 
-#define INSTANTIATE(T)                                                                       \
-  template void sgd_step(const Context&, const Sgd&, Vector<T>, Vector<const T>, Vector<T>); \
-  template void adam_step(const Context&, const Adam&, int64_t, Vector<T>, Vector<const T>, Vector<T>, Vector<T>);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+}  // namespace
+
+void check(const char* op, const OptimizerSpec& spec) {
+  const auto check_setting = [&](const char* name, auto value, double limit = HUGE_VAL) {
+    if constexpr (std::is_same_v<decltype(value), double>) check_number(op, name, value, limit);
+  };
+  std::visit([&](const auto& s) { s.settings(s, check_setting); }, spec);
+  const Sgd* sgd = std::get_if<Sgd>(&spec);
+  if (sgd && sgd->nesterov && sgd->momentum == 0) fail(op, "nesterov=True with momentum 0, needs momentum > 0");
+}
+
+template <class T>
+void optimizer_step(const Context& context, const OptimizerSpec& spec, int64_t step, Vector<T> params, Vector<const T> grads,
+                    const OptimizerState<T>& state) {
+  std::visit(
+      [&](const auto& optimizer) {
+        const char* op = optimizer.op;
+        check(op, spec);
+        if (step < 1) fail(op, "step is ", step, ", needs to count from 1");
+        check_size(op, "grads", grads.size, params.size);
+        StepBuffers<T> buffers{params.size, params.data, grads.data, {}};
+        for (size_t i = 0; i < optimizer.state.size(); ++i) {
+          const bool needed = i < optimizer.kept();
+          if (needed && !state[i]) fail(op, optimizer.state[i], " is missing, momentum needs it: an array of params' size");
+          if (state[i]) check_size(op, optimizer.state[i], state[i].size, params.size);
+          buffers.state[i] = needed ? state[i].data : nullptr;
+        }
+        run(context, optimizer, step, buffers);
+      },
+      spec);
+}
+
+template void optimizer_step(const Context&, const OptimizerSpec&, int64_t, Vector<float>, Vector<const float>,
+                             const OptimizerState<float>&);
+template void optimizer_step(const Context&, const OptimizerSpec&, int64_t, Vector<double>, Vector<const double>,
+                             const OptimizerState<double>&);
 
 }  // namespace lamina

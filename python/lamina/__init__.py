@@ -18,7 +18,7 @@ from lamina.config import (
 from lamina.gradcheck import gradcheck
 from lamina.layers import ELU, SELU, BatchNorm, Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
 from lamina.losses import Loss
-from lamina.optim import SGD, Adam, AdamW
+from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.pretrain import Autoencoder
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, StepDecay
@@ -26,9 +26,9 @@ from lamina.sequential import Sequential, load
 from lamina.trainer import Trainer
 
 __all__ = [
-    "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Dropout", "ELU", "EarlyStopping",
-    "Elastic", "ExponentialDecay", "HalveOnPlateau", "L1", "L2", "LeakyReLU", "Linear", "Loss", "ReLU", "SELU", "SGD",
-    "Sequential", "Sigmoid", "StepDecay", "Tanh", "Trainer", "available_isas", "config", "get_isa", "get_num_threads",
-    "get_precision", "gradcheck", "init", "load", "ops", "precision", "pretrain", "reference", "set_isa",
-    "set_num_threads", "set_precision", "show_config",
+    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Dropout", "ELU",
+    "EarlyStopping", "Elastic", "ExponentialDecay", "HalveOnPlateau", "L1", "L2", "LeakyReLU", "Linear", "Loss",
+    "RMSProp", "ReLU", "SELU", "SGD", "Sequential", "Sigmoid", "StepDecay", "Tanh", "Trainer", "available_isas",
+    "config", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "ops", "precision",
+    "pretrain", "reference", "set_isa", "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

@@ -1,17 +1,39 @@
-"""The optimizers: what each is set to; the arithmetic is that of `lamina.ops.sgd_step` and `adam_step`."""
+"""The optimizers: what each is set to; the arithmetic is that of the steps in `lamina.ops`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 from lamina._checks import number, one_of
 
-__all__ = ["NAMES", "SGD", "Adam", "AdamW", "optimizer"]
+__all__ = ["NAMES", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSProp", "optimizer"]
+
+
+class Optimizer:
+    """What all optimizers have in common."""
+
+    rule: ClassVar[str]  # its name in lamina._core
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    lr: float
+    weight_decay: float
+    l1: float
+
+    def __post_init__(self) -> None:
+        self._check("lr", "weight_decay", "l1")
+
+    def _check(self, *names: str, below: float = math.inf) -> None:
+        for name in names:
+            number(type(self).__name__, name, getattr(self, name), below=below)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what `lamina._core` takes; the rate is given again epoch by epoch."""
+        return {"name": self.rule, **asdict(self)}
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Optimizer):
     """Stochastic gradient descent.
 
     Parameters
@@ -47,6 +69,8 @@ class SGD:
     SGD(lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0, l1=0.0)
     """
 
+    rule = "sgd"
+
     lr: float = 0.01
     momentum: float = 0.0
     nesterov: bool = False
@@ -54,38 +78,117 @@ class SGD:
     l1: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self, "lr", "weight_decay", "l1")
-        number("SGD", "momentum", self.momentum, below=1)
+        super().__post_init__()
+        self._check("momentum", below=1)
         if self.nesterov and not self.momentum:
             raise ValueError("SGD: nesterov without momentum given, it needs momentum > 0")
 
-    def settings(self) -> dict[str, Any]:
-        """Return what `lamina._core` takes; the rate is given epoch by epoch."""
-        return {
-            "name": "sgd",
-            "momentum": float(self.momentum),
-            "nesterov": bool(self.nesterov),
-            "weight_decay": float(self.weight_decay),
-            "l1": float(self.l1),
-        }
+
+@dataclass(frozen=True)
+class Adagrad(Optimizer):
+    """Adagrad: each weight's rate falls with the sum of its squared gradients.
+
+    Parameters
+    ----------
+    lr, weight_decay, l1 : float
+        As of `SGD`.
+    eps : float
+        Added to the root of the sum.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Notes
+    -----
+    s ← s + g²; W ← W − lr g / (√s + eps).
+
+    References
+    ----------
+    J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Adagrad(lr=0.05)
+    Adagrad(lr=0.05, eps=1e-10, weight_decay=0.0, l1=0.0)
+    """
+
+    rule = "adagrad"
+
+    lr: float = 0.01
+    eps: float = 1e-10
+    weight_decay: float = 0.0
+    l1: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("eps")
 
 
 @dataclass(frozen=True)
-class Adam:
+class RMSProp(Optimizer):
+    """RMSProp: steps scaled by a running mean of the squared gradient, with momentum.
+
+    Parameters
+    ----------
+    lr, weight_decay, l1 : float
+        As of `SGD`.
+    rho : float in [0, 1)
+        Decay of the running mean; torch calls it alpha.
+    eps : float
+        Added to the root of the mean.
+    momentum : float in [0, 1)
+        Share of the last step that goes on.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Notes
+    -----
+    s ← rho s + (1 − rho) g²; v ← momentum v + g / (√s + eps); W ← W − lr v.
+
+    References
+    ----------
+    T. Tieleman, G. Hinton, "Lecture 6.5: RMSProp", Neural networks for machine learning, 2012.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.RMSProp(lr=1e-3, rho=0.9)
+    RMSProp(lr=0.001, rho=0.9, eps=1e-08, momentum=0.0, weight_decay=0.0, l1=0.0)
+    """
+
+    rule = "rmsprop"
+
+    lr: float = 0.01
+    rho: float = 0.99
+    eps: float = 1e-8
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    l1: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check("eps")
+        self._check("rho", "momentum", below=1)
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
     """Adam: steps scaled by running means of the gradient and of its square.
 
     Parameters
     ----------
-    lr : float
-        Learning rate, at least 0.
+    lr, weight_decay, l1 : float
+        As of `SGD`; see `AdamW` for decoupled decay.
     betas : (float, float), each in [0, 1)
         Decay of the two running means.
     eps : float
         Added to the root of the second mean.
-    weight_decay : float
-        λ of λ W added to the gradient of weights (L2); see `AdamW` for decoupled decay.
-    l1 : float
-        Weights move by up to lr · l1 towards 0 after each step, and stay there.
 
     Raises
     ------
@@ -107,6 +210,8 @@ class Adam:
     Adam(lr=0.0003, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, l1=0.0)
     """
 
+    rule = "adam"
+
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -114,7 +219,8 @@ class Adam:
     l1: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self, "lr", "eps", "weight_decay", "l1")
+        super().__post_init__()
+        self._check("eps")
         name = type(self).__name__
         if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
             raise TypeError(f"{name}: betas is {self.betas!r}, a pair of numbers is needed")
@@ -122,16 +228,10 @@ class Adam:
             number(name, "betas", beta, below=1)
 
     def settings(self) -> dict[str, Any]:
-        """Return what `lamina._core` takes; the rate is given epoch by epoch."""
-        return {
-            "name": "adam",
-            "beta1": float(self.betas[0]),
-            "beta2": float(self.betas[1]),
-            "eps": float(self.eps),
-            "weight_decay": float(self.weight_decay),
-            "l1": float(self.l1),
-            "decoupled": isinstance(self, AdamW),
-        }
+        """Return what `lamina._core` takes; the rate is given again epoch by epoch."""
+        settings = super().settings()
+        beta1, beta2 = settings.pop("betas")
+        return settings | {"beta1": beta1, "beta2": beta2, "decoupled": isinstance(self, AdamW)}
 
 
 @dataclass(frozen=True)
@@ -168,10 +268,10 @@ class AdamW(Adam):
     weight_decay: float = 0.01
 
 
-NAMES: dict[str, Any] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+NAMES: dict[str, Any] = {"sgd": SGD, "adagrad": Adagrad, "rmsprop": RMSProp, "adam": Adam, "adamw": AdamW}
 
 
-def optimizer(call: str, given: Any) -> SGD | Adam:
+def optimizer(call: str, given: Any) -> Optimizer:
     """Return the optimizer that a name means, with its defaults, or the one given; `call` is named in errors.
 
     Examples
@@ -179,13 +279,8 @@ def optimizer(call: str, given: Any) -> SGD | Adam:
     >>> optimizer("Trainer", "adam").lr
     0.001
     """
-    if isinstance(given, (SGD, Adam)):
+    if isinstance(given, Optimizer):
         return given
     if not isinstance(given, str):
         raise TypeError(f"{call}: optimizer is {given!r}, a name ({', '.join(NAMES)}) or an instance is needed")
     return NAMES[one_of(call, "optimizer", given, NAMES)]()
-
-
-def _check(given: Any, *names: str) -> None:
-    for name in names:
-        number(type(given).__name__, name, getattr(given, name))

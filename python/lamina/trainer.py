@@ -31,8 +31,8 @@ class Trainer:
         Trained in place.
     loss : str or lamina.losses.Loss
         A name of `lamina.losses.NAMES`, or a `Loss` with class weights or label smoothing.
-    optimizer : str or SGD or Adam or AdamW
-        "sgd", "adam" or "adamw" mean the defaults.
+    optimizer : str, or SGD, Adagrad, RMSProp, Adam or AdamW
+        "sgd", "adagrad", "rmsprop", "adam" and "adamw" mean the defaults.
     schedule : callable, optional
         `schedule(lr, history)` gives the next epoch's learning rate after each epoch: `HalveOnPlateau` and its like.
     regularizer : L1, L2 or Elastic, optional
@@ -86,7 +86,7 @@ class Trainer:
         self,
         net: Sequential,
         loss: str | Loss = "cross_entropy",
-        optimizer: str | optim.SGD | optim.Adam = "adam",
+        optimizer: str | optim.Optimizer = "adam",
         *,
         schedule: Callable[[float, dict[str, list[float]]], float] | None = None,
         regularizer: Elastic | None = None,

@@ -32,7 +32,7 @@ def row(setup: Setup, count: int, case: Case, epochs: int) -> Row:
     contestants = [Contestant("lamina", own_run), *by_torch(setup, lambda torch: torch_fit(torch, x, y, case, epochs))]
     if "sklearn" in setup.peers:
         contestants += by_blas(setup, "sklearn", sklearn_fit(x, y, case, epochs))
-    name = f"{count}x{'-'.join(map(str, case.widths))} {epochs} epochs"
+    name = f"{count}x{case.layers} {epochs} epochs"
     batches = count / BATCH * epochs
     return Row(name, contestants, case.operations * batches, "GFLOP/s", "fma", goal=case.goal)
 
@@ -55,8 +55,9 @@ def torch_fit(torch, x: np.ndarray, y: np.ndarray, case: Case, epochs: int):
 
 
 def sklearn_fit(x: np.ndarray, y: np.ndarray, case: Case, epochs: int):
-    """MLPClassifier without weight decay or early end; all other settings are its defaults."""
+    """MLPClassifier with the same rule, rate and batches, without weight decay or early end."""
     from sklearn.neural_network import MLPClassifier
 
-    settings = {"alpha": 0.0, "batch_size": BATCH, "max_iter": epochs, "tol": 0.0, "n_iter_no_change": epochs + 1}
+    settings = {"activation": "relu", "solver": "adam", "learning_rate_init": 1e-3, "alpha": 0.0, "batch_size": BATCH}
+    settings |= {"max_iter": epochs, "tol": 0.0, "n_iter_no_change": epochs + 1}
     return lambda: MLPClassifier(case.widths[1:-1], random_state=0, **settings).fit(x, y)

@@ -8,13 +8,14 @@ import numpy as np
 
 from lamina import ops
 from lamina.bench.harness import Contestant, Row, Setup
-from lamina.bench.peers import by_torch, torch_optimizers
+from lamina.bench.peers import by_torch
 
 PARAMETERS = 10_000_000
+GOAL = ">= 1.2x torch or >= 95% of copy"
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    """adam_step reads four arrays and writes three; sgd_step with momentum reads three and writes two."""
+    """adam_step reads four arrays and writes three; those with one array of state read three and write two."""
     params, grads = setup.normal(PARAMETERS), setup.normal(PARAMETERS)
     m, v = np.zeros(PARAMETERS, np.float32), np.zeros(PARAMETERS, np.float32)
     own = Contestant("lamina", lambda: ops.adam_step(params, grads, m, v, lr=1e-3, step=10))
@@ -23,22 +24,31 @@ def rows(setup: Setup) -> Iterator[Row]:
     yield line("sgd_step, momentum", 20, [own, *torch_steps(setup, "SGD", lr=1e-5, momentum=0.9)])
     own = Contestant("lamina", lambda: ops.sgd_step(params, grads, lr=1e-5))
     yield line("sgd_step", 12, [own, *torch_steps(setup, "SGD", lr=1e-5)])
+    own = Contestant("lamina", lambda: ops.adagrad_step(params, grads, v, lr=1e-5))
+    yield line("adagrad_step", 20, [own, *torch_steps(setup, "Adagrad", lr=1e-5)])
+    own = Contestant("lamina", lambda: ops.rmsprop_step(params, grads, v, lr=1e-5))
+    yield line("rmsprop_step", 20, [own, *torch_steps(setup, "RMSprop", lr=1e-5)], ">= 4x torch")
 
 
 def torch_steps(setup: Setup, name: str, **options: float) -> list[Contestant]:
-    """torch's optimizer on one flat parameter, by each of its fast paths."""
+    """torch's optimizer on one flat parameter, by each of its fast paths; RMSprop has no fused one."""
+    paths: dict[str, dict[str, bool]] = {"fused": {"fused": True}, "foreach": {"foreach": True}}
+    if name == "RMSprop":
+        paths = {"foreach": {"foreach": True}, "single": {"foreach": False}}
+    elif setup.quick:
+        del paths["foreach"]
     contestants: list[Contestant] = []
-    for path in torch_optimizers(setup.quick):
+    for path, choice in paths.items():
 
-        def make(torch, path=path):
+        def make(torch, choice=choice):
             parameter = torch.nn.Parameter(torch.randn(PARAMETERS))
             parameter.grad = torch.randn(PARAMETERS)
-            return getattr(torch.optim, name)([parameter], **options, **{path: True}).step
+            return getattr(torch.optim, name)([parameter], **options, **choice).step
 
         contestants += by_torch(setup, make, variant=path)
     return contestants
 
 
-def line(name: str, bytes_each: int, contestants: list[Contestant]) -> Row:
+def line(name: str, bytes_each: int, contestants: list[Contestant], goal: str = GOAL) -> Row:
     work = float(bytes_each * PARAMETERS)
-    return Row(f"{name} 10M", contestants, work, "GB/s", "copy memory", goal=">= 1.2x torch or >= 95% of copy")
+    return Row(f"{name} 10M", contestants, work, "GB/s", "copy memory", goal=goal)

@@ -24,8 +24,12 @@ class Case:
     goal: str
 
     @property
+    def layers(self) -> str:
+        return "-".join(map(str, self.widths))
+
+    @property
     def name(self) -> str:
-        return "-".join(map(str, self.widths)) + f" batch {self.batch}" + (" BN dropout" if self.modern else "")
+        return f"{self.layers} batch {self.batch}" + (" BN dropout" if self.modern else "")
 
     @property
     def operations(self) -> float:

@@ -17,7 +17,7 @@ from lamina.bench.ceilings import ceilings, refresh
 from lamina.bench.harness import Setup, measure, summarise
 
 LAYERS = ("gemm", "linear", "lamina", "batchnorm", "dropout", "activation", "loss")
-BENCHES = (*LAYERS, "optimizer", "random", "step", "fit")
+BENCHES = (*LAYERS, "optimizer", "random", "step", "predict", "fit")
 
 
 def chosen(names: str | Iterable[str] | None) -> list[str]:

@@ -54,7 +54,113 @@ def sgd_step(params, grads, velocity=None, *, lr, momentum=0.0, nesterov=False, 
     >>> params
     array([0.4, 0. ])
     """
-    _core.sgd_step(params, grads, velocity, lr, momentum, nesterov, weight_decay, l1)
+    _core.sgd_step(params, grads, (velocity,), 1, lr, momentum, nesterov, weight_decay, l1)
+
+
+def adagrad_step(params, grads, square_sum, *, lr, eps=1e-10, weight_decay=0.0, l1=0.0):
+    """One step of Adagrad: each parameter's rate falls with the sum of its squared gradients.
+
+    Parameters
+    ----------
+    params : ndarray, (n,)
+        Updated in place.
+    grads : ndarray, (n,)
+    square_sum : ndarray, (n,)
+        Sum of the squared gradients, updated in place; starts at zero.
+    lr : float
+        Learning rate, finite and >= 0.
+    eps : float
+        Added to the root, >= 0.
+    weight_decay : float
+        λ of the penalty λ/2 Σ p², which joins the gradient.
+    l1 : float
+        λ of the penalty λ Σ |p|, by a proximal step by lr λ after the update.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, or shapes differ.
+
+    Notes
+    -----
+    g ← g + weight_decay p; s ← s + g²; p ← p - lr g / (sqrt(s) + eps). Sums below 2^-100 are written as +0.
+
+    References
+    ----------
+    .. [1] J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic
+       optimization", 2011.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> params, square_sum = np.array([1.0]), np.array([9.0])
+    >>> ops.adagrad_step(params, np.array([4.0]), square_sum, lr=0.5)
+    >>> params.round(6), square_sum
+    (array([0.6]), array([25.]))
+    """
+    _core.adagrad_step(params, grads, (square_sum,), 1, lr, eps, weight_decay, l1)
+
+
+def rmsprop_step(
+    params, grads, square_avg, velocity=None, *, lr, rho=0.99, eps=1e-8, momentum=0.0, weight_decay=0.0, l1=0.0
+):
+    """One step of RMSProp: the gradient over the root of its running mean square, with momentum.
+
+    Parameters
+    ----------
+    params : ndarray, (n,)
+        Updated in place.
+    grads : ndarray, (n,)
+    square_avg : ndarray, (n,)
+        Running mean of the squared gradient, updated in place; starts at zero.
+    velocity : ndarray, (n,), optional
+        Updated in place; needed when `momentum` is not 0, and starts at zero.
+    lr : float
+        Learning rate, finite and >= 0.
+    rho : float
+        What the mean keeps per step, in [0, 1); torch's alpha.
+    eps : float
+        Added to the root, >= 0.
+    momentum : float
+        What the velocity keeps per step, >= 0.
+    weight_decay : float
+        λ of the penalty λ/2 Σ p², which joins the gradient.
+    l1 : float
+        λ of the penalty λ Σ |p|, by a proximal step by lr λ after the update.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, `rho` is not below 1, shapes differ, or velocity is missing.
+
+    Notes
+    -----
+    g ← g + weight_decay p; s ← rho s + (1 - rho) g²; d = g / (sqrt(s) + eps); v ← momentum v + d;
+    p ← p - lr v, or without momentum p - lr d. Means and velocities below 2^-100 in magnitude are written as +0.
+
+    References
+    ----------
+    .. [1] T. Tieleman, G. Hinton, "Lecture 6.5: RMSProp", Neural networks for machine learning, 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> params, square_avg = np.array([1.0]), np.zeros(1)
+    >>> ops.rmsprop_step(params, np.array([2.0]), square_avg, lr=0.1, rho=0.75)
+    >>> params.round(6), square_avg
+    (array([0.8]), array([1.]))
+    """
+    _core.rmsprop_step(params, grads, (square_avg, velocity), 1, lr, rho, eps, momentum, weight_decay, l1)
 
 
 def adam_step(
@@ -113,4 +219,4 @@ def adam_step(
     array([0.75])
     """
     beta1, beta2 = pair_in("adam_step", "betas", betas)
-    _core.adam_step(params, grads, m, v, lr, step, beta1, beta2, eps, weight_decay, l1, decoupled)
+    _core.adam_step(params, grads, (m, v), step, lr, beta1, beta2, eps, weight_decay, l1, decoupled)

@@ -33,8 +33,8 @@ class Autoencoder:
         Whether the decoder uses the encoder's weights transposed. Untied ones start as these.
     corruption : float in [0, 1)
         Probability with which each input is set to 0 in training (denoising); 0 for none.
-    optimizer : str or SGD or Adam or AdamW
-        "sgd", "adam" or "adamw" mean the defaults.
+    optimizer : str, or SGD, Adagrad, RMSProp, Adam or AdamW
+        "sgd", "adagrad", "rmsprop", "adam" and "adamw" mean the defaults.
     init : str or lamina.init.Initializer
         How the weight starts; biases start at 0.
     seed : int in [0, 2**64)
@@ -83,7 +83,7 @@ class Autoencoder:
         loss: str = "sigmoid_cross_entropy",
         tied: bool = True,
         corruption: float = 0.0,
-        optimizer: str | optim.SGD | optim.Adam = "adam",
+        optimizer: str | optim.Optimizer = "adam",
         init: Any = "auto",
         seed: int = 0,
         layer: int = 0,

@@ -27,7 +27,7 @@ def greedy(
     *,
     epochs: int = 10,
     batch_size: int = 128,
-    optimizer: str | optim.SGD | optim.Adam = "adam",
+    optimizer: str | optim.Optimizer = "adam",
     lr: float | None = None,
     loss: str = "auto",
     tied: bool = True,
@@ -49,8 +49,8 @@ def greedy(
         Of each layer, at least 0.
     batch_size : int
         Rows in a step.
-    optimizer : str or SGD or Adam or AdamW
-        "sgd", "adam" or "adamw" mean the defaults.
+    optimizer : str, or SGD, Adagrad, RMSProp, Adam or AdamW
+        "sgd", "adagrad", "rmsprop", "adam" and "adamw" mean the defaults.
     lr : float, optional
         Replaces the optimizer's learning rate.
     loss : {"auto", "sigmoid_cross_entropy", "squared_error"}

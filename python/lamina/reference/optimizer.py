@@ -71,6 +71,125 @@ def sgd_step(params, grads, velocity=None, *, lr, momentum=0.0, nesterov=False, 
     params[...] = _soft_threshold(p - lr * step, lr * l1)
 
 
+def adagrad_step(params, grads, square_sum, *, lr, eps=1e-10, weight_decay=0.0, l1=0.0):
+    """One step of Adagrad: each parameter's rate falls with the sum of its squared gradients.
+
+    Parameters
+    ----------
+    params : ndarray, (n,)
+        Updated in place.
+    grads : array_like, (n,)
+    square_sum : ndarray, (n,)
+        Sum of the squared gradients, updated in place; starts at zero.
+    lr : float
+        Learning rate, finite and >= 0.
+    eps : float
+        Added to the root, >= 0.
+    weight_decay : float
+        λ of the penalty λ/2 Σ p², which joins the gradient.
+    l1 : float
+        λ of the penalty λ Σ |p|, by a proximal step by lr λ after the update.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, or shapes differ.
+
+    Notes
+    -----
+    g ← g + weight_decay p; s ← s + g²; p ← p - lr g / (sqrt(s) + eps). Sums below 2^-100 are written as +0.
+
+    References
+    ----------
+    .. [1] J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic
+       optimization", 2011.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import reference as ref
+    >>> params, square_sum = np.array([1.0]), np.array([9.0])
+    >>> ref.adagrad_step(params, np.array([4.0]), square_sum, lr=0.5)
+    >>> params.round(6), square_sum
+    (array([0.6]), array([25.]))
+    """
+    op = "adagrad_step"
+    _check_numbers(op, lr=lr, eps=eps, weight_decay=weight_decay, l1=l1)
+    p, g, old_sum = _vectors(op, params=params, grads=grads, square_sum=square_sum)
+    g = g + weight_decay * p
+    new_sum = _without_tiny(old_sum + g**2)
+    square_sum[...] = new_sum
+    params[...] = _soft_threshold(p - lr * g / (np.sqrt(new_sum) + eps), lr * l1)
+
+
+def rmsprop_step(
+    params, grads, square_avg, velocity=None, *, lr, rho=0.99, eps=1e-8, momentum=0.0, weight_decay=0.0, l1=0.0
+):
+    """One step of RMSProp: the gradient over the root of its running mean square, with momentum.
+
+    Parameters
+    ----------
+    params : ndarray, (n,)
+        Updated in place.
+    grads : array_like, (n,)
+    square_avg : ndarray, (n,)
+        Running mean of the squared gradient, updated in place; starts at zero.
+    velocity : ndarray, (n,), optional
+        Updated in place; needed when `momentum` is not 0, and starts at zero.
+    lr : float
+        Learning rate, finite and >= 0.
+    rho : float
+        What the mean keeps per step, in [0, 1); torch's alpha.
+    eps : float
+        Added to the root, >= 0.
+    momentum : float
+        What the velocity keeps per step, >= 0.
+    weight_decay : float
+        λ of the penalty λ/2 Σ p², which joins the gradient.
+    l1 : float
+        λ of the penalty λ Σ |p|, by a proximal step by lr λ after the update.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative or not finite, `rho` is not below 1, shapes differ, or velocity is missing.
+
+    Notes
+    -----
+    g ← g + weight_decay p; s ← rho s + (1 - rho) g²; d = g / (sqrt(s) + eps); v ← momentum v + d;
+    p ← p - lr v, or without momentum p - lr d. Means and velocities below 2^-100 in magnitude are written as +0.
+
+    References
+    ----------
+    .. [1] T. Tieleman, G. Hinton, "Lecture 6.5: RMSProp", Neural networks for machine learning, 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import reference as ref
+    >>> params, square_avg = np.array([1.0]), np.zeros(1)
+    >>> ref.rmsprop_step(params, np.array([2.0]), square_avg, lr=0.1, rho=0.75)
+    >>> params.round(6), square_avg
+    (array([0.8]), array([1.]))
+    """
+    op = "rmsprop_step"
+    _check_numbers(op, lr=lr, rho=rho, eps=eps, momentum=momentum, weight_decay=weight_decay, l1=l1)
+    if rho >= 1:
+        raise ValueError(f"{op}: rho is {rho}, 0 <= rho < 1 is needed")
+    if momentum != 0 and velocity is None:
+        raise ValueError(f"{op}: momentum needs velocity")
+    p, g, old_avg = _vectors(op, params=params, grads=grads, square_avg=square_avg)
+    g = g + weight_decay * p
+    new_avg = _without_tiny(rho * old_avg + (1.0 - rho) * g**2)
+    step = g / (np.sqrt(new_avg) + eps)
+    if momentum != 0:
+        step = _without_tiny(momentum * to_float64(op, "velocity", velocity, 1) + step)
+        expect_shape(op, "velocity", velocity, p.shape)
+        velocity[...] = step
+    square_avg[...] = new_avg
+    params[...] = _soft_threshold(p - lr * step, lr * l1)
+
+
 def adam_step(
     params, grads, m, v, *, lr, step, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, l1=0.0, decoupled=False
 ):
