@@ -64,7 +64,7 @@ LAMINA_HD T batchnorm(T x) {
 template <class T>
 LAMINA_HD T random(T x) {
   lamina::PhiloxBlock<uint32_t> block{{1, 2, 3, lamina::purpose_word(lamina::Purpose::dropout, 4)}};
-  block = lamina::philox(block, 5);
+  block = lamina::philox(block, lamina::PhiloxKeys(5));
   const bool kept = (block.word[0] & 0xffff) < lamina::keep_threshold(0.5);
   const T scale = kept ? T(lamina::keep_scale(0.5)) : T(0);
   return x * scale + T(lamina::uniform_float(block.word[1])) + T(lamina::uniform_double(block.word[2], block.word[3]));

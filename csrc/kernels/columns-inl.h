@@ -21,7 +21,6 @@ LAMINA_INLINE void chunk_sums(int64_t rows, int64_t columns, const std::array<T*
     over<T>(columns, [=](int64_t c, auto lanes) {
       Vec<T> sum[count];
       for (size_t s = 0; s < count; ++s) sum[s] = first > 0 ? load(sums[s] + c, lanes) : Vec<T>(T(0));
-#pragma GCC unroll 8
       for (int64_t r = 0; r < together; ++r) {
         const std::array<Vec<T>, count> term = terms(first + r, c, lanes);
         for (size_t s = 0; s < count; ++s) sum[s] = sum[s] + term[s];

@@ -21,7 +21,7 @@ struct GemmPlan {
   GemmPlan(const Gemm<T>& g, int64_t rows) {
     panel = divide_up(rows, divide_up(rows, tile_rows));
     once = rows <= tile_rows;
-    tile_columns = (tile_vectors(once ? panel : tile_rows)) * lanes<T>;
+    tile_columns = (tile_vectors(once ? panel : tile_rows))*lanes<T>;
     // Contiguous along the tile's own direction: packing only saves cache lines and pages, so reuse must pay for it.
     by_rows = g.a_row != 1;
     pack_a = by_rows || (g.c.columns >= 4 * tile_columns && g.depth > 64);

@@ -52,9 +52,10 @@ template <class T>
 LAMINA_INLINE void batchnorm_span(int64_t n, const Tail<T>& tail, int64_t column, const T* in, T* out) {
   const T *mean = tail.mean + column, *rstd = tail.rstd + column, *gamma = tail.gamma + column, *beta = tail.beta + column;
   over<T>(n, [=](int64_t i, auto lanes) {
-    store(out + i,
-          batchnorm_output(load(in + i, lanes), load(mean + i, lanes), load(rstd + i, lanes), load(gamma + i, lanes), load(beta + i, lanes)),
-          lanes);
+    store(
+        out + i,
+        batchnorm_output(load(in + i, lanes), load(mean + i, lanes), load(rstd + i, lanes), load(gamma + i, lanes), load(beta + i, lanes)),
+        lanes);
   });
 }
 

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Autoencoder', 'BackendError', 'Network', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'dropout', 'dropout_mask', 'gemm', 'get_isa', 'get_num_threads', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'philox', 'random_normal', 'random_permutation', 'random_uniform', 'rmsprop_step', 'set_isa', 'set_num_threads', 'sgd_step', 'softmax_backward', 'softmax_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'Network', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'dropout', 'dropout_mask', 'gemm', 'get_isa', 'get_num_threads', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'philox', 'random_normal', 'random_permutation', 'random_uniform', 'rmsprop_step', 'set_isa', 'set_num_threads', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
 class BackendError(RuntimeError):
     pass
 class Network:
@@ -139,6 +139,8 @@ def get_isa() -> str:
     ...
 def get_num_threads() -> int:
     ...
+def get_stream_bytes() -> int:
+    ...
 def lamina_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> dict:
     ...
 def lamina_forward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any, arg7: typing.Any, arg8: dict, arg9: typing.Any, arg10: typing.Any, arg11: typing.Any, arg12: typing.Any, arg13: typing.Any, arg14: typing.Any, arg15: typing.Any, arg16: typing.Any, arg17: typing.Any) -> tuple:
@@ -166,6 +168,8 @@ def rmsprop_step(arg0: typing.Any, arg1: typing.Any, arg2: tuple, arg3: typing.A
 def set_isa(arg0: str) -> None:
     ...
 def set_num_threads(arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+    ...
+def set_stream_bytes(arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def sgd_step(arg0: typing.Any, arg1: typing.Any, arg2: tuple, arg3: typing.Any, *args) -> None:
     ...
