@@ -44,29 +44,47 @@ void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, StripM
   for (int64_t c = 0; c < columns; ++c) total.mean[c] += base[c];
 }
 
+// Measures a strip and writes what inference and backward need of it.
+template <class T>
+void measure_strip(const BatchStatistics<T>& statistics, Matrix<const T> z, int64_t column, int64_t columns) {
+  StripMoments moments;
+  strip_statistics(z, column, columns, moments);
+  for (int64_t c = 0; c < columns; ++c) {
+    const double variance = moments.squares[c] / moments.count;
+    statistics.mean[column + c] = static_cast<T>(moments.mean[c]);
+    statistics.rstd[column + c] = static_cast<T>(reciprocal_deviation(variance, statistics.eps));
+  }
+  if (!statistics.running_mean) return;
+  const double kept = statistics.unbiased_running_var ? moments.count - 1 : moments.count;
+  for (int64_t c = 0; c < columns; ++c) {
+    T &mean = statistics.running_mean[column + c], &var = statistics.running_var[column + c];
+    mean = static_cast<T>(running_average(mean, moments.mean[c], statistics.momentum));
+    var = static_cast<T>(running_average(var, moments.squares[c] / kept, statistics.momentum));
+  }
+}
+
+// A strip of z measured and taken to h while it is in this core's cache.
+template <class T>
+void batchnorm_strip(const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y, Matrix<T> h, int64_t column,
+                     int64_t columns) {
+  measure_strip(statistics, z, column, columns);
+  const Place place = place_of_strip<T>(z.rows, columns);
+  over_chunks(z.rows, [&](int64_t first, int64_t rows) { tail_block(tail, z, y, h, Block{first, rows, column, columns}, place); });
+}
+
 template <class T>
 void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
                        Matrix<T> h) {
-  const Place place = streams(context, z, y, h) ? Place::memory_streamed : Place::memory;
+  constexpr int64_t cached = 1 << 20;  // beyond a core's own cache whole rows are faster than strips
+  const bool in_cache = z.rows * z.columns * int64_t(sizeof(T)) <= cached;
   over_strips(context, z.rows, z.columns, 1.0, [&](int64_t column, int64_t columns) {
-    StripMoments moments;
-    strip_statistics(z, column, columns, moments);
-    for (int64_t c = 0; c < columns; ++c) {
-      const double variance = moments.squares[c] / moments.count;
-      statistics.mean[column + c] = static_cast<T>(moments.mean[c]);
-      statistics.rstd[column + c] = static_cast<T>(reciprocal_deviation(variance, statistics.eps));
-    }
-    if (statistics.running_mean) {
-      const double kept = statistics.unbiased_running_var ? moments.count - 1 : moments.count;
-      for (int64_t c = 0; c < columns; ++c) {
-        T &mean = statistics.running_mean[column + c], &var = statistics.running_var[column + c];
-        mean = static_cast<T>(running_average(mean, moments.mean[c], statistics.momentum));
-        var = static_cast<T>(running_average(var, moments.squares[c] / kept, statistics.momentum));
-      }
+    if (in_cache) {
+      batchnorm_strip(tail, statistics, z, y, h, column, columns);
+    } else {
+      measure_strip(statistics, z, column, columns);
     }
   });
-  over_blocks(context, h.rows, h.columns, place == Place::memory ? block_elements : stream_columns, 0.5,
-              [&](const Block& block) { tail_block(tail, z, y, h, block, place); });
+  if (!in_cache) tail_forward(context, tail, z, y, h);
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -2,8 +2,8 @@
 // Per 512 columns and 256 depth steps: a block of b lies in L2, a panel of a in L1, a tile of c in registers.
 #pragma once
 
+#include "kernels/batchnorm-inl.h"
 #include "kernels/gemm_pack-inl.h"
-#include "kernels/tail-inl.h"
 
 namespace lamina::LAMINA_ISA {
 
@@ -104,7 +104,7 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
           finish.bias = g.bias ? g.bias + at : nullptr;
           multiply_panel(plan.by_rows, tall, width, depth, a, a_step, b, b_step, finish);
         }
-        if (last && g.tail) {
+        if (last && g.tail && !g.statistics) {
           tail_block(*g.tail, Matrix<const T>(g.c), g.y, g.c, Block{i, tall, first_column, block});
         }
       }
@@ -113,17 +113,24 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
 }
 
 template <class T>
+double gemm_cost(const Gemm<T>& g) {  // nanoseconds
+  return 0.004 * sizeof(T) * static_cast<double>(g.c.rows * g.c.columns) * static_cast<double>(g.depth + 8);
+}
+
+template <class T>
 void gemm(const Context& context, const Gemm<T>& g) {
   const int64_t rows = g.c.rows, columns = g.c.columns;
-  const double nanoseconds = 0.004 * sizeof(T) * static_cast<double>(rows * columns) * static_cast<double>(g.depth + 8);
   // Columns are split first: then no task packs what another packs too, but for a's small panels.
-  const int64_t width = smaller(GemmPlan<T>::columns, round_up(divide_up(columns, context.threads), 64));
+  const int64_t width = smaller(GemmPlan<T>::columns, round_up(divide_up(columns, context.threads), strip_step));
   const int64_t across = divide_up(columns, width);
-  const int64_t height = across >= context.threads ? rows : larger(tile_rows, round_up(divide_up(rows, context.threads), tile_rows));
+  // Batch statistics need whole columns.
+  const bool whole_columns = across >= context.threads || g.statistics;
+  const int64_t height = whole_columns ? rows : larger(tile_rows, round_up(divide_up(rows, context.threads), tile_rows));
   const int64_t down = divide_up(rows, height);
-  context.parallel(across * down, nanoseconds, [&](int64_t task) {
-    const int64_t column = task % across * width, row = task / across * height;
-    gemm_part(g, row, smaller(height, rows - row), column, smaller(width, columns - column));
+  context.parallel(across * down, gemm_cost(g), [&](int64_t task) {
+    const int64_t row = task / across * height, column = task % across * width, wide = smaller(width, columns - column);
+    gemm_part(g, row, smaller(height, rows - row), column, wide);
+    if (g.statistics) batchnorm_strip(*g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h, column, wide);
   });
 }
 

@@ -29,6 +29,15 @@ struct Tail {
   bool identity() const { return !mean && activation == 0 && !dropout; }
 };
 
+// What a training pass of batch norm leaves behind.
+template <class T>
+struct BatchStatistics {
+  T *mean, *rstd;                 // (columns,) written
+  T *running_mean, *running_var;  // (columns,) or null, updated
+  double eps, momentum;
+  bool unbiased_running_var;
+};
+
 // c = alpha a b + beta c + bias, then the tail in place on each finished block of rows.
 template <class T>
 struct Gemm {
@@ -43,15 +52,9 @@ struct Gemm {
   Matrix<T> partial = {};   // where chunk sums gather: c itself, or scratch of c's shape when beta != 0
   const Tail<T>* tail = nullptr;
   Matrix<T> y = {};  // the tail's output before dropout, when wanted
-};
-
-// What a training pass of batch norm leaves behind.
-template <class T>
-struct BatchStatistics {
-  T *mean, *rstd;                 // (columns,) written
-  T *running_mean, *running_var;  // (columns,) or null, updated
-  double eps, momentum;
-  bool unbiased_running_var;
+  // Batch norm in training: each finished strip of columns is measured, then the tail takes it from c to h.
+  const BatchStatistics<T>* statistics = nullptr;
+  Matrix<T> h = {};
 };
 
 // Column sums that the backward tail collects; null where not wanted.
@@ -87,9 +90,10 @@ struct Kernels {
   void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
   // tail.mean and tail.rstd are what statistics writes.
   void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
-  // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm.
+  // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm. Then, if
+  // given, the product whose a is d transposed: the gradient of the weight.
   void (*tail_backward)(const Context&, const Tail<T>&, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
-                        const TailSums<T>&);
+                        const TailSums<T>&, const Gemm<T>* weight_gradient);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);

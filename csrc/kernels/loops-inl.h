@@ -41,10 +41,17 @@ void over_blocks(const Context& context, int64_t rows, int64_t columns, int64_t 
   });
 }
 
-// f(column, columns) over strips of columns, in parallel: for work that runs down the rows in order.
+// Strips of columns, for work that runs down the rows in order, start at multiples of strip_step: whole tiles of a
+// product, and a cache line at least.
+inline constexpr int64_t strip_step = 32;
+inline int64_t strip_width(const Context& context, int64_t columns) {
+  return smaller(strip_columns, larger(strip_step, round_up(divide_up(columns, context.threads), strip_step)));
+}
+
+// f(column, columns) over strips of columns, in parallel.
 template <class F>
 void over_strips(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
-  const int64_t width = smaller(strip_columns, larger(64, round_up(divide_up(columns, context.threads), 64)));
+  const int64_t width = strip_width(context, columns);
   context.parallel(divide_up(columns, width), cost * static_cast<double>(rows * columns),
                    [&](int64_t task) { f(task * width, smaller(width, columns - task * width)); });
 }

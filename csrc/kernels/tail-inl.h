@@ -87,6 +87,10 @@ LAMINA_INLINE void fetch_ahead(Matrix<const T> x, int64_t row, int64_t column, i
 // Where a block's operands lie: in memory they are fetched ahead of the long computation that dropout is; results
 // streamed past the caches (blocks up to stream_columns wide, no y) are finished in L1 first.
 enum class Place { cache, memory, memory_streamed };
+template <class T>
+Place place_of_strip(int64_t rows, int64_t columns) {
+  return rows * columns * int64_t(sizeof(T)) > (256 << 10) ? Place::memory : Place::cache;
+}
 
 // z, y (optional) and h are whole matrices; z may be h.
 template <class T>

@@ -1,15 +1,14 @@
 // The tail backward: dropout and activation undone piece by piece, batch norm in two passes down strips of columns.
 #pragma once
 
-#include "kernels/columns-inl.h"
-#include "kernels/tail-inl.h"
+#include "kernels/gemm-inl.h"
 
 namespace lamina::LAMINA_ISA {
 
 // Gradient dh of h -> gradient d of the activation's input, for one block; d may be dh or saved.
 template <class T>
 void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, const Block& block,
-                                 Place place = Place::cache) {
+                                 Place place) {
   const BackwardSpan<T> activation = backward_span<T>(tail.activation, Activations{});
   const auto piece = [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
     const int64_t r = block.row + row, c = block.column + column;
@@ -89,40 +88,63 @@ struct BatchnormBackward {
   }
 };
 
+// One strip of columns of the tail, with its column sums.
 template <class T>
-void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
-                   const TailSums<T>& sums) {
-  const bool has_pieces = tail.dropout || tail.activation != 0;
-  if (!tail.mean && !sums.bias) {
-    return over_blocks(context, d.rows, d.columns, block_elements, 0.5,
-                       [&](const Block& block) { undo_dropout_and_activation(tail, dh, d, saved, block, Place::memory); });
+void tail_backward_strip(const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+                         const TailSums<T>& sums, int64_t column, int64_t columns) {
+  const bool copies = tail.dropout || tail.activation != 0 || (dh.data != d.data && !tail.mean);
+  const Place place = place_of_strip<T>(d.rows, columns);
+  T* const bias = sums.bias ? sums.bias + column : nullptr;
+  if (bias) {
+    for (int64_t c = 0; c < columns; ++c) bias[c] = 0;
   }
-  over_strips(context, d.rows, d.columns, 1.0, [&](int64_t column, int64_t columns) {
-    T* const bias = sums.bias ? sums.bias + column : nullptr;
-    const auto add_bias = [&](int64_t first, int64_t rows) { add_chunk<T>(d, first, rows, column, columns, bias); };
-    if (bias) {
-      for (int64_t c = 0; c < columns; ++c) bias[c] = 0;
-    }
-    const auto undo = [&](int64_t first, int64_t rows) {
-      undo_dropout_and_activation(tail, dh, d, saved, Block{first, rows, column, columns});
-    };
-    if (!tail.mean) {
-      return over_chunks(d.rows, [&](int64_t first, int64_t rows) {
-        if (has_pieces || dh.data != d.data) undo(first, rows);
-        add_bias(first, rows);
-      });
-    }
-    BatchnormBackward<T> norm(tail, sums, has_pieces ? Matrix<const T>(d) : dh, z, d, column, columns);
+  const auto undo = [&](int64_t first, int64_t rows) {
+    if (copies) undo_dropout_and_activation(tail, dh, d, saved, Block{first, rows, column, columns}, place);
+  };
+  const auto add_bias = [&](int64_t first, int64_t rows) {
+    if (bias) add_chunk<T>(d, first, rows, column, columns, bias);
+  };
+  if (tail.mean) {
+    BatchnormBackward<T> norm(tail, sums, copies ? Matrix<const T>(d) : dh, z, d, column, columns);
     over_chunks(d.rows, [&](int64_t first, int64_t rows) {
-      if (has_pieces) undo(first, rows);
+      undo(first, rows);
       norm.add_sums(first, rows);
     });
     norm.finish_sums();
     over_chunks(d.rows, [&](int64_t first, int64_t rows) {
       norm.write_gradient(first, rows);
-      if (bias) add_bias(first, rows);
+      add_bias(first, rows);
     });
-  });
+  } else {
+    over_chunks(d.rows, [&](int64_t first, int64_t rows) {
+      undo(first, rows);
+      add_bias(first, rows);
+    });
+  }
+}
+
+template <class T>
+void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+                   const TailSums<T>& sums, const Gemm<T>* weight_gradient) {
+  // A strip of d is all that its rows of the weight's gradient need: no thread waits for another.
+  const bool joined = weight_gradient && divide_up(d.columns, strip_width(context, d.columns)) >= context.threads;
+  if (joined) {
+    const Gemm<T>& g = *weight_gradient;
+    const double cost = 1.0 + gemm_cost(g) / static_cast<double>(larger(1, d.rows * d.columns));
+    over_strips(context, d.rows, d.columns, cost, [&](int64_t column, int64_t columns) {
+      tail_backward_strip(tail, dh, d, saved, z, sums, column, columns);
+      gemm_part(g, column, columns, 0, g.c.columns);
+    });
+    return;
+  }
+  if (tail.mean || sums.bias) {
+    over_strips(context, d.rows, d.columns, 1.0,
+                [&](int64_t column, int64_t columns) { tail_backward_strip(tail, dh, d, saved, z, sums, column, columns); });
+  } else if (!tail.identity() || dh.data != d.data) {
+    over_blocks(context, d.rows, d.columns, block_elements, 0.5,
+                [&](const Block& block) { undo_dropout_and_activation(tail, dh, d, saved, block, Place::memory); });
+  }
+  if (weight_gradient) gemm(context, *weight_gradient);
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -53,7 +53,7 @@ bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
       const int64_t width = stages_[i].plan.out_features;
       const Matrix<T> h = i + 1 == count ? out.slice(first, rows) : matrix(memory->outputs[i & 1].data(), rows, width);
       // The tail works in place: h is its own pre-activation.
-      lamina_forward<T>(context, cut(stages_[i], layers), input, h, {h, {}, {memory->mean.data(), width}, {memory->rstd.data(), width}});
+      lamina_forward<T>(context, cut(stages_[i], layers), input, h, {{}, {}, {memory->mean.data(), width}, {memory->rstd.data(), width}});
       input = h;
     }
     stopped = clock.stop();

@@ -75,24 +75,29 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
   const bool needs_y = saves(lamina).y;
   const Matrix<T> y = needs_y ? saved.y : Matrix<T>{};
 
+  const bool measures = norm && lamina.training;
+  const BatchStatistics<T> statistics{saved.mean.data, saved.rstd.data, norm.running_mean.data,   norm.running_var.data,
+                                      norm.eps,        norm.momentum,   norm.unbiased_running_var};
   Matrix<const T> z = x;
   if (lamina.weight) {
-    // Without batch norm the tail follows in place while the product's rows are in cache.
-    const Matrix<T> product = norm ? saved.z : h;
+    // The tail follows while the product is in cache: in place, or behind the batch statistics of a strip of columns.
+    // In inference z is kept only for a caller who asks for it.
+    const bool keeps_z = norm && saved.z;
+    const Matrix<T> product = keeps_z ? saved.z : h;
     Gemm<T> g{x.data, x.stride, 1, lamina.weight.data, 1, lamina.weight.stride, product, x.columns};
     g.bias = lamina.bias.data;
     g.partial = product;
-    if (!norm && !tail.identity()) {
-      g.tail = &tail;
-      g.y = y;
+    g.y = y;
+    if (measures) {
+      g.statistics = &statistics;
+      g.h = h;
     }
+    if (!tail.identity() && (measures || !keeps_z)) g.tail = &tail;
     kernels.gemm(context, g);
-    if (!norm) return;
+    if (measures || !keeps_z) return;
     z = product;
   }
-  if (norm && lamina.training) {
-    const BatchStatistics<T> statistics{saved.mean.data, saved.rstd.data, norm.running_mean.data,   norm.running_var.data,
-                                        norm.eps,        norm.momentum,   norm.unbiased_running_var};
+  if (measures) {
     kernels.batchnorm_forward(context, tail, statistics, z, y, h);
   } else {
     kernels.tail_forward(context, tail, z, y, h);
@@ -117,21 +122,17 @@ void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<con
   sums.gamma = gradients.gamma.data;
   sums.beta = gradients.beta.data;
   sums.batch_statistics = lamina.training;
-  if (!tail.identity() || sums.bias || dz.data != dh.data) {
-    kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums);
-  }
-
-  if (const Matrix<const T> w = lamina.weight) {
-    if (const Matrix<T> dw = gradients.weight; dw && dw.rows * dw.columns > 0) {  // (out, in) = dzᵀ x
-      Gemm<T> g{dz.data, 1, dz.stride, x.data, x.stride, 1, dw, x.rows};
-      g.partial = dw;
-      kernels.gemm(context, g);
-    }
-    if (const Matrix<T> dx = gradients.x; dx && dx.rows * dx.columns > 0) {  // (batch, in) = dz W
-      Gemm<T> g{dz.data, dz.stride, 1, w.data, w.stride, 1, dx, w.rows};
-      g.partial = dx;
-      kernels.gemm(context, g);
-    }
+  const Matrix<const T> w = lamina.weight;
+  const Matrix<T> dw = w ? gradients.weight : Matrix<T>{}, dx = w ? gradients.x : Matrix<T>{};
+  Gemm<T> weight_gradient{dz.data, 1, dz.stride, x.data, x.stride, 1, dw, x.rows};  // (out, in) = dzᵀ x
+  weight_gradient.partial = dw;
+  const bool has_weight_gradient = dw && dw.rows * dw.columns > 0;
+  kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums,
+                        has_weight_gradient ? &weight_gradient : nullptr);
+  if (dx && dx.rows * dx.columns > 0) {  // (batch, in) = dz W
+    Gemm<T> g{dz.data, dz.stride, 1, w.data, w.stride, 1, dx, w.rows};
+    g.partial = dx;
+    kernels.gemm(context, g);
   }
 }
 
