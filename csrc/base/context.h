@@ -25,7 +25,7 @@ struct Context {
     }
   }
 
-  static constexpr double worthwhile_cost = 5000;  // nanoseconds, measured on training steps of 5 to 70 microseconds
+  static constexpr double worthwhile_cost = 2500;  // nanoseconds, measured on training steps of 5 to 70 microseconds
 };
 
 }  // namespace lamina

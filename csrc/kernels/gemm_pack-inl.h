@@ -14,7 +14,10 @@ LAMINA_INLINE void pack_transposed(const T* in, int64_t stride, int64_t count, i
       Vec<T> square[W];
       const auto read = [&](auto lanes) {
 #pragma GCC unroll 16
-        for (int i = 0; i < W; ++i) square[i] = first + i < count ? load(in + (first + i) * stride + k, lanes) : Vec<T>(T(0));
+        for (int i = 0; i < W; ++i) {
+          square[i] = first + i < count ? load(in + (first + i) * stride + k, lanes) : Vec<T>(T(0));
+          __builtin_prefetch(in + (first + i) * stride + k + 4 * W);  // as many lines as rows are more than hardware follows
+        }
       };
       if (k + W <= depth) {
         read(Full{});
