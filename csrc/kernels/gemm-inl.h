@@ -119,20 +119,38 @@ double gemm_cost(const Gemm<T>& g) {
   return sizeof(T) * columns * (0.004 * static_cast<double>(g.c.rows) * (depth + 8) + 0.02 * depth);
 }
 
+// How a product is split into tasks.
+struct GemmSplit {
+  int64_t width, height, across, down;
+
+  template <class T>
+  static GemmSplit of(const Context& context, const Gemm<T>& g) {
+    const int64_t rows = g.c.rows, columns = g.c.columns, step = g.statistics ? strip_step : tile_vectors(tile_rows) * lanes<T>;
+    const auto split = [&](int64_t width, int64_t height) {
+      return GemmSplit{width, height, divide_up(columns, width), divide_up(rows, height)};
+    };
+    // By columns no task packs what another packs too, but for a's small panels.
+    const int64_t width = smaller(GemmPlan<T>::columns, round_up(divide_up(columns, context.threads), step));
+    const GemmSplit by_columns = split(width, rows);
+    if (g.statistics) return by_columns;  // which need whole columns
+    // By rows the shares of few columns are more even.
+    const GemmSplit by_rows =
+        split(smaller(GemmPlan<T>::columns, round_up(columns, lanes<T>)), larger(tile_rows, divide_up(rows, context.threads)));
+    const auto largest_share = [&](const GemmSplit& s) {
+      return divide_up(s.across * s.down, context.threads) * s.height * round_up(s.width, lanes<T>);
+    };
+    return largest_share(by_rows) * 20 < largest_share(by_columns) * 19 ? by_rows : by_columns;
+  }
+};
+
 template <class T>
 void gemm(const Context& context, const Gemm<T>& g) {
-  const int64_t rows = g.c.rows, columns = g.c.columns;
-  // Columns are split first: then no task packs what another packs too, but for a's small panels.
-  const int64_t width = smaller(GemmPlan<T>::columns, round_up(divide_up(columns, context.threads), strip_step));
-  const int64_t across = divide_up(columns, width);
-  // Batch statistics need whole columns.
-  const bool whole_columns = across >= context.threads || g.statistics;
-  const int64_t height = whole_columns ? rows : larger(tile_rows, round_up(divide_up(rows, context.threads), tile_rows));
-  const int64_t down = divide_up(rows, height);
-  context.parallel(across * down, gemm_cost(g), [&](int64_t task) {
-    const int64_t row = task / across * height, column = task % across * width, wide = smaller(width, columns - column);
-    gemm_part(g, row, smaller(height, rows - row), column, wide);
-    if (g.statistics) batchnorm_strip(*g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h, column, wide);
+  const GemmSplit split = GemmSplit::of(context, g);
+  context.parallel(split.across * split.down, gemm_cost(g), [&](int64_t task) {
+    const int64_t row = task / split.across * split.height, column = task % split.across * split.width;
+    const int64_t columns = smaller(split.width, g.c.columns - column);
+    gemm_part(g, row, smaller(split.height, g.c.rows - row), column, columns);
+    if (g.statistics) batchnorm_strip(*g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h, column, columns);
   });
 }
 

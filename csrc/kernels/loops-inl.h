@@ -41,9 +41,8 @@ void over_blocks(const Context& context, int64_t rows, int64_t columns, int64_t 
   });
 }
 
-// Strips of columns, for work that runs down the rows in order, start at multiples of strip_step: whole tiles of a
-// product, and a cache line at least.
-inline constexpr int64_t strip_step = 32;
+// Strips of columns, for work that runs down the rows in order, start at multiples of strip_step: dropout's groups.
+inline constexpr int64_t strip_step = 8;
 inline int64_t strip_width(const Context& context, int64_t columns) {
   return smaller(strip_columns, larger(strip_step, round_up(divide_up(columns, context.threads), strip_step)));
 }
@@ -56,11 +55,13 @@ void over_strips(const Context& context, int64_t rows, int64_t columns, double c
                    [&](int64_t task) { f(task * width, smaller(width, columns - task * width)); });
 }
 
-// f(first, count) over ranges of rows, in parallel.
+// f(first, count) over ranges of rows, in parallel; `cost` is nanoseconds per element, beside some for each row.
 template <class F>
 void over_rows(const Context& context, int64_t rows, int64_t columns, double cost, const F& f) {
-  const int64_t count = larger(order::row_chunk, round_up(divide_up(16384, larger(1, columns)), order::row_chunk));
-  context.parallel(divide_up(rows, count), cost * static_cast<double>(rows * columns),
+  constexpr double row_cost = 10;
+  const int64_t most = larger(8, 16384 / larger(1, columns)), share = round_up(divide_up(rows, context.threads), 8);
+  const int64_t count = larger(8, smaller(most, share));
+  context.parallel(divide_up(rows, count), (cost * static_cast<double>(columns) + row_cost) * static_cast<double>(rows),
                    [&](int64_t task) { f(task * count, smaller(count, rows - task * count)); });
 }
 
