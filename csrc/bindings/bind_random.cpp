@@ -41,7 +41,7 @@ py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::obj
   py::array_t<int64_t> out(n);
   const Vector<int64_t> view{out.mutable_data(), n};
   const Native native;
-  random_permutation(key, view);
+  random_permutation(native.context, key, view);
   return out;
 }
 

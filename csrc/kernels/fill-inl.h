@@ -34,6 +34,7 @@ inline void fill(KernelTable& table, const char* name) {
   fill(table.f32);
   fill(table.f64);
   table.dropout_mask = dropout_mask;
+  table.random_words = random_words;
 }
 
 }  // namespace lamina::LAMINA_ISA

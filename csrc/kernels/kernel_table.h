@@ -116,6 +116,7 @@ struct KernelTable {
   Kernels<float> f32;
   Kernels<double> f64;
   void (*dropout_mask)(const Context&, const Draw&, Matrix<uint8_t> keep);
+  void (*random_words)(const Draw&, int64_t first, int64_t count, uint64_t* out);
 
   template <class T>
   const Kernels<T>& kernels() const {

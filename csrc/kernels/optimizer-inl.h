@@ -90,9 +90,14 @@ void adam(const Context& context, const StepBuffers<T>& b, const AdamConstants<d
 template <class T>
 void gather_rows(const Context& context, Matrix<const T> source, const int64_t* index, Matrix<T> out) {
   over_rows(context, out.rows, out.columns, 0.2, [&](int64_t first, int64_t count) {
+    constexpr int64_t ahead = 8, line = cache_line / sizeof(T);
     for (int64_t r = first; r < first + count; ++r) {
       const T* from = source.row(index[r]);
       T* to = out.row(r);
+      if (r + ahead < first + count) {
+        const T* later = source.row(index[r + ahead]);
+        for (int64_t i = 0; i < smaller(out.columns, 16 * line); i += line) __builtin_prefetch(later + i);
+      }
       over<T>(out.columns, [&](int64_t i, auto lanes) { store(to + i, load(from + i, lanes), lanes); });
     }
   });

@@ -61,6 +61,18 @@ inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_
   });
 }
 
+// out[i] = the first two words of the counter in row first + i, low word first.
+inline void random_words(const Draw& draw, int64_t first, int64_t count, uint64_t* out) {
+  over_counters(draw, first, count, 0, 1, [&](int64_t i, const PhiloxBlock<Words>& words) {
+    alignas(64) uint32_t low[Words::lanes], high[Words::lanes];
+    words.word[0].store(low);
+    words.word[1].store(high);
+    for (int64_t lane = 0; lane < smaller(Words::lanes, count - i); ++lane) {
+      out[i + lane] = low[lane] | static_cast<uint64_t>(high[lane]) << 32;
+    }
+  });
+}
+
 // transform(four words, out) writes this many numbers per counter: 4 floats or 2 doubles.
 template <class T, class Transform>
 LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost, const Transform& transform) {

@@ -37,6 +37,12 @@ LAMINA_INLINE BackwardSpan<T> backward_span(int index, TypeList<A...>) {
   return table[index];
 }
 
+template <class... A>
+LAMINA_INLINE bool flat_at_zero(int index, TypeList<A...>) {
+  static constexpr bool table[] = {A::flat_at_zero...};
+  return table[index];
+}
+
 template <class T>
 LAMINA_INLINE void copy_span(int64_t n, const T* in, T* out) {
   if (in != out) over<T>(n, [&](int64_t i, auto lanes) { store(out + i, load(in + i, lanes), lanes); });

@@ -10,6 +10,8 @@ template <class T>
 void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, const Block& block,
                                  Place place) {
   const BackwardSpan<T> activation = backward_span<T>(tail.activation, Activations{});
+  const T scale = static_cast<T>(tail.dropout.scale);
+  const bool draws = tail.dropout && !flat_at_zero(tail.activation, Activations{});  // otherwise saved is h, whose zeros tell
   const auto piece = [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
     const int64_t r = block.row + row, c = block.column + column;
     const T* dy = dh.row(r) + c;
@@ -17,7 +19,7 @@ void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix
     alignas(64) T undropped[kept_piece];  // not in d, which may be what the activation still has to read
     if (bits) {
       if (place != Place::cache) fetch_ahead(dh, r, c, count), fetch_ahead(Matrix<const T>(d), r, c, count);
-      dropout_span(count, dy, undropped, bits, static_cast<T>(tail.dropout.scale));
+      dropout_span(count, dy, undropped, bits, scale);
       dy = undropped;
     }
     if (tail.activation != 0) {
@@ -25,8 +27,11 @@ void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix
     } else {
       copy_span(count, dy, dx);
     }
+    if (tail.dropout && !draws) {
+      over<T>(count, [=](int64_t i, auto lanes) { store(dx + i, load(dx + i, lanes) * Vec<T>(scale), lanes); });
+    }
   };
-  if (tail.dropout) {
+  if (draws) {
     over_kept(tail.dropout, block, piece);
   } else {
     for (int64_t row = 0; row < block.rows; ++row) piece(row, 0, block.columns, nullptr);

@@ -17,7 +17,8 @@ struct ActivationParameters {
 struct Linear {
   static constexpr const char* name = "linear";
   static constexpr Reads reads = Reads::output;
-  static constexpr bool sign_only = true;  // backward looks at y's sign at most, so dropout's scaling does not disturb it
+  static constexpr bool sign_only = true;      // backward looks at y's sign at most, so dropout's scaling does not disturb it
+  static constexpr bool flat_at_zero = false;  // no slope where y is 0: dropped units need no mask in backward
   static constexpr int parameters = 0;
   static constexpr const char* parameter_names[2] = {nullptr, nullptr};
   static constexpr double defaults[2] = {0, 0};
@@ -60,6 +61,7 @@ struct Tanh : Linear {
 // The derivative at 0 is 0; where y is NaN dy passes.
 struct Relu : Linear {
   static constexpr const char* name = "relu";
+  static constexpr bool flat_at_zero = true;
   template <class V>
   LAMINA_HD static V forward(V z, ActivationParameters<V>) {
     return max(constant<V>(0), z);

@@ -48,7 +48,7 @@ class BatchMemory {
     if (data.targets.values) values_.ensure(rows * data.targets.values.columns);
     if (data.sample_weight) weights_.ensure(rows);
   }
-  void shuffle(const RandomKey& key, int64_t rows) { random_permutation(key, {index_.data(), rows}); }
+  void shuffle(const Context& context, const RandomKey& key, int64_t rows) { random_permutation(context, key, {index_.data(), rows}); }
 
   DataSet<T> gather(const Context& context, const DataSet<T>& data, int64_t first, int64_t count) const {
     const Vector<const int64_t> index{index_.data() + first, count};
@@ -82,7 +82,7 @@ template <class T, class Step>
 std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
                                 const Poll& poll, const Step& step) {
   const int64_t rows = data.x.rows;
-  if (options.shuffle) memory.shuffle(*options.shuffle, rows);
+  if (options.shuffle) memory.shuffle(context, *options.shuffle, rows);
   PollClock clock(poll);
   double total = 0;
   int64_t counted = 0;

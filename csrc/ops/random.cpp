@@ -1,6 +1,9 @@
 // Counter-based draws: keys checked, thresholds worked out.
 #include "ops/random.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "kernels/kernel_table.h"
 #include "ops/prepare.h"
@@ -58,18 +61,21 @@ void random_normal(const Context& context, const RandomKey& key, Matrix<T> out) 
   context.table->kernels<T>().random_normal(context, prepare_draw(Purpose::normal, key), out);
 }
 
-void random_permutation(const RandomKey& key, Vector<int64_t> out) {
+// Fisher & Yates from the last place down; place i draws from counter row i.
+void random_permutation(const Context& context, const RandomKey& key, Vector<int64_t> out) {
   check_key("random_permutation", key, out.size);
-  const PhiloxKeys keys(key.seed);
-  const uint32_t last = purpose_word(Purpose::permutation, key.layer);
+  const Draw draw = prepare_draw(Purpose::permutation, key);
   for (int64_t i = 0; i < out.size; ++i) out[i] = i;
-  for (int64_t i = out.size - 1; i > 0; --i) {
-    const PhiloxBlock<uint32_t> words = philox(PhiloxBlock<uint32_t>{{0, static_cast<uint32_t>(i), key.step, last}}, keys);
-    const uint64_t draw = words.word[0] | static_cast<uint64_t>(words.word[1]) << 32;
-    const auto j = static_cast<int64_t>(static_cast<unsigned __int128>(draw) * static_cast<uint64_t>(i + 1) >> 64);
-    const int64_t kept = out[i];
-    out[i] = out[j];
-    out[j] = kept;
+  constexpr int64_t together = 512;
+  uint64_t words[together];
+  for (int64_t end = out.size; end > 1;) {
+    const int64_t first = end > together ? end - together : 0;
+    context.table->random_words(draw, first, end - first, words);
+    for (; end > std::max<int64_t>(first, 1); --end) {
+      const uint64_t word = words[end - 1 - first];
+      const auto j = static_cast<int64_t>(static_cast<unsigned __int128>(word) * static_cast<uint64_t>(end) >> 64);
+      std::swap(out[end - 1], out[j]);
+    }
   }
 }
 

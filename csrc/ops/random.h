@@ -13,7 +13,7 @@ template <class T>
 void random_uniform(const Context& context, const RandomKey& key, Matrix<T> out);  // [0, 1)
 template <class T>
 void random_normal(const Context& context, const RandomKey& key, Matrix<T> out);
-void random_permutation(const RandomKey& key, Vector<int64_t> out);  // Fisher-Yates
+void random_permutation(const Context& context, const RandomKey& key, Vector<int64_t> out);  // Fisher-Yates
 
 void dropout_mask(const Context& context, const Dropout& dropout, Matrix<uint8_t> keep);  // 1 = kept
 // Forward and backward alike: y = x times the mask times 1 / (share kept).
