@@ -34,10 +34,14 @@ struct Block {
 template <class F>
 void over_blocks(const Context& context, int64_t rows, int64_t columns, int64_t widest, double cost, const F& f) {
   const int64_t width = smaller(larger(columns, 1), widest), height = smaller(block_rows, block_elements / width);
-  const int64_t across = divide_up(columns, width), down = divide_up(rows, height);
-  context.parallel(across * down, cost * static_cast<double>(rows * columns), [&](int64_t task) {
-    const int64_t row = task / across * height, column = task % across * width;
-    f(Block{row, smaller(height, rows - row), column, smaller(width, columns - column)});
+  const int64_t across = divide_up(columns, width), blocks = across * divide_up(rows, height);
+  // Several blocks in a row a task: long runs suit memory.
+  const int64_t run = larger(1, smaller(8, blocks / (4 * context.threads)));
+  context.parallel(divide_up(blocks, run), cost * static_cast<double>(rows * columns), [&](int64_t task) {
+    for (int64_t block = task * run; block < smaller(blocks, (task + 1) * run); ++block) {
+      const int64_t row = block / across * height, column = block % across * width;
+      f(Block{row, smaller(height, rows - row), column, smaller(width, columns - column)});
+    }
   });
 }
 

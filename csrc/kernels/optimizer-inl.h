@@ -13,7 +13,8 @@ namespace lamina::LAMINA_ISA {
 // across two lines take a third longer, and NumPy's large arrays start 16 bytes past one.
 template <class T, class F>
 LAMINA_INLINE void over_ranges(const Context& context, const T* p, int64_t n, double cost, const F& f) {
-  constexpr int64_t range = 16384;
+  // Long runs suit memory; small nets need as many as there are threads.
+  const int64_t range = smaller(1 << 19, larger(1 << 12, round_up(divide_up(n, context.threads), cache_line / sizeof(T))));
   const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(p) % 64 / sizeof(T));
   context.parallel(divide_up(n + past, range), cost * static_cast<double>(n), [&](int64_t task) {
     const int64_t first = larger(0, task * range - past), end = smaller(n, (task + 1) * range - past);
