@@ -112,19 +112,38 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
   }
 }
 
+// How a product is split into tasks: each computes `height` rows of `width` columns, the last ones what is left.
+struct GemmSplit {
+  int64_t width, across, height, down;
+
+  // Columns are split first: then no task packs what another packs too, but for a's small panels.
+  GemmSplit(int threads, int64_t rows, int64_t columns, int64_t widest) {
+    width = smaller(widest, round_up(divide_up(columns, threads), 64));
+    across = divide_up(columns, width);
+    height = across >= threads ? rows : larger(tile_rows, round_up(divide_up(rows, threads), tile_rows));
+    down = divide_up(rows, height);
+  }
+};
+
 template <class T>
 void gemm(const Context& context, const Gemm<T>& g) {
   const int64_t rows = g.c.rows, columns = g.c.columns;
   const double nanoseconds = 0.004 * sizeof(T) * static_cast<double>(rows * columns) * static_cast<double>(g.depth + 8);
-  // Columns are split first: then no task packs what another packs too, but for a's small panels.
-  const int64_t width = smaller(GemmPlan<T>::columns, round_up(divide_up(columns, context.threads), 64));
-  const int64_t across = divide_up(columns, width);
-  const int64_t height = across >= context.threads ? rows : larger(tile_rows, round_up(divide_up(rows, context.threads), tile_rows));
-  const int64_t down = divide_up(rows, height);
-  context.parallel(across * down, nanoseconds, [&](int64_t task) {
-    const int64_t column = task % across * width, row = task / across * height;
-    gemm_part(g, row, smaller(height, rows - row), column, smaller(width, columns - column));
+  const GemmSplit split(context.threads, rows, columns, GemmPlan<T>::columns);
+  context.parallel(split.across * split.down, nanoseconds, [&](int64_t task) {
+    const int64_t column = task % split.across * split.width, row = task / split.across * split.height;
+    gemm_part(g, row, smaller(split.height, rows - row), column, smaller(split.width, columns - column));
   });
+}
+
+template <class T>
+GemmPlanInfo describe_gemm(const Context& context, const Gemm<T>& g) {
+  const GemmSplit split(context.threads, g.c.rows, g.c.columns, GemmPlan<T>::columns);
+  const int64_t height = smaller(split.height, g.c.rows), width = smaller(split.width, g.c.columns);
+  const GemmPlan<T> plan(g, height);
+  const int64_t tile_columns = smaller(plan.tile_columns, round_up(width, lanes<T>));
+  return {split.down,   split.across,       height,      width,       plan.panel,
+          tile_columns, GemmPlan<T>::depth, plan.pack_a, plan.pack_b, !plan.pack_b && g.c.columns % lanes<T> != 0};
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -45,6 +45,14 @@ struct Gemm {
   Matrix<T> y = {};  // the tail's output before dropout, when wanted
 };
 
+// How `gemm` goes about a product, told by the code that does it.
+struct GemmPlanInfo {
+  int64_t down, across, height, width;  // tasks by rows and by columns, and what the first of them computes
+  int64_t tile_rows, tile_columns;      // of the result, in registers
+  int64_t depth_step;                   // its chunk of the depth
+  bool pack_a, pack_b, pack_edge;       // edge: b's last columns, where they do not fill a vector
+};
+
 // What a training pass of batch norm leaves behind.
 template <class T>
 struct BatchStatistics {
@@ -84,6 +92,9 @@ struct StepBuffers {
 template <class T>
 struct Kernels {
   void (*gemm)(const Context&, const Gemm<T>&);
+  GemmPlanInfo (*describe_gemm)(const Context&, const Gemm<T>&);
+  // Whether a tail's results go past the caches.
+  bool (*streams)(const Context&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
   void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
   // tail.mean and tail.rstd are what statistics writes.
   void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
