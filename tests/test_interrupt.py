@@ -40,7 +40,7 @@ def data(rng):
 @pytest.fixture
 def long_epoch(rng):
     """Rows enough for an epoch of many seconds."""
-    return np.tile(rng.random((2000, 20)).astype(np.float32), (300, 1)), np.tile(rng.integers(0, 3, 2000), 300)
+    return np.tile(rng.random((2000, 20)).astype(np.float32), (1500, 1)), np.tile(rng.integers(0, 3, 2000), 1500)
 
 
 def make_net(width=16):

@@ -30,7 +30,7 @@ PYTHON_HEADERS = re.compile(r"^(pybind11/|Python\.h|numpy/)")
 # Python, from the bottom up; a module imports its own room and those below.
 LAYERS = [
     {"_core"},
-    {"_arrays", "_checks", "config", "ops"},
+    {"_arrays", "_checks", "_memory", "config", "ops"},
     {
         "callbacks",
         "datasets",

@@ -1,19 +1,19 @@
 // One page-aligned block per thread, made at its first use.
 #include "base/scratch.h"
 
-#include <cstdlib>
 #include <memory>
-#include <new>
+
+#include "base/memory.h"
 
 namespace lamina {
 
 std::byte* thread_scratch() {
+  constexpr size_t page = 4096;
   struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
+    void operator()(std::byte* p) const { release(p, scratch_bytes, page); }
   };
   thread_local std::unique_ptr<std::byte, Free> block;
-  if (!block) block.reset(static_cast<std::byte*>(std::aligned_alloc(4096, scratch_bytes)));
-  if (!block) throw std::bad_alloc();
+  if (!block) block.reset(static_cast<std::byte*>(allocate(scratch_bytes, page)));
   return block.get();
 }
 

@@ -9,14 +9,15 @@
 #include "bindings/arrays.h"
 #include "ops/activation.h"
 #include "ops/config.h"
+#include "ops/explain.h"
 
 namespace lamina {
 
-// Entering native code: the GIL released, rounding settled, the process's context read once.
+// Entering native code: the GIL released, rounding settled, the context read once.
 struct Native {
   py::gil_scoped_release release;
   FloatingPointScope rounding;
-  Context context = current_context();
+  Context context = calling_context();
 };
 
 // Scalars, refused under the op's name rather than by pybind11's list of signatures.

@@ -157,7 +157,14 @@ void bind_network(py::module_& m) {
       .def("parameters", &parameters, "Live views by name, in the order of the layers.")
       .def("gradients", &gradients, "Live views by name of what the last backward pass left.")
       .def("buffers", &buffers, "Live views of batch norm's running statistics.")
-      .def("explain", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.explain(); }); })
+      .def(
+          "explain",
+          [](const PyNetwork& n, const py::object& batch_size) {
+            return with(n, [&](auto& net, auto) {
+              return batch_size.is_none() ? net.explain() : net.explain(current_context(), integer_in("explain", "batch_size", batch_size));
+            });
+          },
+          py::arg("batch_size") = py::none())
       .def("forward", &forward, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
       .def(
           "forward_to",

@@ -74,6 +74,20 @@ py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::obje
   return py::make_tuple(found->loss, found->score);
 }
 
+py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::object& batch_size) {
+  const int64_t row_count = integer_in("memory", "rows", rows), batch = integer_in("memory", "batch_size", batch_size);
+  const MemoryPlan plan = with(trainer, [&](auto& t, auto) { return t.memory(current_context(), row_count, batch); });
+  py::dict bytes;
+  bytes["parameters"] = plan.parameters;
+  bytes["gradients"] = plan.gradients;
+  bytes["optimizer_state"] = plan.optimizer_state;
+  bytes["statistics"] = plan.statistics;
+  bytes["activations"] = plan.activations;
+  bytes["batch"] = plan.batch;
+  bytes["scratch"] = plan.scratch;
+  return bytes;
+}
+
 }  // namespace
 
 void bind_trainer(py::module_& m) {
@@ -82,6 +96,7 @@ void bind_trainer(py::module_& m) {
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"), py::arg("shuffle"),
            py::arg("lr"))
       .def("evaluate", &evaluate, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"))
+      .def("memory", &memory, py::arg("rows"), py::arg("batch_size"), "Planned bytes of an epoch by purpose.")
       .def(
           "state",
           [](const py::object& self) {

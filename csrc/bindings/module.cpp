@@ -1,4 +1,5 @@
 // The compiled module lamina._core: errors, configuration, and one bind function per topic.
+#include "base/memory.h"
 #include "bindings/bind.h"
 #include "kernels/cuda_table.h"
 
@@ -13,6 +14,23 @@ void bind_config(py::module_& m) {
   m.def("set_num_threads", set_num_threads);
   m.def("get_stream_bytes", get_stream_bytes);
   m.def("set_stream_bytes", set_stream_bytes);
+  m.def("memory", [] {
+    const MemoryUse use = memory_use();
+    py::dict bytes;
+    bytes["current"] = use.current;
+    bytes["peak"] = use.peak;
+    return bytes;
+  });
+  m.def("reset_peak_memory", reset_peak_memory);
+  m.def(
+      "explain",
+      [](const py::function& call) {
+        Explanation explanation(current_context());
+        const ExplanationScope scope(explanation);
+        call();
+        return explanation.text();
+      },
+      py::arg("call"), "How the ops that `call` calls would be computed; nothing is.");
   m.def("build", [] {
     py::dict build;
     build["compiler"] = LAMINA_COMPILER;

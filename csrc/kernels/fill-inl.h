@@ -12,6 +12,8 @@ namespace lamina::LAMINA_ISA {
 template <class T>
 void fill(Kernels<T>& k) {
   k.gemm = gemm<T>;
+  k.describe_gemm = describe_gemm<T>;
+  k.streams = streams<T>;
   k.tail_forward = tail_forward<T>;
   k.batchnorm_forward = batchnorm_forward<T>;
   k.tail_backward = tail_backward<T>;

@@ -154,4 +154,14 @@ void gemm(const Context& context, const Gemm<T>& g) {
   });
 }
 
+template <class T>
+GemmPlanInfo describe_gemm(const Context& context, const Gemm<T>& g) {
+  const GemmSplit split = GemmSplit::of(context, g);
+  const int64_t height = smaller(split.height, g.c.rows), width = smaller(split.width, g.c.columns);
+  const GemmPlan<T> plan(g, height);
+  const int64_t tile_columns = smaller(plan.tile_columns, round_up(width, lanes<T>));
+  return {split.down,   split.across,       height,      width,       plan.panel,
+          tile_columns, GemmPlan<T>::depth, plan.pack_a, plan.pack_b, !plan.pack_b && g.c.columns % lanes<T> != 0};
+}
+
 }  // namespace lamina::LAMINA_ISA

@@ -57,6 +57,14 @@ struct Gemm {
   Matrix<T> h = {};
 };
 
+// How `gemm` goes about a product, told by the code that does it.
+struct GemmPlanInfo {
+  int64_t down, across, height, width;  // tasks by rows and by columns, and what the first of them computes
+  int64_t tile_rows, tile_columns;      // of the result, in registers
+  int64_t depth_step;                   // its chunk of the depth
+  bool pack_a, pack_b, pack_edge;       // edge: b's last columns, where they do not fill a vector
+};
+
 // Column sums that the backward tail collects; null where not wanted.
 template <class T>
 struct TailSums {
@@ -87,12 +95,15 @@ struct StepBuffers {
 template <class T>
 struct Kernels {
   void (*gemm)(const Context&, const Gemm<T>&);
+  GemmPlanInfo (*describe_gemm)(const Context&, const Gemm<T>&);
+  // Whether a tail's results go past the caches.
+  bool (*streams)(const Context&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
   void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
   // tail.mean and tail.rstd are what statistics writes.
   void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
-  // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm. Then, if
-  // given, the product whose a is d transposed: the gradient of the weight.
-  void (*tail_backward)(const Context&, const Tail<T>&, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+  // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm. A product
+  // whose a is d transposed, the weight's gradient, may come along: true when it was computed too, strip by strip.
+  bool (*tail_backward)(const Context&, const Tail<T>&, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
                         const TailSums<T>&, const Gemm<T>* weight_gradient);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);

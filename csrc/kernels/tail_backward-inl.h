@@ -129,18 +129,18 @@ void tail_backward_strip(const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, M
 }
 
 template <class T>
-void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+bool tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
                    const TailSums<T>& sums, const Gemm<T>* weight_gradient) {
   // A strip of d is all that its rows of the weight's gradient need: no thread waits for another.
-  const bool joined = weight_gradient && divide_up(d.columns, strip_width(context, d.columns)) >= context.threads;
-  if (joined) {
+  constexpr int64_t worthwhile_strip = 32;  // columns: below, the shares would be uneven
+  if (weight_gradient && d.columns >= worthwhile_strip * context.threads) {
     const Gemm<T>& g = *weight_gradient;
     const double cost = 1.0 + gemm_cost(g) / static_cast<double>(larger(1, d.rows * d.columns));
     over_strips(context, d.rows, d.columns, cost, [&](int64_t column, int64_t columns) {
       tail_backward_strip(tail, dh, d, saved, z, sums, column, columns);
       gemm_part(g, column, columns, 0, g.c.columns);
     });
-    return;
+    return true;
   }
   if (tail.mean || sums.bias) {
     over_strips(context, d.rows, d.columns, 1.0,
@@ -149,7 +149,7 @@ void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> 
     over_blocks(context, d.rows, d.columns, block_elements, 0.5,
                 [&](const Block& block) { undo_dropout_and_activation(tail, dh, d, saved, block, Place::memory); });
   }
-  if (weight_gradient) gemm(context, *weight_gradient);
+  return false;
 }
 
 }  // namespace lamina::LAMINA_ISA

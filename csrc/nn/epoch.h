@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/aligned_buffer.h"
 #include "base/context.h"
 #include "base/error.h"
-#include "nn/aligned_buffer.h"
 #include "nn/poll.h"
 #include "ops/gather.h"
 #include "ops/loss.h"
@@ -36,17 +36,33 @@ struct EpochOptions {
   int64_t largest_batch(int64_t rows) const { return batch_size >= rows ? rows : batch_size + (lone_row_joins ? 1 : 0); }
 };
 
+// Elements of what shuffled batches are gathered into; of the data the shapes alone count.
+struct BatchLayout {
+  int64_t index, x, labels = 0, values = 0, weights = 0;
+
+  template <class T>
+  BatchLayout(const DataSet<T>& data, const EpochOptions& options) : index(data.x.rows) {
+    const int64_t rows = options.largest_batch(data.x.rows);
+    x = rows * data.x.columns;
+    if (data.targets.labels) labels = rows;
+    if (data.targets.values) values = rows * data.targets.values.columns;
+    if (data.sample_weight) weights = rows;
+  }
+};
+
 // Where shuffled batches are gathered; kept from epoch to epoch.
 template <class T>
 class BatchMemory {
  public:
   void plan(const DataSet<T>& data, const EpochOptions& options) {
-    const int64_t rows = options.largest_batch(data.x.rows);
-    index_.ensure(data.x.rows);
-    x_.ensure(rows * data.x.columns);
-    if (data.targets.labels) labels_.ensure(rows);
-    if (data.targets.values) values_.ensure(rows * data.targets.values.columns);
-    if (data.sample_weight) weights_.ensure(rows);
+    const BatchLayout layout(data, options);
+    each(*this, layout, [](auto& buffer, int64_t size) { buffer.ensure(size); });
+  }
+  static size_t bytes(const BatchLayout& layout) {
+    size_t sum = 0;
+    BatchMemory none;
+    each(none, layout, [&](const auto& buffer, int64_t size) { sum += buffer.bytes(size); });
+    return sum;
   }
   void shuffle(const Context& context, const RandomKey& key, int64_t rows) { random_permutation(context, key, {index_.data(), rows}); }
 
@@ -66,6 +82,15 @@ class BatchMemory {
   }
 
  private:
+  // f(buffer, size) for those that are needed.
+  template <class F>
+  static void each(BatchMemory& memory, const BatchLayout& layout, const F& f) {
+    const auto one = [&](auto& buffer, int64_t size) {
+      if (size > 0) f(buffer, size);
+    };
+    one(memory.index_, layout.index), one(memory.labels_, layout.labels);
+    one(memory.x_, layout.x), one(memory.values_, layout.values), one(memory.weights_, layout.weights);
+  }
   template <class E>
   static Vector<const E> take(Vector<const E> source, Vector<const int64_t> index, E* out) {
     for (int64_t i = 0; i < index.size; ++i) out[i] = source[index[i]];

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "nn/epoch.h"
+#include "ops/explain.h"
 
 namespace lamina {
 namespace {
@@ -85,7 +87,7 @@ Network<T>::Network(std::vector<LayerSpec> layers, bool fuse)
       stage.lamina.dropout.key.layer = static_cast<uint32_t>(plan.dropout);
     }
     if (plan.linear >= 0 || plan.batchnorm >= 0) first_trained_ = std::min(first_trained_, stages_.size());
-    widest_ = std::max({widest_, plan.in_features, plan.out_features});
+    widest_ = std::max(widest_, plan.out_features);
     stages_.push_back(std::move(stage));
   }
 }
@@ -103,17 +105,39 @@ void Network<T>::check_input(const char* op, Matrix<const T> x) const {
 }
 
 template <class T>
-Matrix<const T> Network<T>::forward(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out) {
-  Matrix<const T> input = x;
-  for (size_t i = 0; i < stages_.size(); ++i) {
-    const Matrix<T> h = out && i + 1 == stages_.size() ? out : memory_.h(i, x.rows);
-    lamina_forward<T>(context, for_pass(stages_[i].lamina, pass), input, h, memory_.saved(i, x.rows));
-    input = h;
+void Network<T>::forward_stage(const Context& context, const TrainingMemory<T>& memory, size_t stage, Matrix<const T> x, const Pass& pass,
+                               Matrix<T> h) const {
+  const Matrix<const T> input = stage == 0 ? x : Matrix<const T>(memory.h(stage - 1, x.rows));
+  lamina_forward<T>(context, for_pass(stages_[stage].lamina, pass), input, h, memory.saved(stage, x.rows));
+}
+
+template <class T>
+int Network<T>::backward_stage(const Context& context, const TrainingMemory<T>& memory, size_t index, Matrix<const T> x, const Pass& pass,
+                               int turn) const {
+  const Stage<T>& stage = stages_[index];
+  const int64_t rows = x.rows;
+  const Matrix<T> dh = memory.gradient(turn, rows, stage.plan.out_features);
+  LaminaGradients<T> gradients = stage.gradients;
+  if (index > first_trained_) {
+    // Without an affine part the gradient of x takes the place of dh.
+    if (stage.lamina.weight) ++turn;
+    gradients.x = memory.gradient(turn, rows, stage.plan.in_features);
   }
+  const Matrix<const T> input = index == 0 ? x : Matrix<const T>(memory.h(index - 1, rows));
+  lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, dh, input, memory.h(index, rows), memory.saved(index, rows), gradients);
+  return turn;
+}
+
+template <class T>
+Matrix<const T> Network<T>::forward(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out) {
+  for (size_t i = 0; i + 1 < stages_.size(); ++i) forward_stage(context, memory_, i, x, pass, memory_.h(i, x.rows));
+  const size_t last = stages_.size() - 1;
+  const Matrix<T> prediction = out ? out : memory_.h(last, x.rows);
+  forward_stage(context, memory_, last, x, pass, prediction);
   if (pass.training) {
     for (const RunningStatistics<T>& statistics : statistics_) ++*statistics.batches_seen;
   }
-  return input;
+  return prediction;
 }
 
 template <class T>
@@ -140,21 +164,35 @@ double Network<T>::step_gradients(const Context& context, Matrix<const T> x, con
   const int64_t rows = x.rows;
   const Matrix<const T> prediction = forward(context, x, pass, {});
   int turn = 0;
-  Matrix<T> dh = memory_.gradient(turn, rows, out_features());
-  const double value = lamina::loss<T>(context, loss, prediction, targets, sample_weight, dh, memory_.row_loss(rows));
-  for (size_t i = stages_.size(); i-- > first_trained_;) {
-    const Stage<T>& stage = stages_[i];
-    LaminaGradients<T> gradients = stage.gradients;
-    if (i > first_trained_) {
-      // Without an affine part the gradient of x takes the place of dh.
-      if (stage.lamina.weight) ++turn;
-      gradients.x = memory_.gradient(turn, rows, stage.plan.in_features);
-    }
-    const Matrix<const T> input = i == 0 ? x : Matrix<const T>(memory_.h(i - 1, rows));
-    lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, dh, input, memory_.h(i, rows), memory_.saved(i, rows), gradients);
-    dh = gradients.x;
-  }
+  const double value = lamina::loss<T>(context, loss, prediction, targets, sample_weight, memory_.gradient(turn, rows, out_features()),
+                                       memory_.row_loss(rows));
+  for (size_t i = stages_.size(); i-- > first_trained_;) turn = backward_stage(context, memory_, i, x, pass, turn);
   return value;
+}
+
+template <class T>
+std::string Network<T>::explain() const {
+  std::string text;
+  for (size_t i = 0; i < plan_.size(); ++i) text.append(i ? "\n" : "").append(lamina::explain(layers_, plan_, i));
+  return text;
+}
+
+template <class T>
+std::string Network<T>::explain(const Context& context, int64_t rows) const {
+  check_batches("explain", rows, rows, has_batchnorm());
+  const TrainingMemory<T> memory = TrainingMemory<T>::unbacked(stages_, rows);
+  const Matrix<const T> x = matrix(reinterpret_cast<const T*>(cache_line), rows, in_features());
+  const Pass pass{true, 0, 0};
+  std::string text;
+  for (size_t i = 0; i < stages_.size(); ++i) {
+    Explanation forward(context, "  "), backward(context, "  ");
+    forward_stage(forward.context(), memory, i, x, pass, memory.h(i, rows));
+    if (i >= first_trained_) backward_stage(backward.context(), memory, i, x, pass, 0);
+    text.append(i ? "\n" : "").append(lamina::explain(layers_, plan_, i));
+    text.append("\n forward\n").append(forward.text());
+    text.append("\n backward\n").append(i < first_trained_ ? "  nothing from here down is trained" : backward.text());
+  }
+  return text;
 }
 
 template class Network<float>;

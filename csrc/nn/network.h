@@ -44,7 +44,9 @@ class Network {
   int64_t features_after(int layers) const;  // width of the output of the first `layers` layers
   int layer_count() const { return static_cast<int>(layers_.size()); }
   bool has_batchnorm() const { return !statistics_.empty(); }
-  std::string explain() const { return lamina::explain(layers_, plan_); }
+  // Which layers are one lamina, and for a number of rows also how the products and passes of a training step run.
+  std::string explain() const;
+  std::string explain(const Context& context, int64_t rows) const;
 
   const ParameterBuffer<T>& parameters() const { return parameters_; }
   const std::vector<RunningStatistics<T>>& running_statistics() const { return statistics_; }
@@ -67,11 +69,18 @@ class Network {
   // For a training loop, which holds the lock for many steps and plans the memory first.
   std::atomic<bool>& busy() { return busy_; }
   void plan_memory(int64_t rows) { memory_.ensure(stages_, rows); }
+  size_t activation_bytes(int64_t rows) const { return AlignedBuffer<T>::bytes(TrainingLayout<T>(stages_, rows).size); }
+  size_t statistics_bytes() const { return AlignedBuffer<T>::bytes(statistics_buffer_.size()); }
   double step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                         Vector<const T> sample_weight, const Pass& pass);
 
  private:
   Matrix<const T> forward(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out);
+  void forward_stage(const Context& context, const TrainingMemory<T>& memory, size_t stage, Matrix<const T> x, const Pass& pass,
+                     Matrix<T> h) const;
+  // The gradient of the stage's output lies in the memory's gradient `turn`; returns where that of its input then lies.
+  int backward_stage(const Context& context, const TrainingMemory<T>& memory, size_t stage, Matrix<const T> x, const Pass& pass,
+                     int turn) const;
   std::unique_ptr<InferenceMemory<T>> borrow_memory(int64_t rows) const;
   void return_memory(std::unique_ptr<InferenceMemory<T>> memory) const;
 
@@ -82,7 +91,7 @@ class Network {
   std::vector<RunningStatistics<T>> statistics_;
   std::vector<Stage<T>> stages_;
   size_t first_trained_ = 0;  // the first stage with parameters: backward ends there
-  int64_t widest_ = 0;
+  int64_t widest_ = 0;        // output of a stage
   TrainingMemory<T> memory_;
   std::atomic<bool> busy_{false};
   mutable std::atomic<InferenceMemory<T>*> spare_{nullptr};  // one kept between calls

@@ -24,7 +24,8 @@ constexpr int64_t statistics_block_rows = 512;
 template <class T>
 std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t rows) const {
   std::unique_ptr<InferenceMemory<T>> memory(spare_.exchange(nullptr));
-  if (!memory || !memory->fits(rows, widest_)) memory = std::make_unique<InferenceMemory<T>>(rows, widest_);
+  if (memory && !memory->fits(rows, widest_)) memory.reset();
+  if (!memory) memory = std::make_unique<InferenceMemory<T>>(rows, widest_);
   return memory;
 }
 

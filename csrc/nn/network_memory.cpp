@@ -6,16 +6,13 @@
 namespace lamina {
 
 template <class T>
-void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows) {
-  rows = std::max<int64_t>(rows, 1);
-  if (rows <= rows_) return;
-  int64_t end = 0, widest = 0;
+TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t rows_) : rows(std::max<int64_t>(rows_, 1)) {
   const auto place = [&](bool wanted, int64_t elements) {
-    const int64_t offset = wanted ? end : absent;
-    if (wanted) end += padded<T>(elements);
+    const int64_t offset = wanted ? size : absent;
+    if (wanted) size += padded<T>(elements);
     return offset;
   };
-  std::vector<Part> parts;
+  int64_t widest = 0;  // gradient: none goes below the first stage with parameters
   for (const Stage<T>& stage : stages) {
     const int64_t width = stage.plan.out_features;
     const LaminaSaves needs = saves(stage.lamina);
@@ -27,27 +24,41 @@ void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows
     part.mean = place(needs.statistics, width);
     part.rstd = place(needs.statistics, width);
     parts.push_back(part);
-    widest = std::max({widest, width, stage.plan.in_features});
+    if (widest > 0 || stage.lamina.weight || stage.lamina.batchnorm) widest = std::max(widest, width);
   }
-  const int64_t gradients[] = {place(true, rows * widest), place(true, rows * widest)};
-  // Nothing is changed before both allocations have succeeded.
-  AlignedBuffer<T> values(end);
-  AlignedBuffer<double> row_loss(rows);
-  values_ = std::move(values);
+  for (int64_t& gradient : gradients) gradient = place(true, rows * widest);
+}
+
+template <class T>
+void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows) {
+  if (rows <= layout_.rows && start_) return;
+  *this = TrainingMemory();  // the old memory goes first, and a failure leaves nothing planned
+  TrainingLayout<T> layout(stages, rows);
+  AlignedBuffer<double> row_loss(layout.rows);
+  values_ = AlignedBuffer<T>(layout.size);
   row_loss_ = std::move(row_loss);
-  parts_ = std::move(parts);
-  std::copy(gradients, gradients + 2, gradients_);
-  rows_ = rows;
+  start_ = values_.data();
+  layout_ = std::move(layout);
+}
+
+template <class T>
+TrainingMemory<T> TrainingMemory<T>::unbacked(const std::vector<Stage<T>>& stages, int64_t rows) {
+  TrainingMemory memory;
+  memory.layout_ = TrainingLayout<T>(stages, rows);
+  memory.start_ = reinterpret_cast<T*>(uintptr_t{1} << 32);
+  return memory;
 }
 
 template <class T>
 LaminaSaved<T> TrainingMemory<T>::saved(size_t stage, int64_t rows) const {
-  const Part& part = parts_[stage];
-  const auto rows_at = [&](int64_t offset) { return offset == absent ? Matrix<T>{} : matrix(at(offset), rows, part.width); };
-  const auto row_at = [&](int64_t offset) { return offset == absent ? Vector<T>{} : Vector<T>{at(offset), part.width}; };
-  return {rows_at(part.z), rows_at(part.y), row_at(part.mean), row_at(part.rstd)};
+  const auto& part = layout_.parts[stage];
+  const auto matrix_at = [&](int64_t offset) { return offset < 0 ? Matrix<T>{} : matrix(at(offset), rows, part.width); };
+  const auto vector_at = [&](int64_t offset) { return offset < 0 ? Vector<T>{} : Vector<T>{at(offset), part.width}; };
+  return {matrix_at(part.z), matrix_at(part.y), vector_at(part.mean), vector_at(part.rstd)};
 }
 
+template struct TrainingLayout<float>;
+template struct TrainingLayout<double>;
 template class TrainingMemory<float>;
 template class TrainingMemory<double>;
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "nn/aligned_buffer.h"
+#include "base/aligned_buffer.h"
 #include "nn/plan.h"
 #include "ops/lamina.h"
 
@@ -17,29 +17,41 @@ struct Stage {
   LaminaGradients<T> gradients;  // without x
 };
 
-// What forward keeps for backward, the two gradients in flight, and the loss of each row. Every matrix starts on a
-// cache line; a pass of fewer rows uses the beginning of each.
+// Where it lies: what forward keeps for backward, and the two gradients in flight, in elements from the start. Every matrix
+// starts on a cache line; a pass of fewer rows uses the beginning of each.
+template <class T>
+struct TrainingLayout {
+  static constexpr int64_t absent = -1;
+  struct Part {
+    int64_t width, h, z, y, mean, rstd;
+  };
+
+  TrainingLayout() = default;
+  TrainingLayout(const std::vector<Stage<T>>& stages, int64_t rows);
+
+  int64_t rows = 0, size = 0;
+  std::vector<Part> parts;
+  int64_t gradients[2] = {0, 0};
+};
+
 template <class T>
 class TrainingMemory {
  public:
   void ensure(const std::vector<Stage<T>>& stages, int64_t rows);
+  // Addresses alone, with no memory behind them: for explanations.
+  static TrainingMemory unbacked(const std::vector<Stage<T>>& stages, int64_t rows);
 
-  Matrix<T> h(size_t stage, int64_t rows) const { return matrix(at(parts_[stage].h), rows, parts_[stage].width); }
+  Matrix<T> h(size_t stage, int64_t rows) const { return matrix(at(layout_.parts[stage].h), rows, layout_.parts[stage].width); }
   LaminaSaved<T> saved(size_t stage, int64_t rows) const;
   // Two that take turns: the gradient of a lamina's output and that of its input.
-  Matrix<T> gradient(int turn, int64_t rows, int64_t columns) const { return matrix(at(gradients_[turn & 1]), rows, columns); }
+  Matrix<T> gradient(int turn, int64_t rows, int64_t columns) const { return matrix(at(layout_.gradients[turn & 1]), rows, columns); }
   Vector<double> row_loss(int64_t rows) const { return {row_loss_.data(), rows}; }
 
  private:
-  static constexpr int64_t absent = -1;
-  struct Part {
-    int64_t width, h, z, y, mean, rstd;  // offsets
-  };
-  T* at(int64_t offset) const { return offset == absent ? nullptr : values_.data() + offset; }
+  T* at(int64_t offset) const { return offset == TrainingLayout<T>::absent ? nullptr : start_ + offset; }
 
-  int64_t rows_ = 0;
-  std::vector<Part> parts_;
-  int64_t gradients_[2] = {0, 0};
+  TrainingLayout<T> layout_;
+  T* start_ = nullptr;
   AlignedBuffer<T> values_;
   AlignedBuffer<double> row_loss_;
 };

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/aligned_buffer.h"
+#include "base/aligned_buffer.h"
 
 namespace lamina {
 

@@ -107,17 +107,15 @@ std::vector<LaminaPlan> make_plan(const std::vector<LayerSpec>& layers, bool fus
   return plan;
 }
 
-std::string explain(const std::vector<LayerSpec>& layers, const std::vector<LaminaPlan>& plan) {
+std::string explain(const std::vector<LayerSpec>& layers, const std::vector<LaminaPlan>& plan, size_t k) {
+  const LaminaPlan& lamina = plan[k];
   std::ostringstream text;
-  for (size_t k = 0; k < plan.size(); ++k) {
-    const LaminaPlan& lamina = plan[k];
-    text << (k ? "\n" : "") << "lamina " << k << ", (batch, " << lamina.in_features << ") -> (batch, " << lamina.out_features << "), layer"
-         << (lamina.last - lamina.first > 1 ? "s " : " ") << lamina.first;
-    if (lamina.last - lamina.first > 1) text << "-" << lamina.last - 1;
-    text << ": ";
-    for (int i = lamina.first; i < lamina.last; ++i) text << (i > lamina.first ? " + " : "") << describe(layers[static_cast<size_t>(i)]);
-    if (!lamina.reason.empty()) text << "; starts anew: " << lamina.reason;
-  }
+  text << "lamina " << k << ", (batch, " << lamina.in_features << ") -> (batch, " << lamina.out_features << "), layer"
+       << (lamina.last - lamina.first > 1 ? "s " : " ") << lamina.first;
+  if (lamina.last - lamina.first > 1) text << "-" << lamina.last - 1;
+  text << ": ";
+  for (int i = lamina.first; i < lamina.last; ++i) text << (i > lamina.first ? " + " : "") << describe(layers[static_cast<size_t>(i)]);
+  if (!lamina.reason.empty()) text << "; starts anew: " << lamina.reason;
   return text.str();
 }
 

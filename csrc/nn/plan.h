@@ -33,7 +33,7 @@ struct LaminaPlan {
 // fuse = false gives each layer a lamina of its own, for tests and measurements.
 std::vector<LaminaPlan> make_plan(const std::vector<LayerSpec>& layers, bool fuse);
 
-// One line per lamina.
-std::string explain(const std::vector<LayerSpec>& layers, const std::vector<LaminaPlan>& plan);
+// One line on the k-th lamina.
+std::string explain(const std::vector<LayerSpec>& layers, const std::vector<LaminaPlan>& plan, size_t k);
 
 }  // namespace lamina

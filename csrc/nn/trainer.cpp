@@ -59,6 +59,31 @@ std::optional<Evaluation> Trainer<T>::evaluate(const Context& context, const Dat
   return Evaluation{value, score<T>(loss_.kind, prediction, data.targets, data.sample_weight)};
 }
 
+template <class T>
+MemoryPlan Trainer<T>::memory(const Context& context, int64_t rows, int64_t batch_size) const {
+  check_batches("memory", rows, batch_size, network_->has_batchnorm());
+  const EpochOptions options{batch_size, network_->has_batchnorm(), {}};
+  const int64_t largest = options.largest_batch(rows), width = network_->out_features();
+  const T element{};
+  const int64_t label = 0;
+  DataSet<T> shapes{{&element, rows, network_->in_features(), network_->in_features()}, {}, {}};
+  if (loss_.kind == LossKind::softmax_cross_entropy) {
+    shapes.targets.labels = {&label, rows};
+  } else {
+    shapes.targets.values = {&element, rows, width, width};
+  }
+  const auto& parameters = network_->parameters();
+  MemoryPlan plan{};
+  plan.parameters = AlignedBuffer<T>::bytes(parameters.parameters().size);
+  plan.gradients = AlignedBuffer<T>::bytes(parameters.gradients().size);
+  for (const auto& [name, slot] : optimizer_.state()) plan.optimizer_state += slot.bytes(slot.size());
+  plan.statistics = network_->statistics_bytes();
+  plan.activations = network_->activation_bytes(largest);
+  plan.batch = BatchMemory<T>::bytes(BatchLayout(shapes, options)) + AlignedBuffer<double>::bytes(largest);
+  plan.scratch = static_cast<size_t>(context.threads) * scratch_bytes;
+  return plan;
+}
+
 template class Trainer<float>;
 template class Trainer<double>;
 

@@ -24,6 +24,15 @@ struct OwnedLoss {
   }
 };
 
+// Bytes that training holds, by purpose.
+struct MemoryPlan {
+  size_t parameters, gradients, optimizer_state;
+  size_t statistics;   // running ones of batch norm
+  size_t activations;  // what forward keeps for backward, and the gradients in flight
+  size_t batch;        // the rows gathered for a step, their losses, the order of all rows
+  size_t scratch;      // of the threads
+};
+
 struct Evaluation {
   double loss, score;
 };
@@ -37,6 +46,9 @@ class Trainer {
   std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
                                   const Poll& poll);
   std::optional<Evaluation> evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size, const Poll& poll) const;
+
+  // Of an epoch over `rows` rows in shuffled batches, without sample weights; classes are given as labels.
+  MemoryPlan memory(const Context& context, int64_t rows, int64_t batch_size) const;
 
   const std::shared_ptr<Network<T>>& network() const { return network_; }
   const ParameterOptimizer<T>& optimizer() const { return optimizer_; }

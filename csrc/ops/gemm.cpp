@@ -1,8 +1,7 @@
 // Checks a product's shapes and hands it to the table.
 #include "ops/gemm.h"
 
-#include <vector>
-
+#include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "kernels/kernel_table.h"
 #include "math/order.h"
@@ -30,9 +29,9 @@ void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<co
   g.beta = beta;
   g.bias = bias.data;
   g.partial = out;
-  std::vector<T> partial;  // c still holds what beta multiplies while chunk sums gather
+  AlignedBuffer<T> partial;  // c still holds what beta multiplies while chunk sums gather
   if (beta != T(0) && g.depth > order::depth_chunk) {
-    partial.resize(static_cast<size_t>(rows * columns));
+    partial.ensure(rows * columns);
     g.partial = matrix(partial.data(), rows, columns);
   }
   context.table->kernels<T>().gemm(context, g);

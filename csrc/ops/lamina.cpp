@@ -127,8 +127,9 @@ void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<con
   Gemm<T> weight_gradient{dz.data, 1, dz.stride, x.data, x.stride, 1, dw, x.rows};  // (out, in) = dzᵀ x
   weight_gradient.partial = dw;
   const bool has_weight_gradient = dw && dw.rows * dw.columns > 0;
-  kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums,
-                        has_weight_gradient ? &weight_gradient : nullptr);
+  const bool joined = kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums,
+                                            has_weight_gradient ? &weight_gradient : nullptr);
+  if (has_weight_gradient && !joined) kernels.gemm(context, weight_gradient);
   if (dx && dx.rows * dx.columns > 0) {  // (batch, in) = dz W
     Gemm<T> g{dz.data, dz.stride, 1, w.data, w.stride, 1, dx, w.rows};
     g.partial = dx;

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Autoencoder', 'BackendError', 'Network', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'dropout', 'dropout_mask', 'gemm', 'get_isa', 'get_num_threads', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'philox', 'random_normal', 'random_permutation', 'random_uniform', 'rmsprop_step', 'set_isa', 'set_num_threads', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'Network', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'dropout', 'dropout_mask', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'memory', 'philox', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'set_isa', 'set_num_threads', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
 class BackendError(RuntimeError):
     pass
 class Network:
@@ -19,7 +19,7 @@ class Network:
         """
         Live views of batch norm's running statistics.
         """
-    def explain(self) -> str:
+    def explain(self, batch_size: typing.Any = None) -> str:
         ...
     def forward(self, x: typing.Any, training: typing.Any, seed: typing.Any, step: typing.Any) -> numpy.ndarray:
         ...
@@ -61,6 +61,10 @@ class Trainer:
         ...
     def evaluate(self, x: typing.Any, targets: typing.Any, sample_weight: typing.Any, batch_size: typing.Any) -> tuple:
         ...
+    def memory(self, rows: typing.Any, batch_size: typing.Any) -> dict:
+        """
+        Planned bytes of an epoch by purpose.
+        """
     def run_epoch(self, x: typing.Any, targets: typing.Any, sample_weight: typing.Any, batch_size: typing.Any, shuffle: typing.Any, lr: typing.Any) -> float:
         ...
     def state(self) -> dict:
@@ -133,6 +137,10 @@ def dropout(arg0: str, arg1: str, arg2: typing.Any, arg3: typing.Any, arg4: typi
     ...
 def dropout_mask(arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any) -> numpy.ndarray:
     ...
+def explain(call: collections.abc.Callable) -> str:
+    """
+    How the ops that `call` calls would be computed; nothing is.
+    """
 def gemm(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any) -> numpy.ndarray:
     ...
 def get_isa() -> str:
@@ -155,6 +163,8 @@ def log_softmax_forward(arg0: typing.Any, arg1: typing.Any) -> numpy.ndarray:
     ...
 def loss(arg0: str, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any, arg7: typing.Any) -> tuple:
     ...
+def memory() -> dict:
+    ...
 def philox(arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32], arg1: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32]) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def random_normal(arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: str) -> numpy.ndarray:
@@ -162,6 +172,8 @@ def random_normal(arg0: collections.abc.Sequence[typing.SupportsInt | typing.Sup
 def random_permutation(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any) -> numpy.typing.NDArray[numpy.int64]:
     ...
 def random_uniform(arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: str) -> numpy.ndarray:
+    ...
+def reset_peak_memory() -> None:
     ...
 def rmsprop_step(arg0: typing.Any, arg1: typing.Any, arg2: tuple, arg3: typing.Any, *args) -> None:
     ...

@@ -23,7 +23,7 @@ _SEED_LIMIT = 2**64
 # As in lamina.bench.BENCHES, which takes longer to import than all other help.
 _BENCHES = (
     "gemm", "linear", "lamina", "batchnorm", "dropout", "activation", "loss", "optimizer", "random", "step",
-    "predict", "fit",
+    "predict", "fit", "memory",
 )  # fmt: skip
 
 

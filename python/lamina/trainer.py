@@ -231,6 +231,49 @@ class Trainer:
                     callback.on_fit_end(self)
         return self.history
 
+    def memory(self, *, batch_size: int = 128, rows: int | None = None) -> dict[str, int]:
+        """Return what native code holds during a fit, in bytes by purpose.
+
+        Parameters
+        ----------
+        batch_size : int
+            As of `fit`.
+        rows : int, optional
+            Of the data: shuffling keeps 8 bytes for each. As many as a batch unless given.
+
+        Returns
+        -------
+        dict of str to int
+            "parameters", "gradients", "optimizer_state"; "statistics", the running ones of batch norm; "activations",
+            what the forward pass keeps for the backward pass and the gradients in flight; "batch", the rows gathered
+            for a step, their losses and the order of all rows; "scratch", of the threads; and "total".
+
+        Raises
+        ------
+        ValueError
+            If a number is less than 1, or 1 for a net with batch norm.
+
+        Notes
+        -----
+        The numbers come from the plan that allocates; `lamina.memory` counts what was allocated. Sample weights add one
+        number a row of a batch, and class probabilities take the place of labels. Apart from it are NumPy's arrays: the
+        data, and the best weights that `EarlyStopping` keeps. Validation adds the outputs of two laminae for 1024 rows,
+        and those of the net for all its rows.
+
+        Examples
+        --------
+        >>> import lamina
+        >>> trainer = lamina.Trainer(lamina.Sequential(lamina.Linear(16, 16)), optimizer="adam")
+        >>> plan = trainer.memory(batch_size=32)
+        >>> plan["parameters"], plan["gradients"], plan["optimizer_state"], plan["activations"]
+        (1088, 1088, 2176, 6144)
+        """
+        batch_size = whole("Trainer.memory", "batch_size", batch_size, 1)
+        rows = batch_size if rows is None else whole("Trainer.memory", "rows", rows, 1)
+        with errors_of("Trainer.memory"):
+            plan = self._core.memory(rows, batch_size)
+        return {**plan, "total": sum(plan.values())}
+
     def _epoch(self, data: Arrays, validation: Arrays | None, batch_size: int, shuffle: bool) -> str:
         """Train one epoch, measure, let others have their say; return a line for the progress bar."""
         start = time.perf_counter()

@@ -40,6 +40,27 @@ class Row:
 
 
 @dataclass
+class MemoryRow:
+    """One line of the table of memory, which is counted rather than timed."""
+
+    name: str
+    planned: dict[str, int]  # bytes by purpose
+    allocated: int  # bytes at most
+    needed: int  # those of the planned bytes that no implementation can do without
+    goal: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "row": self.name,
+            "goal": self.goal,
+            "failures": [],
+            "planned_bytes": self.planned,
+            "allocated_bytes": self.allocated,
+            "times_needed": self.allocated / self.needed,
+        }
+
+
+@dataclass
 class Timing:
     """Seconds for one unit of work."""
 

@@ -22,11 +22,23 @@ def against(row: dict[str, Any], peer: str) -> str:
     return f"{ratio:.2f}x{' slower' if ratio < 1 else ''} ({duration(best['median_s'])}{variant})"
 
 
+def megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def failed(row: dict[str, Any]) -> bool:
+    """Whether lamina could not do the row's work."""
+    return "lamina" not in row and "allocated_bytes" not in row
+
+
 def cells(row: dict[str, Any], peers: list[str]) -> list[str]:
     """A row's columns as text."""
-    own = row.get("lamina")
-    if own is None:
+    if failed(row):
         return [row["row"], "failed", "", "", "", *("-" for _ in peers)]
+    if "allocated_bytes" in row:
+        times = f"{row['times_needed']:.2f}x what is needed"
+        return [row["row"], megabytes(row["allocated_bytes"]), "", "", times, *("-" for _ in peers)]
+    own = row["lamina"]
     time = f"{duration(own['median_s'])} [{duration(own['p10_s'])}, {duration(own['p90_s'])}]"
     rate = f"{row['rate']:.3g} {row['unit']}" if "rate" in row else ""
     ceiling = f"{100 * row['of_ceiling']:.0f}% {row['ceiling']}" if "of_ceiling" in row else ""
@@ -44,14 +56,34 @@ def columns(rows: list[dict[str, Any]], peers: list[str]) -> list[str]:
     return [peer for peer in peers if any(peer in row.get("ratio", {}) for row in rows)]
 
 
-def print_table(bench: str, rows: list[dict[str, Any]], peers: list[str]) -> None:
-    """One bench as an aligned table, its failures below it."""
-    shown = columns(rows, peers)
-    lines = [header(shown), *(cells(row, shown) for row in rows)]
-    lines[0][0] = bench
+def print_lines(lines: list[list[str]]) -> None:
+    """Lines of cells, aligned."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_memory(bench: str, rows: list[dict[str, Any]]) -> None:
+    """Bytes by purpose, what the counter saw, and how much more than needed that is."""
+    purposes = list(rows[0]["planned_bytes"])
+    lines = [[bench, *(purpose.replace("_", " ") for purpose in purposes), "allocated", "of needed", "goal"]]
+    for row in rows:
+        planned = [megabytes(row["planned_bytes"][purpose]) for purpose in purposes]
+        ratio = f"{row['times_needed']:.2f}x"
+        lines.append([row["row"], *planned, megabytes(row["allocated_bytes"]), ratio, row["goal"]])
+    print_lines(lines)
+    print(flush=True)
+
+
+def print_table(bench: str, rows: list[dict[str, Any]], peers: list[str]) -> None:
+    """One bench as an aligned table, its failures below it."""
+    if all("allocated_bytes" in row for row in rows):
+        print_memory(bench, rows)
+        return
+    shown = columns(rows, peers)
+    lines = [header(shown), *(cells(row, shown) for row in rows)]
+    lines[0][0] = bench
+    print_lines(lines)
     for row in rows:
         for failure in row["failures"]:
             print(f"  {row['row']}: could not run {failure}")

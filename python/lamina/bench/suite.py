@@ -14,10 +14,10 @@ from typing import Any
 import lamina
 from lamina.bench import machine, peers, report
 from lamina.bench.ceilings import ceilings, refresh
-from lamina.bench.harness import Setup, measure, summarise
+from lamina.bench.harness import MemoryRow, Row, Setup, measure, summarise
 
 LAYERS = ("gemm", "linear", "lamina", "batchnorm", "dropout", "activation", "loss")
-BENCHES = (*LAYERS, "optimizer", "random", "step", "predict", "fit")
+BENCHES = (*LAYERS, "optimizer", "random", "step", "predict", "fit", "memory")
 
 
 def chosen(names: str | Iterable[str] | None) -> list[str]:
@@ -27,6 +27,14 @@ def chosen(names: str | Iterable[str] | None) -> list[str]:
     if unknown:
         raise ValueError(f"bench: unknown name {', '.join(unknown)}; needed: any of {', '.join(BENCHES)}")
     return [name for name in BENCHES if not wanted or name in wanted]
+
+
+def result_of(row: Row | MemoryRow, quick: bool, rates: dict[str, float]) -> dict[str, Any]:
+    """A row of the results as plain data."""
+    if isinstance(row, MemoryRow):
+        return row.as_dict()
+    timings, failures = measure(row.contestants, quick=quick)
+    return summarise(row, timings, failures, rates)
 
 
 def run(
@@ -90,13 +98,12 @@ def run(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peers' advice (convergence, deprecation) is no result
             for row in importlib.import_module(f"lamina.bench.{name}").rows(setup):
-                timings, failures = measure(row.contestants, quick=quick)
-                results.append(summarise(row, timings, failures, rates))
+                results.append(result_of(row, quick, rates))
                 del row
                 gc.collect()
         report.print_table(name, results, list(found))
         document["results"][name] = results
-        failed = failed or any("lamina" not in result for result in results)
+        failed = failed or any(report.failed(result) for result in results)
         if json_path is not None:
             Path(json_path).write_text(json.dumps(document, indent=1) + "\n")
     return int(failed)

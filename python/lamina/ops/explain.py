@@ -1,71 +1,149 @@
-"""What plan an op follows."""
+"""How an op would be computed: the op is called, natively planned, and nothing is computed."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
 
 from lamina import _core
 
+from .activation import activation_backward, activation_forward
+from .batchnorm import batchnorm_forward
 from .checks import as_shape
+from .dropout import dropout_backward, dropout_forward
+from .gemm import gemm
+from .lamina import lamina_backward, lamina_forward
+from .linear import linear_backward, linear_forward
 
-OPS = {"linear_forward": "linear", "lamina_forward": "relu", "lamina_backward": "relu"}
+
+def _gemm(a, b, *, beta=0.0, transpose_a=False, transpose_b=False, **options):
+    out = None
+    if beta != 0 and a.ndim == b.ndim == 2:
+        out = np.empty((a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), a.dtype)
+    return partial(gemm, a, b, transpose_a=transpose_a, transpose_b=transpose_b, beta=beta, out=out, **options)
 
 
-def explain(op, shapes, dtype="float32", *, batchnorm=False, activation=None, p=0.0, training=True):
-    """Say in words which passes over memory a layer's op makes for given shapes.
+def _units(weight, wanted=True):
+    """A vector as long as `weight` has rows: a bias, or one of batch norm's."""
+    return np.ones(weight.shape[:1], weight.dtype) if wanted else None
+
+
+def _linear_forward(x, weight, *, bias=True, **options):
+    return partial(linear_forward, x, weight, _units(weight, bias), **options)
+
+
+def _linear_backward(x, weight, **options):
+    y = np.empty((*x.shape[:1], *weight.shape[:1]), x.dtype)
+    return partial(linear_backward, y, x, weight, y=y, z=y, **options)
+
+
+def _lamina_forward(x, weight, *, bias=True, batchnorm=False, **options):
+    vectors = {name: _units(weight, batchnorm) for name in ("gamma", "beta", "running_mean", "running_var")}
+    return partial(lamina_forward, x, weight, _units(weight, bias), **vectors, **options)
+
+
+def _lamina_backward(x, weight, *, need_dx=True, **options):
+    forward, results = _lamina_forward(x, weight, **options), []
+    _core.explain(lambda: results.extend(forward()))
+    h, saved = results
+    return partial(lamina_backward, np.empty_like(h), saved, need_dx=need_dx)
+
+
+def _batchnorm_forward(x, **options):
+    vectors = [np.ones(x.shape[-1:], x.dtype) for _ in range(4)]
+    return partial(batchnorm_forward, x, *vectors, **options)
+
+
+def _activation_forward(x, *, activation="relu", **options):
+    return partial(activation_forward, x, activation, **options)
+
+
+def _activation_backward(x, *, activation="relu", **options):
+    return partial(activation_backward, np.empty_like(x), x, activation, y=x, **options)
+
+
+def _dropout(function, x, *, p=0.5, seed=0, **options):
+    return partial(function, x, p, seed=seed, **options)
+
+
+_LAYER = "x (batch, in) and weight (out, in)"
+# What the shapes given are those of, and how the op is called with such arrays.
+_OPS: dict[str, tuple[str, Callable[..., Callable]]] = {
+    "gemm": ("a (rows, depth) and b (depth, columns)", _gemm),
+    "linear_forward": (_LAYER, _linear_forward),
+    "linear_backward": (_LAYER, _linear_backward),
+    "lamina_forward": (_LAYER, _lamina_forward),
+    "lamina_backward": (_LAYER, _lamina_backward),
+    "batchnorm_forward": ("x (batch, features)", _batchnorm_forward),
+    "activation_forward": ("x", _activation_forward),
+    "activation_backward": ("x", _activation_backward),
+    "dropout_forward": ("x", partial(_dropout, dropout_forward)),
+    "dropout_backward": ("x", partial(_dropout, dropout_backward)),
+}
+
+
+def explain(op, shapes, dtype="float32", **options):
+    """Say in words how an op would be computed now on arrays of the given shapes.
 
     Parameters
     ----------
-    op : {"linear_forward", "lamina_forward", "lamina_backward"}
+    op : str
+        "gemm", "linear_forward", "linear_backward", "lamina_forward", "lamina_backward", "batchnorm_forward",
+        "activation_forward", "activation_backward", "dropout_forward" or "dropout_backward".
     shapes : tuple of tuple of int
-        Shapes of x (batch, in) and weight (out, in).
+        Of a and b for gemm, of x (batch, in) and weight (out, in) for linear and lamina, else of x alone.
     dtype : {"float32", "float64"}
-    batchnorm, training : bool
-    activation : str, optional
-        A name of `activations()`; the op's own default unless given.
-    p : float
-        Dropout's share, 0 <= p < 1.
+    **options
+        Keywords of the op that are no arrays: ``transpose_a``, ``activation``, ``p``, ``training``, ``need_dx`` …; its
+        own defaults hold, and 0 for a seed. ``bias=True`` and ``batchnorm=False`` say whether a linear layer or lamina
+        has these.
 
     Returns
     -------
     str
-        One line per pass.
+        A paragraph for each product and each pass over memory, in their order.
 
     Raises
     ------
-    ValueError
-        If the op or the activation is unknown, or the shapes do not fit.
+    TypeError, ValueError
+        If the op is not among those above or would refuse such arrays or options.
+
+    Notes
+    -----
+    The op itself runs, with kernels that describe instead of compute: the instruction set and the threads are those in
+    use, and tasks are what these share. A product first takes ``rows x columns`` of tasks; each goes through its part
+    in register tiles.
 
     References
     ----------
-    The plan is that of ARCHITECTURE.md, "The two journeys".
+    The parts are those of ARCHITECTURE.md, "The two journeys".
 
     Examples
     --------
+    >>> import lamina
     >>> from lamina import ops
+    >>> isa, threads = lamina.get_isa(), lamina.get_num_threads()
+    >>> lamina.set_isa("generic"), lamina.set_num_threads(1)
+    (None, None)
     >>> print(ops.explain("lamina_forward", ((128, 784), (512, 784)), activation="relu", p=0.5))
-    product (128, 784) x (784, 512) in float32, bias, relu and dropout fused into its epilogue
+    product (128, 784) x (784, 512), float32 at highest, generic
+      tasks   1 x 1 of 128 rows x 512 columns on 1 thread
+      tile    4 rows x 4 columns in registers
+      a       copied, a panel of rows at a time
+      b       packed, a block of columns at a time
+      depth   4 chunks of 256, summed in the result itself
+      then    bias from registers
+      tail    relu, dropout on each panel of rows while in cache
+    >>> lamina.set_isa(isa), lamina.set_num_threads(threads)
+    (None, None)
     """
-    if op not in OPS:
-        raise ValueError(f"explain: op is {op!r}, needs one of {', '.join(OPS)}")
-    if not isinstance(shapes, (tuple, list)) or len(shapes) != 2:
-        raise ValueError(f"explain: shapes is {shapes!r}, needs the shapes of x (batch, in) and weight (out, in)")
-    x, weight = (as_shape("explain", shape) for shape in shapes)
-    if len(x) != 2 or len(weight) != 2 or x[1] != weight[1]:
-        raise ValueError(f"explain: x is {tuple(x)}, weight {tuple(weight)}, needs (batch, in) and (out, in)")
-    (batch, depth), out = x, weight[0]
-    activation = OPS[op] if activation is None else activation
-    if activation not in _core.activations():
-        raise ValueError(f"explain: activation is {activation!r}, needs one of {', '.join(_core.activations())}")
-    stages = [activation] * (activation != "linear") + ["dropout"] * (p > 0 and training)
-    if op == "lamina_backward":
-        undo = ["dropout's mask drawn again"] * (p > 0 and training)
-        undo += [f"{activation} undone"] * (activation != "linear")
-        lines = [", ".join([*undo, "bias gradient summed"]) + " in one pass over strips of columns"]
-        if batchnorm:
-            lines[0] += ", batch norm's two sums with it"
-            lines.append("batch norm undone in a second pass over each strip while in cache")
-        lines.append(f"product ({out}, {batch}) x ({batch}, {depth}) for the weight")
-        lines.append(f"product ({batch}, {out}) x ({out}, {depth}) for x")
-        return "\n".join(lines)
-    product = f"product ({batch}, {depth}) x ({depth}, {out}) in {dtype}"
-    if not batchnorm:
-        return f"{product}, {' and '.join([', '.join(['bias', *stages[:-1]]), *stages[-1:]])} fused into its epilogue"
-    statistics = "batch statistics of each strip of columns, then " if training else ""
-    return f"{product}, bias fused\n{statistics}batch norm{''.join(', ' + stage for stage in stages)} in one pass"
+    if op not in _OPS:
+        raise ValueError(f"explain: op is {op!r}, needs one of {', '.join(_OPS)}")
+    needed, prepare = _OPS[op]
+    dtype_name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
+    if dtype_name not in ("float32", "float64"):
+        raise ValueError(f"explain: dtype is {dtype!r}, needs float32 or float64")
+    if not isinstance(shapes, (tuple, list)) or len(shapes) != 1 + (" and " in needed):
+        raise ValueError(f"explain: shapes is {shapes!r}, {op} needs those of {needed}")
+    arrays = [np.empty(as_shape(f"explain: {op}", shape), dtype_name) for shape in shapes]  # never touched
+    return _core.explain(prepare(*arrays, **options))

@@ -286,9 +286,36 @@ class Sequential(NetState):
             value = self._core.loss_and_gradients(x, targets, settings, sample_weight, bool(training), *key)
         return value, self._core.gradients()
 
-    def explain(self) -> str:
-        """Return in words which layers are fused into which lamina, and why others are not."""
-        return self._core.explain()
+    def explain(self, batch_size: int | None = None) -> str:
+        """Return in words which layers are fused into which lamina, and why others are not.
+
+        Parameters
+        ----------
+        batch_size : int, optional
+            With it, also how a training step on so many rows would compute each lamina now, as `lamina.ops.explain`
+            does: its products and its passes over memory.
+
+        Raises
+        ------
+        ValueError
+            If batch_size is less than 1, or 1 for a net with batch norm.
+
+        Examples
+        --------
+        >>> import lamina
+        >>> net = lamina.Sequential(lamina.Linear(4, 3), lamina.ReLU(), lamina.Dropout(0.5))
+        >>> print(net.explain())
+        lamina 0, (batch, 4) -> (batch, 3), layers 0-2: linear(4 -> 3) + relu + dropout(0.5)
+        >>> print(net.explain(batch_size=32))
+        lamina 0, (batch, 4) -> (batch, 3), layers 0-2: linear(4 -> 3) + relu + dropout(0.5)
+         forward
+          product (32, 4) x (4, 3), float32 at highest, ...
+            tasks   ...
+        """
+        if batch_size is not None:
+            batch_size = whole("Sequential.explain", "batch_size", batch_size, 1)
+        with errors_of("Sequential.explain"):
+            return self._core.explain(batch_size)
 
     def to(self, device: str) -> Sequential:
         """Return the net on a device: itself for "cpu".

@@ -1,0 +1,195 @@
+// A kernel table whose functions describe: the real ones say how they split the work, and gemm how it lays it out.
+#include "ops/explain.h"
+
+#include <sstream>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "ops/activation.h"
+#include "ops/config.h"
+
+namespace lamina {
+
+struct PlanNotes : SplitLog {
+  const KernelTable* real;  // that the work would run on
+  KernelTable table;        // the same with describing functions in it
+  std::string indent;
+  std::ostringstream lines;
+  std::vector<Split> splits;  // of the kernel called last
+
+  PlanNotes(const KernelTable& table_, std::string indent_) : real(&table_), table(table_), indent(std::move(indent_)) {}
+  void note(const Split& split) override { splits.push_back(split); }
+
+  template <class... Parts>
+  void title(const Parts&... parts) {
+    lines << indent;
+    (lines << ... << parts);
+    lines << ", " << real->name << "\n";
+  }
+  template <class... Parts>
+  void line(const char* what, const Parts&... parts) {
+    lines << indent << "  " << what << std::string(8 - std::string(what).size(), ' ');
+    (lines << ... << parts);
+    lines << "\n";
+  }
+};
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+std::string joined(const Words& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+template <class T>
+constexpr const char* type_name = sizeof(T) == 4 ? "float32" : "float64";
+// Products of float32 have a precision.
+template <class T>
+constexpr const char* product_type = sizeof(T) == 4 ? "float32 at highest" : "float64";
+
+template <class T>
+Words stages(const Tail<T>& tail) {
+  Words words;
+  if (tail.mean) words.push_back("batch norm");
+  if (tail.activation != 0) words.push_back(activation_info(tail.activation).name);
+  if (tail.dropout) words.push_back("dropout");
+  return words;
+}
+
+std::string threads(const Context& context, const Split& split) {
+  std::ostringstream text;
+  text << " on " << split.threads << (split.threads == 1 ? " thread" : " threads");
+  if (context.threads > 1 && split.cost < Context::worthwhile_cost) text << ": too little work to share";
+  return text.str();
+}
+
+std::string tasks(const Context& context, const Split& split) {
+  std::ostringstream text;
+  text << split.tasks << (split.tasks == 1 ? " task" : " tasks") << threads(context, split);
+  return text.str();
+}
+
+// The describing functions call the real kernel, which notes how it splits its work, and then write.
+template <class T>
+struct Describe {
+  static PlanNotes& notes(const Context& context) {
+    auto& notes = static_cast<PlanNotes&>(*context.log);
+    notes.splits.clear();
+    return notes;
+  }
+  static const Kernels<T>& real(const PlanNotes& notes) { return notes.real->kernels<T>(); }
+
+  static void gemm(const Context& context, const Gemm<T>& g) {
+    auto& n = notes(context);
+    real(n).gemm(context, g);
+    const GemmPlanInfo plan = real(n).describe_gemm(context, g);
+    n.title("product (", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>);
+    n.line("tasks", plan.down, " x ", plan.across, " of ", plan.height, " rows x ", plan.width, " columns",
+           threads(context, n.splits.back()));
+    n.line("tile", plan.tile_rows, " rows x ", plan.tile_columns, " columns in registers");
+    n.line("a", plan.pack_a ? "copied, a panel of rows at a time" : "read in place");
+    n.line("b", plan.pack_b ? "packed, a block of columns at a time" : "read in place", plan.pack_edge ? ", its last columns packed" : "");
+    const int64_t chunks = (g.depth + plan.depth_step - 1) / plan.depth_step;
+    if (chunks > 1) {
+      const char* where = g.partial.data == g.c.data ? "the result itself" : "scratch of the result's size";
+      n.line("depth", chunks, " chunks of ", plan.depth_step, ", summed in ", where);
+    } else {
+      n.line("depth", g.depth == 0 ? "nothing is read" : "one chunk");
+    }
+    Words after;
+    if (g.alpha != T(1)) after.push_back("alpha");
+    if (g.beta != T(0)) after.push_back("beta");
+    if (g.bias) after.push_back("bias");
+    if (!after.empty()) n.line("then", joined(after), " from registers");
+    if (g.tail) {
+      const char* when = g.statistics ? " behind the batch statistics of each strip of columns" : " on each panel of rows while in cache";
+      n.line("tail", joined(stages(*g.tail)), when);
+    }
+  }
+
+  static void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+    auto& n = notes(context);
+    real(n).tail_forward(context, tail, z, y, h);
+    const Words words = stages(tail);
+    n.title("pass over (", h.rows, ", ", h.columns, "), ", type_name<T>);
+    n.line("does", words.empty() ? "copy" : joined(words), z.data == h.data ? ", in place" : "");
+    n.line("tasks", tasks(context, n.splits.back()));
+    result(n, context, z, y, h);
+  }
+
+  static void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z,
+                                Matrix<T> y, Matrix<T> h) {
+    auto& n = notes(context);
+    real(n).batchnorm_forward(context, tail, statistics, z, y, h);
+    n.title("batch norm of (", h.rows, ", ", h.columns, "), ", type_name<T>);
+    n.line("first", "batch statistics down strips of columns, ", tasks(context, n.splits.front()));
+    if (n.splits.size() > 1) {
+      n.line("tail", joined(stages(tail)), " in a pass of its own, ", tasks(context, n.splits.back()));
+    } else {
+      n.line("tail", joined(stages(tail)), " on each strip while in cache");
+    }
+    result(n, context, z, y, h);
+  }
+
+  static bool tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved,
+                            Matrix<const T> z, const TailSums<T>& sums, const Gemm<T>* weight_gradient) {
+    auto& n = notes(context);
+    const bool with_product = real(n).tail_backward(context, tail, dh, d, saved, z, sums, weight_gradient);
+    if (n.splits.empty()) return with_product;  // nothing to undo, to sum or to copy
+    Words undone = stages(tail), summed;
+    if (sums.gamma) summed.push_back("gamma");
+    if (sums.beta) summed.push_back("beta");
+    if (sums.bias) summed.push_back("bias");
+    n.title("pass back over (", d.rows, ", ", d.columns, "), ", type_name<T>);
+    if (!undone.empty()) n.line("undoes", joined({undone.rbegin(), undone.rend()}), d.data == dh.data ? ", in place" : "");
+    if (!summed.empty()) n.line("sums", "the ", summed.size() > 1 ? "gradients" : "gradient", " of ", joined(summed));
+    if (with_product) {
+      const Gemm<T>& g = *weight_gradient;
+      n.line("product", "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>,
+             ", its rows with each strip");
+    }
+    n.line("tasks", tasks(context, n.splits.back()));
+    return with_product;
+  }
+
+  static void result(PlanNotes& n, const Context& context, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+    n.line("result", real(n).streams(context, z, y, h) ? "streamed past the caches" : "written through the caches");
+  }
+
+  static void fill(Kernels<T>& kernels) {
+    kernels.gemm = gemm;
+    kernels.tail_forward = tail_forward;
+    kernels.batchnorm_forward = batchnorm_forward;
+    kernels.tail_backward = tail_backward;
+  }
+};
+
+thread_local Explanation* explaining = nullptr;
+
+}  // namespace
+
+Explanation::Explanation(const Context& context, std::string indent)
+    : context_(context), notes_(std::make_unique<PlanNotes>(*context.table, std::move(indent))) {
+  Describe<float>::fill(notes_->table.f32);
+  Describe<double>::fill(notes_->table.f64);
+  context_.table = &notes_->table;
+  context_.log = notes_.get();
+}
+Explanation::~Explanation() = default;
+
+std::string Explanation::text() const {
+  std::string text = notes_->lines.str();
+  if (text.empty()) return notes_->indent + "nothing is computed";
+  text.pop_back();
+  return text;
+}
+
+Context calling_context() { return explaining ? explaining->context() : current_context(); }
+
+ExplanationScope::ExplanationScope(Explanation& explanation) : outer_(explaining) { explaining = &explanation; }
+ExplanationScope::~ExplanationScope() { explaining = outer_; }
+
+}  // namespace lamina
