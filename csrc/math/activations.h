@@ -112,7 +112,7 @@ struct Selu : Linear {
   static constexpr double lambda = 1.0507009873554805, alpha = 1.6732632423543778;
   template <class V>
   LAMINA_HD static V forward(V z, ActivationParameters<V>) {
-    return constant<V>(lambda) * select(z > constant<V>(0), z, constant<V>(alpha) * expm1(min(constant<V>(0), z)));
+    return select(z > constant<V>(0), constant<V>(lambda) * z, constant<V>(lambda * alpha) * expm1(min(constant<V>(0), z)));
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V y, ActivationParameters<V>) {
