@@ -138,7 +138,7 @@ void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h
 
 template <class T>
 void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-  const Place place = streams(context, z, y, h) ? Place::memory_streamed : Place::memory;
+  const Place place = streams(context, z, y, h) ? Place::memory_streamed : place_of_strip<T>(h.rows, h.columns);
   over_blocks(context, h.rows, h.columns, place == Place::memory ? block_elements : stream_columns, 0.5,
               [&](const Block& block) { tail_block(tail, z, y, h, block, place); });
 }
