@@ -40,7 +40,7 @@ LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f) {
   const int64_t groups = divide_up(block.columns, 8);
   int64_t row = 0, group = 0;
   over_counters(draw, block.row, block.rows, block.column / 8, groups, [&](int64_t, const PhiloxBlock<Words>& words) {
-    alignas(64) uint8_t bits[Words::lanes];
+    alignas(64) uint8_t bits[Words::lanes + 1];  // a piece's last vector looks one byte too far
     keep_bits(words, draw.threshold, bits);
     for (int64_t taken = 0; taken < Words::lanes && row < block.rows;) {
       const int64_t more = smaller(Words::lanes - taken, groups - group);
