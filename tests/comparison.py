@@ -34,7 +34,7 @@ def assert_same_bits(actual, expected):
     else:
         actual, expected = np.asarray(actual), np.asarray(expected)
         assert actual.dtype == expected.dtype and actual.shape == expected.shape
-        if actual.dtype.kind == "f":
+        if actual.dtype.kind == "f" or actual.dtype.name == "bfloat16":
             different = bits(actual) != bits(expected)
         else:
             different = actual != expected
@@ -49,7 +49,7 @@ def assert_same_bits(actual, expected):
 def bits(array):
     """The bits of a float array as integers, all NaNs alike."""
     integers = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}").reshape(array.shape)
-    return np.where(np.isnan(array), integers.dtype.type(0xFFFFFFFF), integers)
+    return np.where(array != array, integers.dtype.type(2 ** (8 * min(4, array.dtype.itemsize)) - 1), integers)
 
 
 def assert_levels_agree(op, *arguments, **options):
@@ -63,6 +63,17 @@ def assert_levels_agree(op, *arguments, **options):
             assert_same_bits(_run(level, count, op, arguments, options), expected)
     finally:
         lamina.set_isa(level)
+        lamina.set_num_threads(threads)
+
+
+def assert_threads_agree(op, *arguments, **options):
+    """`op(*arguments, **options)` has to give the same bits at the level in use with 1, 2, 3 and 7 threads."""
+    level, threads = lamina.get_isa(), lamina.get_num_threads()
+    try:
+        expected = _run(level, 1, op, arguments, options)
+        for count in (2, 3, 7):
+            assert_same_bits(_run(level, count, op, arguments, options), expected)
+    finally:
         lamina.set_num_threads(threads)
 
 

@@ -3,6 +3,7 @@
 
 #include "math/activations.h"
 #include "math/batchnorm.h"
+#include "math/bfloat16.h"
 #include "math/elementary.h"
 #include "math/losses.h"
 #include "math/optimizers.h"
@@ -71,11 +72,17 @@ LAMINA_HD T random(T x) {
 }
 
 template <class T>
+LAMINA_HD T halves(T x) {
+  const float y = float(x);
+  return T(lamina::to_float(lamina::to_bfloat16(y)) + lamina::to_float(lamina::high_half(y)) + lamina::to_float(lamina::low_half(y)));
+}
+
+template <class T>
 LAMINA_HD T everything(T x) {
   const T losses =
       loss<T, lamina::SigmoidCrossEntropy>(x, x) + loss<T, lamina::SquaredError>(x, x) + loss<T, lamina::MeanSquaredError>(x, x);
   return activations(x, lamina::Activations{}) + losses + elementary(x) + optimizers(x) + batchnorm(x) + random(x) +
-         T(lamina::integer_power(.9, 7));
+         T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

@@ -10,7 +10,7 @@ from lamina import _core, ops
 from small_nets import deep_net
 
 LAYER = ((128, 784), (512, 784))
-TILE_ROWS = {"generic": 4, "avx2": 6, "avx512": 14}
+TILE_ROWS = {"generic": 4, "avx2": 6, "avx512": 14, "avx512_bf16": 14, "amx": 14}
 CALLS = {
     "gemm": ((128, 784), (784, 512)),
     "linear_forward": LAYER,

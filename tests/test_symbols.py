@@ -32,7 +32,7 @@ def strays(names, isa):
     return [name for name in names if f"{len(isa)}{isa}" not in name]  # a mangled name has each part's length before it
 
 
-@pytest.mark.parametrize("isa", ["generic", "avx2", "avx512"])
+@pytest.mark.parametrize("isa", ["generic", "avx2", "avx512", "avx512_bf16", "amx"])
 def test_kernels_define_nothing_outside_their_namespace(isa):
     if shutil.which("nm") is None:
         pytest.skip("nm (binutils) is not installed")

@@ -53,6 +53,17 @@ def product(a, b, dtype):
     return n * unit_roundoff(dtype) * (np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64))
 
 
+# What rounding operands to bfloat16 costs, relative to |a| |b|: two halves of each, of which one product is left out, or
+# the nearest numbers of eight bits.
+OPERANDS = {"high": 2.0**-15, "medium": 2.0**-7 + 2.0**-16}
+
+
+def product_at(precision, a, b):
+    """Allowed error of the float32 product a @ b at a precision whose unit adds in any order."""
+    magnitude = np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64)
+    return (OPERANDS[precision] + a.shape[1] * unit_roundoff(np.float32)) * magnitude
+
+
 def column_sum(terms, dtype):
     """Allowed error of summing the rows of `terms`, which may hold magnitudes."""
     return roundings(len(terms), ROW_CHUNK, dtype) * unit_roundoff(dtype) * np.abs(terms).astype(np.float64).sum(axis=0)

@@ -23,11 +23,16 @@ class SplitLog {
   ~SplitLog() = default;
 };
 
+// Of float32 products: `highest` keeps the order of math/order.h; `high` multiplies bfloat16 halves, three products for
+// one; `medium` rounds to bfloat16. Where a machine has no faster unit for a precision, it computes at `highest`.
+enum class Precision { highest, high, medium };
+
 struct Context {
   const KernelTable* table = nullptr;
   int threads = 1;
   int64_t stream_bytes = 0;  // results larger than this go past the caches to memory
-  SplitLog* log = nullptr;   // where `parallel` notes its work instead of doing it, for explain()
+  Precision precision = Precision::highest;
+  SplitLog* log = nullptr;  // where `parallel` notes its work instead of doing it, for explain()
 
   // Runs task(i) for i in [0, tasks), on the pool where that pays. `cost` is the work's rough serial time in
   // nanoseconds: below the fork-join's own price everything runs on the calling thread.

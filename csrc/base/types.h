@@ -6,10 +6,17 @@
 
 namespace lamina {
 
-enum class DType { float32, float64 };
+enum class DType { float32, float64, bfloat16 };
+
+// The upper half of a float32: storage, and what units for matrix products multiply.
+struct bfloat16 {
+  uint16_t bits;
+};
 
 template <class T>
-constexpr DType dtype_of = std::is_same_v<std::remove_const_t<T>, float> ? DType::float32 : DType::float64;
+constexpr DType dtype_of = std::is_same_v<std::remove_const_t<T>, float>    ? DType::float32
+                           : std::is_same_v<std::remove_const_t<T>, double> ? DType::float64
+                                                                            : DType::bfloat16;
 
 // A contiguous run of elements. An absent optional argument is a Vector without data.
 template <class T>

@@ -8,7 +8,7 @@ namespace {
 
 std::string type_name(py::handle object) { return py::str(py::type::of(object).attr("__name__")); }
 std::string dtype_name(const py::array& a) { return py::str(a.dtype()); }
-const char* dtype_text(DType dtype) { return dtype == DType::float32 ? "float32" : "float64"; }
+const char* dtype_text(DType dtype) { return dtype == DType::float32 ? "float32" : dtype == DType::float64 ? "float64" : "bfloat16"; }
 
 // Whether two arrays share an element; column blocks of one wider matrix, which interleave, are told apart.
 bool shares_memory(const py::array& a, const py::array& b) {
@@ -47,19 +47,30 @@ py::array new_array(DType dtype, const Shape& shape) {
   return dtype == DType::float32 ? py::array(py::array_t<float>(shape)) : py::array(py::array_t<double>(shape));
 }
 
-Array array_in(const char* op, const char* name, py::handle object) {
+namespace {
+
+Array array_of_some(const char* op, const char* name, py::handle object, bool half_too) {
   if (!py::isinstance<py::array>(object)) fail<TypeError>(op, name, " is a ", type_name(object), ", needs a NumPy array");
   py::array a = py::reinterpret_borrow<py::array>(object);
   const bool single = py::isinstance<py::array_t<float>>(a), twice = py::isinstance<py::array_t<double>>(a);
-  if (!single && !twice) fail(op, name, " has dtype ", dtype_name(a), ", needs float32 or float64 in native byte order");
+  const bool half = half_too && !single && !twice && dtype_name(a) == "bfloat16";  // NumPy itself has none: known by name
+  if (!single && !twice && !half) {
+    fail(op, name, " has dtype ", dtype_name(a), ", needs float32", half_too ? ", float64 or bfloat16" : " or float64",
+         " in native byte order");
+  }
   if (a.ndim() == 0) fail(op, name, " has no dimensions, needs at least one");
-  const size_t itemsize = single ? 4 : 8;
+  const auto itemsize = static_cast<uintptr_t>(a.itemsize());
   if (reinterpret_cast<uintptr_t>(a.data()) % itemsize != 0)
     fail(op, name, " is misaligned, needs data at a multiple of ", itemsize, " bytes");
-  return {op, name, std::move(a), single ? DType::float32 : DType::float64};
+  return {op, name, std::move(a), single ? DType::float32 : twice ? DType::float64 : DType::bfloat16};
 }
+
+}  // namespace
+
+Array array_in(const char* op, const char* name, py::handle object) { return array_of_some(op, name, object, false); }
+Array any_array_in(const char* op, const char* name, py::handle object) { return array_of_some(op, name, object, true); }
 Array array_in(const char* op, const char* name, py::handle object, DType dtype) {
-  Array a = array_in(op, name, object);
+  Array a = array_of_some(op, name, object, dtype == DType::bfloat16);
   if (a.dtype != dtype) fail(op, name, " has dtype ", dtype_text(a.dtype), ", needs ", dtype_text(dtype), " as the other arrays");
   return a;
 }

@@ -16,7 +16,7 @@ namespace lamina {
 namespace py = pybind11;
 using Shape = std::vector<int64_t>;
 
-// A float32 or float64 array in native byte order; op and name are for errors.
+// A float32 or float64 array in native byte order, or where an op takes it bfloat16; op and name are for errors.
 struct Array {
   const char* op;
   const char* name;
@@ -29,6 +29,7 @@ struct Array {
   Shape shape() const { return {array.shape(), array.shape() + array.ndim()}; }
 };
 Array array_in(const char* op, const char* name, py::handle object);
+Array any_array_in(const char* op, const char* name, py::handle object);                 // ... or bfloat16, known by name
 Array array_in(const char* op, const char* name, py::handle object, DType dtype);        // ... of this dtype
 Array array_in_place(const char* op, const char* name, py::handle object, DType dtype);  // ... and writeable
 // None gives an array that is not `given()`, whose views are absent.

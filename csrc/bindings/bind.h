@@ -3,6 +3,8 @@
 
 #include <pybind11/stl.h>
 
+#include <optional>
+
 #include "base/context.h"
 #include "base/fp_environment.h"
 #include "base/specs.h"
@@ -18,12 +20,18 @@ struct Native {
   py::gil_scoped_release release;
   FloatingPointScope rounding;
   Context context = calling_context();
+
+  Native() = default;
+  explicit Native(std::optional<Precision> precision) {
+    if (precision) context.precision = *precision;
+  }
 };
 
 // Scalars, refused under the op's name rather than by pybind11's list of signatures.
 double number_in(const char* op, const char* name, py::handle value);
 int64_t integer_in(const char* op, const char* name, py::handle value);
 bool flag_in(const char* op, const char* name, py::handle value);
+std::optional<Precision> precision_in(const char* op, py::handle value);  // None: the process's
 std::string text_in(const char* op, const char* name, py::handle value);
 
 Activation activation_in(const char* op, py::handle name, const py::dict& parameters);

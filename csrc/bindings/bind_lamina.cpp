@@ -40,8 +40,9 @@ py::object or_none(const py::array& a) { return a ? py::object(a) : py::none(); 
 py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object bias_, py::object gamma_, py::object beta_, py::object mean_,
                                  py::object var_, py::object activation, const py::dict& parameters, py::object p, py::object seed,
                                  py::object layer, py::object step, py::object row_offset, py::object training_, py::object momentum_,
-                                 py::object eps_, py::object unbiased_) {
+                                 py::object eps_, py::object unbiased_, py::object precision_) {
   const char* op = "lamina_forward";
+  const auto precision = precision_in(op, precision_);
   const bool training = flag_in(op, "training", training_), unbiased = flag_in(op, "unbiased_running_var", unbiased_);
   const double momentum = number_in(op, "momentum", momentum_), eps = number_in(op, "eps", eps_);
   const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x.dtype), bias = optional_in(op, "bias", bias_, x.dtype);
@@ -72,14 +73,15 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
     const auto xv = matrix_view<const T>(x);
     const auto hv = matrix_view<T>(h);
     {
-      const Native native;
+      const Native native(precision);
       lamina_forward<T>(native.context, lamina, xv, hv, views);
     }
     const auto keep = [&](const char* key, const py::object& value) { saved[key] = value; };
     keep("x", x_), keep("weight", weight_), keep("bias", bias_), keep("gamma", gamma_), keep("beta", beta_), keep("h", h.array);
     keep("z", or_none(z.array)), keep("y", or_none(y.array)), keep("mean", or_none(mean.array)), keep("rstd", or_none(rstd.array));
     keep("activation", activation), keep("parameters", parameters), keep("p", p), keep("seed", seed);
-    keep("layer", layer), keep("step", step), keep("row_offset", row_offset), keep("training", py::bool_(training));
+    keep("layer", layer), keep("step", step), keep("row_offset", row_offset), keep("training", py::bool_(training)),
+        keep("precision", precision_);
   });
   return py::make_tuple(h.array, saved);
 }
@@ -108,6 +110,7 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
   }
   if (dy.shape() != h.shape()) fail(op, "dy has shape ", shape_text(dy.shape()), ", needs ", shape_text(h.shape()));
 
+  const auto precision = precision_in(op, item("precision"));
   py::dict gradients;
   const auto gradient = [&](const char* key, bool wanted, const Shape& shape) {
     const Array a{op, key, optional_array(wanted, dy.dtype, shape), dy.dtype};
@@ -142,7 +145,7 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
                                   matrix_view<T>(dx)};
     const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x), hv = matrix_view<const T>(h);
     const auto dzv = matrix_view<T>(dz);
-    const Native native;
+    const Native native(precision);
     lamina_backward<T>(native.context, lamina, dyv, dzv, xv, hv, views, into);
   });
   return gradients;

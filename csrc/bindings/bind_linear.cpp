@@ -1,58 +1,142 @@
-// Bindings of products: gemm, linear and the fused lamina.
+// Bindings of products: gemm and the affine layer, on float32, float64 and bfloat16 arrays.
 #include "bindings/bind.h"
+#include "ops/bfloat16.h"
 #include "ops/gemm.h"
 #include "ops/lamina.h"
 
 namespace lamina {
 namespace {
 
+// A result of operands of `like`'s dtype. Those of bfloat16 are summed in a float32 array, which `out` itself may be;
+// otherwise `finish` rounds it.
+class Result {
+ public:
+  Result(const char* op, const char* name, py::handle out, const Array& like, const Shape& shape,
+         std::initializer_list<const Array*> inputs)
+      : out_(make_out(op, name, out, like, shape, inputs)), sums_(out_) {
+    if (out_.dtype == DType::bfloat16) sums_ = {op, name, new_array(DType::float32, shape), DType::float32};
+  }
+  const Array& out() const { return out_; }
+  const Array& sums() const { return sums_; }
+
+  // Views are made while the GIL is held: before and after native code.
+  struct Rounding {
+    Matrix<float> sums;
+    Matrix<bfloat16> out;
+    void to_float32(const Context& context) const {
+      if (out) convert(context, Matrix<const bfloat16>(out), sums);
+    }
+    void to_bfloat16(const Context& context) const {
+      if (out) convert(context, Matrix<const float>(sums), out);
+    }
+  };
+  Rounding rounding() const {
+    if (out_.dtype != DType::bfloat16) return {};
+    return {rows_of<float>(sums_), rows_of<bfloat16>(out_)};
+  }
+
+ private:
+  template <class T>
+  static Matrix<T> rows_of(const Array& a) {
+    if (a.rank() == 2) return matrix_view<T>(a);
+    const Vector<T> row = vector_view<T>(a);
+    return matrix(row.data, 1, row.size);
+  }
+  static Array make_out(const char* op, const char* name, py::handle out, const Array& like, const Shape& shape,
+                        std::initializer_list<const Array*> inputs) {
+    if (like.dtype != DType::bfloat16) return array_out(op, name, out, like.dtype, shape, inputs);
+    if (out.is_none()) return {op, name, py::array(like.array.dtype(), shape), DType::bfloat16};
+    const DType dtype = any_array_in(op, name, out).dtype == DType::float32 ? DType::float32 : DType::bfloat16;
+    return array_out(op, name, out, dtype, shape, inputs);
+  }
+
+  Array out_, sums_;
+};
+
+// A bfloat16 array widened; others as they are.
+Array widened(const Array& a) {
+  if (!a.given() || a.dtype != DType::bfloat16) return a;
+  const Array wide{a.op, a.name, new_array(DType::float32, a.shape()), DType::float32};
+  const auto from = a.rank() == 1 ? matrix(vector_view<const bfloat16>(a).data, 1, a.size(0)) : matrix_view<const bfloat16>(a);
+  const auto to = a.rank() == 1 ? matrix(vector_view<float>(wide).data, 1, a.size(0)) : matrix_view<float>(wide);
+  const Native native;
+  convert(native.context, from, to);
+  return wide;
+}
+
 py::array gemm_binding(py::object a_, py::object b_, py::object transpose_a_, py::object transpose_b_, py::object alpha_, py::object beta_,
-                       py::object out_) {
+                       py::object out_, py::object precision_) {
   const char* op = "gemm";
   const bool transpose_a = flag_in(op, "transpose_a", transpose_a_), transpose_b = flag_in(op, "transpose_b", transpose_b_);
   const double alpha = number_in(op, "alpha", alpha_), beta = number_in(op, "beta", beta_);
-  const Array a = array_in(op, "a", a_), b = array_in(op, "b", b_, a.dtype);
+  const auto precision = precision_in(op, precision_);
+  const Array a = any_array_in(op, "a", a_), b = array_in(op, "b", b_, a.dtype);
   if (beta != 0 && out_.is_none()) fail(op, "beta is ", beta, " without out, needs out");
   check_rank(a, 2);
   check_rank(b, 2);
-  const Array out = array_out(op, "out", out_, a.dtype, {a.size(transpose_a ? 1 : 0), b.size(transpose_b ? 0 : 1)}, {&a, &b});
-  with_dtype(a.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto av = matrix_view<const T>(a), bv = matrix_view<const T>(b);
-    const auto ov = matrix_view<T>(out);
-    const Native native;
-    gemm<T>(native.context, av, transpose_a, bv, transpose_b, static_cast<T>(alpha), static_cast<T>(beta), ov);
-  });
-  return out.array;
+  const Result out(op, "out", out_, a, {a.size(transpose_a ? 1 : 0), b.size(transpose_b ? 0 : 1)}, {&a, &b});
+  if (a.dtype == DType::bfloat16) {
+    const auto av = matrix_view<const bfloat16>(a), bv = matrix_view<const bfloat16>(b);
+    const auto ov = matrix_view<float>(out.sums());
+    const auto rounding = out.rounding();
+    const Native native(precision);
+    if (beta != 0) rounding.to_float32(native.context);
+    gemm(native.context, av, transpose_a, bv, transpose_b, static_cast<float>(alpha), static_cast<float>(beta), ov);
+    rounding.to_bfloat16(native.context);
+  } else {
+    with_dtype(a.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const auto av = matrix_view<const T>(a), bv = matrix_view<const T>(b);
+      const auto ov = matrix_view<T>(out.sums());
+      const Native native(precision);
+      gemm<T>(native.context, av, transpose_a, bv, transpose_b, static_cast<T>(alpha), static_cast<T>(beta), ov);
+    });
+  }
+  return out.out().array;
 }
 
-py::array linear_forward(py::object x_, py::object weight_, py::object bias_, py::object activation, const py::dict& parameters,
-                         py::object out_) {
+py::array linear_forward_binding(py::object x_, py::object weight_, py::object bias_, py::object activation, const py::dict& parameters,
+                                 py::object out_, py::object precision_) {
   const char* op = "linear_forward";
-  const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x.dtype), bias = optional_in(op, "bias", bias_, x.dtype);
+  const auto precision = precision_in(op, precision_);
+  const Array x = any_array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x.dtype),
+              bias = optional_in(op, "bias", bias_, x.dtype);
   check_rank(x, 2);
   check_rank(weight, 2);
-  const Array out = array_out(op, "out", out_, x.dtype, {x.size(0), weight.size(0)}, {&x, &weight, &bias});
-  with_dtype(x.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    Lamina<T> lamina;
-    lamina.op = op;
-    lamina.weight = matrix_view<const T>(weight);
-    lamina.bias = vector_view<const T>(bias);
-    lamina.activation = activation_in(op, activation, parameters);
-    const auto xv = matrix_view<const T>(x);
-    const auto ov = matrix_view<T>(out);
-    const Native native;
-    lamina_forward<T>(native.context, lamina, xv, ov, {});
-  });
-  return out.array;
+  const Activation spec = activation_in(op, activation, parameters);
+  const Result out(op, "out", out_, x, {x.size(0), weight.size(0)}, {&x, &weight, &bias});
+  if (x.dtype == DType::bfloat16) {
+    const Array wide_bias = widened(bias);
+    const auto xv = matrix_view<const bfloat16>(x), wv = matrix_view<const bfloat16>(weight);
+    const auto bv = vector_view<const float>(wide_bias);
+    const auto ov = matrix_view<float>(out.sums());
+    const auto rounding = out.rounding();
+    const Native native(precision);
+    linear_forward(native.context, spec, xv, wv, bv, ov);
+    rounding.to_bfloat16(native.context);
+  } else {
+    with_dtype(x.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      Lamina<T> lamina;
+      lamina.op = op;
+      lamina.weight = matrix_view<const T>(weight);
+      lamina.bias = vector_view<const T>(bias);
+      lamina.activation = spec;
+      const auto xv = matrix_view<const T>(x);
+      const auto ov = matrix_view<T>(out.sums());
+      const Native native(precision);
+      lamina_forward<T>(native.context, lamina, xv, ov, {});
+    });
+  }
+  return out.out().array;
 }
 
-py::tuple linear_backward(py::object dy_, py::object x_, py::object weight_, py::object y_, py::object z_, py::object activation,
-                          const py::dict& parameters, py::object need_dx_, py::object out_) {
+py::tuple linear_backward_binding(py::object dy_, py::object x_, py::object weight_, py::object y_, py::object z_, py::object activation,
+                                  const py::dict& parameters, py::object need_dx_, py::object out_, py::object precision_) {
   const char* op = "linear_backward";
+  const auto precision = precision_in(op, precision_);
   const bool need_dx = flag_in(op, "need_dx", need_dx_);
-  const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), weight = array_in(op, "weight", weight_, dy.dtype);
+  const Array dy = any_array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), weight = array_in(op, "weight", weight_, dy.dtype);
   const Array y = optional_in(op, "y", y_, dy.dtype), z = optional_in(op, "z", z_, dy.dtype);
   const Activation spec = activation_in(op, activation, parameters);
   const ActivationInfo& info = activation_info(spec.index);
@@ -72,36 +156,52 @@ py::tuple linear_backward(py::object dy_, py::object x_, py::object weight_, py:
   }
   const auto outs = several_outs(op, out_, 3);
   const auto inputs = {&dy, &x, &weight, &y, &z};
-  const Array dx = need_dx ? array_out(op, "dx", outs[0], dy.dtype, x.shape(), inputs) : optional_in(op, "dx", py::none(), dy.dtype);
-  const Array dw = array_out(op, "dweight", outs[1], dy.dtype, weight.shape(), inputs);
-  const Array db = array_out(op, "dbias", outs[2], dy.dtype, {weight.size(0)}, inputs);
-  check_apart(dx, dw);
-  check_apart(dx, db);
-  check_apart(dw, db);
-  const Array dz{op, "dz", new_array(dy.dtype, dy.shape()), dy.dtype};
-  with_dtype(dy.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    Lamina<T> lamina;
-    lamina.op = op;
-    lamina.weight = matrix_view<const T>(weight);
-    lamina.bias = vector_view<const T>(db);  // present; its values are not read
-    lamina.activation = spec;
-    const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x);
-    const auto dzv = matrix_view<T>(dz);
-    const auto yv = spec.index != 0 ? matrix_view<const T>(saved) : Matrix<const T>(dzv);
-    const LaminaGradients<T> gradients{matrix_view<T>(dw), vector_view<T>(db), {}, {}, matrix_view<T>(dx)};
-    const Native native;
-    lamina_backward<T>(native.context, lamina, dyv, dzv, xv, yv, {}, gradients);
-  });
-  return py::make_tuple(need_dx ? py::object(dx.array) : py::none(), dw.array, db.array);
+  std::optional<Result> dx;
+  if (need_dx) dx.emplace(op, "dx", outs[0], dy, x.shape(), inputs);
+  const Result dw(op, "dweight", outs[1], dy, weight.shape(), inputs), db(op, "dbias", outs[2], dy, Shape{weight.size(0)}, inputs);
+  if (dx) check_apart(dx->out(), dw.out());
+  if (dx) check_apart(dx->out(), db.out());
+  check_apart(dw.out(), db.out());
+  const Array dz{op, "dz", new_array(dw.sums().dtype, dy.shape()), dw.sums().dtype};
+  if (dy.dtype == DType::bfloat16) {
+    const Array wide_saved = widened(saved), rounded{op, "dz", py::array(dy.array.dtype(), dy.shape()), DType::bfloat16};
+    const auto dyv = matrix_view<const bfloat16>(dy), xv = matrix_view<const bfloat16>(x), wv = matrix_view<const bfloat16>(weight);
+    const auto dzv = matrix_view<float>(dz), dxv = dx ? matrix_view<float>(dx->sums()) : Matrix<float>{},
+               dwv = matrix_view<float>(dw.sums());
+    const auto dbv = vector_view<float>(db.sums());
+    const auto roundedv = matrix_view<bfloat16>(rounded);
+    const auto savedv = spec.index != 0 ? matrix_view<const float>(wide_saved) : Matrix<const float>(dzv);
+    const std::array roundings{dx ? dx->rounding() : Result::Rounding{}, dw.rounding(), db.rounding()};
+    const Native native(precision);
+    convert(native.context, dyv, dzv);
+    linear_backward(native.context, spec, dzv, savedv, roundedv, xv, wv, dxv, dwv, dbv);
+    for (const auto& rounding : roundings) rounding.to_bfloat16(native.context);
+  } else {
+    with_dtype(dy.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      Lamina<T> lamina;
+      lamina.op = op;
+      lamina.weight = matrix_view<const T>(weight);
+      lamina.bias = vector_view<const T>(db.sums());  // present; its values are not read
+      lamina.activation = spec;
+      const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x);
+      const auto dzv = matrix_view<T>(dz);
+      const auto yv = spec.index != 0 ? matrix_view<const T>(saved) : Matrix<const T>(dzv);
+      const LaminaGradients<T> gradients{
+          matrix_view<T>(dw.sums()), vector_view<T>(db.sums()), {}, {}, dx ? matrix_view<T>(dx->sums()) : Matrix<T>{}};
+      const Native native(precision);
+      lamina_backward<T>(native.context, lamina, dyv, dzv, xv, yv, {}, gradients);
+    });
+  }
+  return py::make_tuple(dx ? py::object(dx->out().array) : py::none(), dw.out().array, db.out().array);
 }
 
 }  // namespace
 
 void bind_linear(py::module_& m) {
   m.def("gemm", gemm_binding);
-  m.def("linear_forward", linear_forward);
-  m.def("linear_backward", linear_backward);
+  m.def("linear_forward", linear_forward_binding);
+  m.def("linear_backward", linear_backward_binding);
 }
 
 }  // namespace lamina

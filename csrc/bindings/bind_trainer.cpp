@@ -20,6 +20,7 @@ namespace {
 
 struct PyTrainer {
   std::variant<std::unique_ptr<Trainer<float>>, std::unique_ptr<Trainer<double>>> form;
+  std::optional<Precision> precision;  // none: the process's
   DType dtype() const { return form.index() == 0 ? DType::float32 : DType::float64; }
 };
 
@@ -30,15 +31,16 @@ decltype(auto) with(const PyTrainer& trainer, const F& f) {
 }
 
 PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, const py::object& loss, const py::object& seed,
-                       const py::object& decay_all_) {
+                       const py::object& decay_all_, const py::object& precision_) {
   const char* op = "Trainer";
+  const auto precision = precision_in(op, precision_);
   const OptimizerSpec spec = optimizer_in(op, optimizer);
   const uint64_t key = seed_in(op, seed).seed;
   const bool decay_all = flag_in(op, "decay_all", decay_all_);
   return std::visit(
       [&](const auto& net) -> PyTrainer {
         using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
-        return {std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss), key, decay_all)};
+        return {std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss), key, decay_all), precision};
       },
       network.form);
 }
@@ -54,7 +56,7 @@ double train_epoch(const PyTrainer& trainer, const py::object& x, const py::obje
     const auto data = arrays.view<decltype(zero)>();
     std::optional<double> loss;
     {
-      const Native native;
+      const Native native(trainer.precision);
       loss = t.run_epoch(native.context, data, batch_size, shuffle, lr, signal_poll);
     }
     return epoch_result(loss);
@@ -67,7 +69,7 @@ py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::obje
   const DataArrays arrays("evaluate", trainer.dtype(), x, targets, sample_weight);
   const std::optional<Evaluation> found = with(trainer, [&](auto& t, auto zero) {
     const auto data = arrays.view<decltype(zero)>();
-    const Native native;
+    const Native native(trainer.precision);
     return t.evaluate(native.context, data, batch_size, signal_poll);
   });
   if (!found) throw py::error_already_set();
@@ -92,7 +94,8 @@ py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::obje
 
 void bind_trainer(py::module_& m) {
   py::class_<PyTrainer>(m, "Trainer", "Trains a network: whole epochs in native code.")
-      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("loss"), py::arg("seed"), py::arg("decay_all"))
+      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("loss"), py::arg("seed"), py::arg("decay_all"),
+           py::arg("precision"))
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"), py::arg("shuffle"),
            py::arg("lr"))
       .def("evaluate", &evaluate, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"))

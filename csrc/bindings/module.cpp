@@ -12,6 +12,9 @@ void bind_config(py::module_& m) {
   m.def("set_isa", set_isa);
   m.def("get_num_threads", get_num_threads);
   m.def("set_num_threads", set_num_threads);
+  m.def("get_precision", [] { return precision_name(get_precision()); });
+  m.def("set_precision", [](const std::string& name) { set_precision(find_precision("set_precision", name)); });
+  m.def("precision_unit", [](const std::string& name) { return precision_unit(find_precision("precision_unit", name)); });
   m.def("get_stream_bytes", get_stream_bytes);
   m.def("set_stream_bytes", set_stream_bytes);
   m.def("memory", [] {

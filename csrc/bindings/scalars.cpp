@@ -39,6 +39,10 @@ bool flag_in(const char* op, const char* name, py::handle value) {
   return flag != 0;
 }
 
+std::optional<Precision> precision_in(const char* op, py::handle value) {
+  if (value.is_none()) return std::nullopt;
+  return find_precision(op, text_in(op, "precision", value));
+}
 std::string text_in(const char* op, const char* name, py::handle value) {
   if (!PyUnicode_Check(value.ptr())) refuse(op, name, value, "a string");
   return value.cast<std::string>();

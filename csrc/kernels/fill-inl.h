@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/batchnorm-inl.h"
+#include "kernels/bfloat16_convert-inl.h"
 #include "kernels/gemm-inl.h"
 #include "kernels/loss-inl.h"
 #include "kernels/optimizer-inl.h"
@@ -37,6 +38,8 @@ inline void fill(KernelTable& table, const char* name) {
   fill(table.f64);
   table.dropout_mask = dropout_mask;
   table.random_words = random_words;
+  table.to_bfloat16 = convert<float, bfloat16>;
+  table.to_float32 = convert<bfloat16, float>;
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -63,10 +63,6 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
     for (int64_t k = 0; k == 0 || k < g.depth; k += Plan::depth) {
       const int64_t depth = smaller(Plan::depth, g.depth - k);
       const bool last = k + depth == g.depth;
-      Finish<T> finish;
-      finish.last = last;
-      finish.alpha = g.alpha;
-      finish.beta = g.beta;
       for (int64_t i = row; i < row + rows; i += plan.panel) {
         const int64_t tall = smaller(plan.panel, row + rows - i);
         const T* a = g.a + i * g.a_row + k * g.a_depth;
@@ -96,13 +92,7 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
             b = packed;
             b_step = step;
           }
-          const Matrix<T>& to = last ? g.c : g.partial;
-          finish.c = to.row(i) + at;
-          finish.c_stride = to.stride;
-          if (k > 0) finish.earlier = g.partial.row(i) + at, finish.earlier_stride = g.partial.stride;
-          if (last && g.beta != 0) finish.old = g.c.row(i) + at, finish.old_stride = g.c.stride;
-          finish.bias = g.bias ? g.bias + at : nullptr;
-          multiply_panel(plan.by_rows, tall, width, depth, a, a_step, b, b_step, finish);
+          multiply_panel(plan.by_rows, tall, width, depth, a, a_step, b, b_step, Finish<T>(g, i, at, k == 0, last));
         }
         if (last && g.tail && !g.statistics) {
           tail_block(*g.tail, Matrix<const T>(g.c), g.y, g.c, Block{i, tall, first_column, block});
@@ -119,39 +109,48 @@ double gemm_cost(const Gemm<T>& g) {
   return sizeof(T) * columns * (0.004 * static_cast<double>(g.c.rows) * (depth + 8) + 0.02 * depth);
 }
 
-// How a product is split into tasks.
+// How a product is split into tasks, whose widths are multiples of `step` columns, `widest` at most, or at least `lowest`
+// rows high.
 struct GemmSplit {
   int64_t width, height, across, down;
 
   template <class T>
-  static GemmSplit of(const Context& context, const Gemm<T>& g) {
-    const int64_t rows = g.c.rows, columns = g.c.columns, step = g.statistics ? strip_step : tile_vectors(tile_rows) * lanes<T>;
+  static GemmSplit of(const Context& context, const Gemm<T>& g, int64_t step, int64_t widest, int64_t lowest) {
+    const int64_t rows = g.c.rows, columns = g.c.columns;
     const auto split = [&](int64_t width, int64_t height) {
       return GemmSplit{width, height, divide_up(columns, width), divide_up(rows, height)};
     };
     // By columns no task packs what another packs too, but for a's small panels.
-    const int64_t width = smaller(GemmPlan<T>::columns, round_up(divide_up(columns, context.threads), step));
-    const GemmSplit by_columns = split(width, rows);
+    const GemmSplit by_columns = split(smaller(widest, round_up(divide_up(columns, context.threads), step)), rows);
     if (g.statistics) return by_columns;  // which need whole columns
     // By rows the shares of few columns are more even.
-    const GemmSplit by_rows =
-        split(smaller(GemmPlan<T>::columns, round_up(columns, lanes<T>)), larger(tile_rows, divide_up(rows, context.threads)));
+    const GemmSplit by_rows = split(smaller(widest, round_up(columns, lanes<T>)), larger(lowest, divide_up(rows, context.threads)));
     const auto largest_share = [&](const GemmSplit& s) {
       return divide_up(s.across * s.down, context.threads) * s.height * round_up(s.width, lanes<T>);
     };
     return largest_share(by_rows) * 20 < largest_share(by_columns) * 19 ? by_rows : by_columns;
   }
+  template <class T>
+  static GemmSplit of(const Context& context, const Gemm<T>& g) {
+    return of(context, g, g.statistics ? strip_step : tile_vectors(tile_rows) * lanes<T>, GemmPlan<T>::columns, tile_rows);
+  }
 };
+
+// part(row, rows, column, columns) over all tasks, each with the batch statistics of its columns behind it.
+template <class T, class Part>
+void over_parts(const Context& context, const Gemm<T>& g, const GemmSplit& split, double cost, const Part& part) {
+  context.parallel(split.across * split.down, cost, [&](int64_t task) {
+    const int64_t row = task / split.across * split.height, column = task % split.across * split.width;
+    const int64_t columns = smaller(split.width, g.c.columns - column);
+    part(row, smaller(split.height, g.c.rows - row), column, columns);
+    if (g.statistics) batchnorm_strip(*g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h, column, columns);
+  });
+}
 
 template <class T>
 void gemm(const Context& context, const Gemm<T>& g) {
-  const GemmSplit split = GemmSplit::of(context, g);
-  context.parallel(split.across * split.down, gemm_cost(g), [&](int64_t task) {
-    const int64_t row = task / split.across * split.height, column = task % split.across * split.width;
-    const int64_t columns = smaller(split.width, g.c.columns - column);
-    gemm_part(g, row, smaller(split.height, g.c.rows - row), column, columns);
-    if (g.statistics) batchnorm_strip(*g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h, column, columns);
-  });
+  over_parts(context, g, GemmSplit::of(context, g), gemm_cost(g),
+             [&](int64_t row, int64_t rows, int64_t column, int64_t columns) { gemm_part(g, row, rows, column, columns); });
 }
 
 template <class T>

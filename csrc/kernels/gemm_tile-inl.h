@@ -36,6 +36,16 @@ struct Finish {
   const T* old = nullptr;
   int64_t old_stride = 0;
   const T* bias = nullptr;
+
+  // Of the tile of g at (row, column), in the first or the last chunk of the depth.
+  Finish(const Gemm<T>& g, int64_t row, int64_t column, bool first, bool last_) : last(last_), alpha(g.alpha), beta(g.beta) {
+    const Matrix<T>& to = last ? g.c : g.partial;
+    c = to.row(row) + column;
+    c_stride = to.stride;
+    if (!first) earlier = g.partial.row(row) + column, earlier_stride = g.partial.stride;
+    if (last && g.beta != 0) old = g.c.row(row) + column, old_stride = g.c.stride;
+    if (g.bias) bias = g.bias + column;
+  }
 };
 
 template <class T, class Lanes>

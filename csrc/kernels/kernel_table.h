@@ -41,12 +41,12 @@ struct BatchStatistics {
 // c = alpha a b + beta c + bias, then the tail in place on each finished block of rows.
 template <class T>
 struct Gemm {
-  const T* a;  // (rows, depth); one of its two strides is 1
-  int64_t a_row, a_depth;
-  const T* b;  // (depth, columns); one of its two strides is 1
-  int64_t b_depth, b_column;
-  Matrix<T> c;
-  int64_t depth;
+  const T* a = nullptr;  // (rows, depth); one of its two strides is 1
+  int64_t a_row = 0, a_depth = 0;
+  const T* b = nullptr;  // (depth, columns); one of its two strides is 1
+  int64_t b_depth = 0, b_column = 0;
+  Matrix<T> c = {};
+  int64_t depth = 0;
   T alpha = 1, beta = 0;
   const T* bias = nullptr;  // (columns,)
   Matrix<T> partial = {};   // where chunk sums gather: c itself, or scratch of c's shape when beta != 0
@@ -55,6 +55,8 @@ struct Gemm {
   // Batch norm in training: each finished strip of columns is measured, then the tail takes it from c to h.
   const BatchStatistics<T>* statistics = nullptr;
   Matrix<T> h = {};
+  // In a's and b's stead, both, on tables with a bfloat16 unit; the product is then exact but for its sums.
+  const bfloat16 *a16 = nullptr, *b16 = nullptr;
 };
 
 // How `gemm` goes about a product, told by the code that does it.
@@ -63,6 +65,7 @@ struct GemmPlanInfo {
   int64_t tile_rows, tile_columns;      // of the result, in registers
   int64_t depth_step;                   // its chunk of the depth
   bool pack_a, pack_b, pack_edge;       // edge: b's last columns, where they do not fill a vector
+  int halves = 0;                       // bfloat16 numbers for each operand's: 1 at medium, 2 at high, 0 at highest
 };
 
 // Column sums that the backward tail collects; null where not wanted.
@@ -128,6 +131,10 @@ struct KernelTable {
   Kernels<double> f64;
   void (*dropout_mask)(const Context&, const Draw&, Matrix<uint8_t> keep);
   void (*random_words)(const Draw&, int64_t first, int64_t count, uint64_t* out);
+  void (*to_bfloat16)(const Context&, Matrix<const float> x, Matrix<bfloat16> out);
+  void (*to_float32)(const Context&, Matrix<const bfloat16> x, Matrix<float> out);
+  const char* bfloat16_unit = nullptr;  // what multiplies at `medium` and, where `high` says so, at `high`
+  bool high = false;
 
   template <class T>
   const Kernels<T>& kernels() const {
@@ -143,13 +150,18 @@ struct KernelTable {
 struct Level {
   const KernelTable* table;
   bool available;
+  bool listed = true;  // others are for tests, by name
 };
 extern const int level_count;
 Level level(int index);
 
 // Each overwrites what its instruction set improves.
 void fill_generic(KernelTable& table);
+void fill_emulated_amx(KernelTable& table);
 void fill_avx2(KernelTable& table);
 void fill_avx512(KernelTable& table);
+void fill_avx512_bf16(KernelTable& table);
+void fill_emulated_tiles(KernelTable& table);
+void fill_amx(KernelTable& table);
 
 }  // namespace lamina

@@ -51,17 +51,22 @@ std::atomic<int64_t>& stream_bytes() {
   return current;
 }
 
+std::atomic<Precision>& precision() {
+  static std::atomic<Precision> current{Precision::highest};
+  return current;
+}
+
 }  // namespace
 
 Context current_context() {
   return {table().load(std::memory_order_relaxed), thread_count().load(std::memory_order_relaxed),
-          stream_bytes().load(std::memory_order_relaxed)};
+          stream_bytes().load(std::memory_order_relaxed), precision().load(std::memory_order_relaxed)};
 }
 
 std::vector<std::string> available_isas() {
   std::vector<std::string> names;
   for (int i = 0; i < level_count; ++i) {
-    if (level(i).available) names.push_back(level(i).table->name);
+    if (level(i).available && level(i).listed) names.push_back(level(i).table->name);
   }
   return names;
 }
@@ -73,6 +78,21 @@ int get_num_threads() { return thread_count().load(); }
 void set_num_threads(int threads) {
   if (threads < 1 || threads > 1024) fail("set_num_threads", "got ", threads, ", needs 1 to 1024");
   thread_count().store(threads);
+}
+
+const char* precision_name(Precision p) { return p == Precision::highest ? "highest" : p == Precision::high ? "high" : "medium"; }
+Precision find_precision(const char* op, const std::string& name) {
+  for (const Precision p : {Precision::highest, Precision::high, Precision::medium}) {
+    if (name == precision_name(p)) return p;
+  }
+  fail(op, "precision is '", name, "', needs one of highest, high, medium");
+}
+Precision get_precision() { return precision().load(); }
+void set_precision(Precision p) { precision().store(p); }
+std::string precision_unit(Precision p) {
+  const KernelTable& now = *table().load();
+  const bool faster = now.bfloat16_unit && (p == Precision::medium || (p == Precision::high && now.high));
+  return faster ? now.bfloat16_unit : "";
 }
 
 int64_t get_stream_bytes() { return stream_bytes().load(); }

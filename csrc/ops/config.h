@@ -17,6 +17,12 @@ void set_isa(const std::string& name);
 int get_num_threads();
 void set_num_threads(int threads);
 
+const char* precision_name(Precision p);
+Precision find_precision(const char* op, const std::string& name);
+Precision get_precision();
+void set_precision(Precision p);
+std::string precision_unit(Precision p);  // what multiplies at this precision; empty where `highest` does
+
 // See Context; settable so that tests need no huge arrays.
 int64_t get_stream_bytes();
 void set_stream_bytes(int64_t bytes);

@@ -46,9 +46,11 @@ std::string joined(const Words& words) {
 
 template <class T>
 constexpr const char* type_name = sizeof(T) == 4 ? "float32" : "float64";
-// Products of float32 have a precision.
+// Products of float32 have a precision: that of the arithmetic.
 template <class T>
-constexpr const char* product_type = sizeof(T) == 4 ? "float32 at highest" : "float64";
+std::string product_type(const GemmPlanInfo& plan) {
+  return sizeof(T) == 8 ? "float64" : plan.halves == 0 ? "float32 at highest" : plan.halves == 1 ? "float32 at medium" : "float32 at high";
+}
 
 template <class T>
 Words stages(const Tail<T>& tail) {
@@ -86,7 +88,8 @@ struct Describe {
     auto& n = notes(context);
     real(n).gemm(context, g);
     const GemmPlanInfo plan = real(n).describe_gemm(context, g);
-    n.title("product (", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>);
+    n.title("product (", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>(plan));
+    if (plan.halves > 0) n.line("unit", n.real->bfloat16_unit, ", ", 2 * plan.halves - 1, " bfloat16 products for one");
     n.line("tasks", plan.down, " x ", plan.across, " of ", plan.height, " rows x ", plan.width, " columns",
            threads(context, n.splits.back()));
     n.line("tile", plan.tile_rows, " rows x ", plan.tile_columns, " columns in registers");
@@ -148,7 +151,7 @@ struct Describe {
     if (!summed.empty()) n.line("sums", "the ", summed.size() > 1 ? "gradients" : "gradient", " of ", joined(summed));
     if (with_product) {
       const Gemm<T>& g = *weight_gradient;
-      n.line("product", "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>,
+      n.line("product", "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>({}),
              ", its rows with each strip");
     }
     n.line("tasks", tasks(context, n.splits.back()));

@@ -8,18 +8,24 @@
 
 namespace lamina {
 
+int64_t product_depth(const char* op, const ProductShape& a, const ProductShape& b, const ProductShape& out) {
+  const int64_t rows = a.transposed ? a.columns : a.rows, depth = a.transposed ? a.rows : a.columns;
+  const int64_t b_rows = b.transposed ? b.columns : b.rows, columns = b.transposed ? b.rows : b.columns;
+  if (depth != b_rows) {
+    fail(op, "a has shape (", a.rows, ", ", a.columns, ")", a.transposed ? " transposed" : "", ", b (", b.rows, ", ", b.columns, ")",
+         b.transposed ? " transposed" : "", ": the inner dimensions ", depth, " and ", b_rows, " need to be equal");
+  }
+  if (out.rows != rows || out.columns != columns) {
+    fail(op, "out has shape (", out.rows, ", ", out.columns, "), needs (", rows, ", ", columns, ")");
+  }
+  return depth;
+}
+
 template <class T>
 void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out,
           Vector<const T> bias) {
-  const int64_t rows = transpose_a ? a.columns : a.rows, depth = transpose_a ? a.rows : a.columns;
-  const int64_t b_rows = transpose_b ? b.columns : b.rows, columns = transpose_b ? b.rows : b.columns;
-  if (depth != b_rows) {
-    fail("gemm", "a has shape (", a.rows, ", ", a.columns, ")", transpose_a ? " transposed" : "", ", b (", b.rows, ", ", b.columns, ")",
-         transpose_b ? " transposed" : "", ": the inner dimensions ", depth, " and ", b_rows, " need to be equal");
-  }
-  if (out.rows != rows || out.columns != columns) {
-    fail("gemm", "out has shape (", out.rows, ", ", out.columns, "), needs (", rows, ", ", columns, ")");
-  }
+  const int64_t rows = out.rows, columns = out.columns;
+  const int64_t depth = product_depth("gemm", {a.rows, a.columns, transpose_a}, {b.rows, b.columns, transpose_b}, {rows, columns});
   if (bias && bias.size != columns) fail("gemm", "bias has ", bias.size, " elements, needs ", columns);
   if (rows == 0 || columns == 0) return;
 

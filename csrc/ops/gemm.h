@@ -12,4 +12,11 @@ template <class T>
 void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<const T> b, bool transpose_b, T alpha, T beta, Matrix<T> out,
           Vector<const T> bias = {});
 
+// The depth of op(a) op(b), after checking that the shapes fit each other and the result.
+struct ProductShape {
+  int64_t rows, columns;
+  bool transposed = false;
+};
+int64_t product_depth(const char* op, const ProductShape& a, const ProductShape& b, const ProductShape& out);
+
 }  // namespace lamina

@@ -8,11 +8,13 @@
 #include "math/philox.h"
 #include "math/scalar.h"
 
+#ifndef LAMINA_ISA  // levels with more than AVX-512 have namespaces of their own
 #define LAMINA_ISA avx512
+#endif
 #define LAMINA_INLINE [[gnu::always_inline]] inline
 
 namespace lamina {
-namespace avx512 {
+namespace LAMINA_ISA {
 
 template <class T>
 struct Vec;
@@ -298,12 +300,12 @@ LAMINA_INLINE void transpose(D (&r)[8]) {
   }
 }
 
-}  // namespace avx512
+}  // namespace LAMINA_ISA
 
 template <class T>
-struct Traits<avx512::Vec<T>> {
+struct Traits<LAMINA_ISA::Vec<T>> {
   using Element = T;
-  using Integer = avx512::Int<T>;
+  using Integer = LAMINA_ISA::Int<T>;
 };
 
 }  // namespace lamina

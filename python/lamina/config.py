@@ -5,10 +5,9 @@ import importlib.metadata
 import importlib.util
 
 from lamina import _core
-from lamina.ops.checks import check_precision
 
 OPTIONAL_PACKAGES = ("torch", "sklearn", "matplotlib", "tqdm", "safetensors")
-_precision = "highest"
+PRECISIONS = ("highest", "high", "medium")
 
 
 def available_isas():
@@ -65,7 +64,7 @@ def set_num_threads(n):
 
 def get_precision():
     """Return the precision of float32 products: "highest", "high" or "medium"."""
-    return _precision
+    return _core.get_precision()
 
 
 def set_precision(name):
@@ -74,16 +73,18 @@ def set_precision(name):
     Parameters
     ----------
     name : {"highest", "high", "medium"}
-        Where the machine has no faster unit for a precision, it computes at "highest".
+        "highest" is float32 in a fixed order, the same bits everywhere. "high" and "medium" go through bfloat16 on
+        machines that have a unit for it: errors below 2⁻¹⁵ and about 2⁻⁸, relative to the magnitudes multiplied, and the
+        same bits for any number of threads. Where there is no faster unit they compute at "highest"; `config` tells.
 
     Raises
     ------
     ValueError
         If the name is unknown.
     """
-    global _precision
-    check_precision("set_precision", name)
-    _precision = name
+    if not isinstance(name, str):
+        raise TypeError(f"set_precision: name is {name!r}, needs one of {', '.join(PRECISIONS)}")
+    _core.set_precision(name)
 
 
 @contextlib.contextmanager
@@ -97,7 +98,7 @@ def precision(name):
     ...     lamina.get_precision()
     'high'
     """
-    previous = _precision
+    previous = get_precision()
     set_precision(name)
     try:
         yield
@@ -111,8 +112,8 @@ def config():
     Returns
     -------
     dict
-        version, compiler, cuda (why it can or cannot be used), isa, available_isas, threads, amx, devices, precision
-        and packages (optional packages and whether they are installed).
+        version, compiler, cuda (why it can or cannot be used), isa, available_isas, threads, devices, precision, units
+        (what multiplies at each precision) and packages (optional packages and whether they are installed).
 
     Examples
     --------
@@ -128,9 +129,9 @@ def config():
         "isa": get_isa(),
         "available_isas": available_isas(),
         "threads": get_num_threads(),
-        "amx": "not used by this version",
         "devices": ["cpu"],
         "precision": get_precision(),
+        "units": {name: _core.precision_unit(name) or f"{get_isa()}, as highest" for name in PRECISIONS},
         "packages": {name: importlib.util.find_spec(name) is not None for name in OPTIONAL_PACKAGES},
     }
 
@@ -146,7 +147,9 @@ def show_config():
     """Print `config()`, a line each."""
     for key, value in config().items():
         if isinstance(value, dict):
-            value = ", ".join(f"{name} {'yes' if found else 'no'}" for name, found in value.items())
+            value = ", ".join(
+                f"{name} {item if isinstance(item, str) else 'yes' if item else 'no'}" for name, item in value.items()
+            )
         elif isinstance(value, list):
             value = ", ".join(value)
         print(f"{key:15} {value}")

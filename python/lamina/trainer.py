@@ -43,6 +43,9 @@ class Trainer:
         Settles shuffles and dropout masks; the net's seed settled the initial weights.
     decay_all : bool
         Whether decay and penalties also touch biases and batch-norm parameters.
+    precision : {"highest", "high", "medium"}, optional
+        Of the float32 products of `fit` and `evaluate`; `lamina.set_precision`'s unless given. Weights, sums and
+        everything else stay float32.
 
     Attributes
     ----------
@@ -65,7 +68,7 @@ class Trainer:
     Notes
     -----
     "loss" is the row-weighted mean of the batches' losses before their updates, penalties excluded. One seed gives one
-    result: the same bits with every instruction set and number of threads.
+    result: the same bits with every number of threads and, at precision "highest", with every instruction set.
 
     References
     ----------
@@ -93,6 +96,7 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         seed: int = 0,
         decay_all: bool = False,
+        precision: str | None = None,
     ) -> None:
         if not isinstance(net, Sequential):
             raise TypeError(f"Trainer: net is {net!r}, a lamina.Sequential is needed")
@@ -113,6 +117,7 @@ class Trainer:
         self.regularizer = regularizer
         self.seed = whole("Trainer", "seed", seed, 0, 2**64 - 1)
         self.decay_all = bool(decay_all)
+        self.precision = precision
         self.lr = float(self.optimizer.lr)
         self.history: dict[str, list[float]] = {key: [] for key in _KEYS}
         self.should_stop = False
@@ -127,7 +132,7 @@ class Trainer:
             settings["l1"] += self.regularizer.l1
         loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
         with errors_of("Trainer"):
-            self._core = _core.Trainer(self.net._core, settings, loss, self.seed, self.decay_all)
+            self._core = _core.Trainer(self.net._core, settings, loss, self.seed, self.decay_all, self.precision)
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"

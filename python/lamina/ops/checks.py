@@ -4,14 +4,6 @@ import operator
 
 import numpy as np
 
-PRECISIONS = ("highest", "high", "medium")
-
-
-def check_precision(op, precision):
-    """Refuse an unknown precision; None is the current default of the process."""
-    if precision is not None and precision not in PRECISIONS:
-        raise ValueError(f"{op}: precision is {precision!r}, needs one of {', '.join(PRECISIONS)}")
-
 
 def as_shape(op, shape):
     """Return a shape of at least one dimension as a list of ints."""

@@ -2,8 +2,6 @@
 
 from lamina import _core
 
-from .checks import check_precision
-
 
 def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out=None, precision=None):
     """Compute ``alpha * op(a) @ op(b) + beta * out``.
@@ -19,7 +17,8 @@ def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out
     out : ndarray, (rows, columns), optional
         Where the result goes; needed when `beta` is not 0.
     precision : str, optional
-        "highest" (the default), "high" or "medium"; what the machine has no faster unit for is computed at "highest".
+        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the machine
+        has no faster unit for is computed at "highest".
 
     Returns
     -------
@@ -33,6 +32,12 @@ def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out
 
     Notes
     -----
+    `a` and `b` are both float32, float64, or bfloat16, whose products are summed in float32; the result is bfloat16 then,
+    or float32 when `out` is. At "high" each float32 operand counts as the sum of two bfloat16 numbers, and three products
+    of these give an error below 2⁻¹⁵ |a| |b| beside that of the sums, for numbers between 2⁻¹¹⁰ and 2¹²⁷ in magnitude and
+    zero; at "medium" operands are rounded to bfloat16. Small products are computed at "highest" all the same. Any NaN or
+    infinity makes results NaN or infinite where it takes part.
+
     The rules of BLAS hold: ``beta = 0`` never reads `out`, ``alpha = 0`` never reads `a` and `b`, so that NaN in what
     is not read does not spread.
 
@@ -47,5 +52,4 @@ def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out
     >>> ops.gemm(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
     array([[11.]])
     """
-    check_precision("gemm", precision)
-    return _core.gemm(a, b, transpose_a, transpose_b, alpha, beta, out)
+    return _core.gemm(a, b, transpose_a, transpose_b, alpha, beta, out, precision)

@@ -2,8 +2,6 @@
 
 from lamina import _core
 
-from .checks import check_precision
-
 
 def lamina_forward(
     x,
@@ -47,7 +45,8 @@ def lamina_forward(
     training : bool
         Batch statistics and dropout; otherwise running statistics and no dropout.
     precision : str, optional
-        "highest" (the default), "high" or "medium"; what the machine has no faster unit for is computed at "highest".
+        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the machine
+        has no faster unit for is computed at "highest".
     **params
         The activation's own constants.
 
@@ -74,10 +73,9 @@ def lamina_forward(
     >>> h
     array([[3., 0.]])
     """
-    check_precision("lamina_forward", precision)
     return _core.lamina_forward(
         x, weight, bias, gamma, beta, running_mean, running_var, activation, params, p, seed, layer, step, row_offset,
-        training, momentum, eps, unbiased_running_var,
+        training, momentum, eps, unbiased_running_var, precision,
     )  # fmt: skip
 
 

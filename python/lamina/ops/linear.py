@@ -2,8 +2,6 @@
 
 from lamina import _core
 
-from .checks import check_precision
-
 
 def linear_forward(x, weight, bias=None, *, activation="linear", out=None, precision=None, **params):
     """Compute y = g(x Wᵀ + b).
@@ -17,7 +15,8 @@ def linear_forward(x, weight, bias=None, *, activation="linear", out=None, preci
         A name of `activations()`.
     out : ndarray, (batch, out), optional
     precision : str, optional
-        "highest" (the default), "high" or "medium"; what the machine has no faster unit for is computed at "highest".
+        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the machine
+        has no faster unit for is computed at "highest".
     **params
         The activation's own constants.
 
@@ -29,6 +28,10 @@ def linear_forward(x, weight, bias=None, *, activation="linear", out=None, preci
     ------
     ValueError
         If the shapes do not fit.
+
+    Notes
+    -----
+    Arrays of bfloat16 are taken too, all of them; the result is bfloat16 then, or float32 when `out` is.
 
     References
     ----------
@@ -42,8 +45,7 @@ def linear_forward(x, weight, bias=None, *, activation="linear", out=None, preci
     >>> ops.linear_forward(np.array([[1.0, 2.0]]), weight, bias, activation="relu")
     array([[3.5, 0. ]])
     """
-    check_precision("linear_forward", precision)
-    return _core.linear_forward(x, weight, bias, activation, params, out)
+    return _core.linear_forward(x, weight, bias, activation, params, out, precision)
 
 
 def linear_backward(
@@ -84,7 +86,8 @@ def linear_backward(
 
     Notes
     -----
-    da = dy * g'(a), dx = da W, dW = daᵀ x, db = Σ_rows da.
+    da = dy * g'(a), dx = da W, dW = daᵀ x, db = Σ_rows da. Arrays of bfloat16 are taken too, all of them; da is rounded to
+    bfloat16 for the products then, and the results are bfloat16, or float32 where `out` is.
 
     References
     ----------
@@ -98,5 +101,4 @@ def linear_backward(
     >>> dx, dweight, dbias
     (array([[1. , 0.5]]), array([[2., 6.]]), array([2.]))
     """
-    check_precision("linear_backward", precision)
-    return _core.linear_backward(dy, x, weight, y, z, activation, params, need_dx, out)
+    return _core.linear_backward(dy, x, weight, y, z, activation, params, need_dx, out, precision)

@@ -1,0 +1,24 @@
+// float32 to bfloat16 and back; the compiler makes vectors of these loops.
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/loops-inl.h"
+#include "math/bfloat16.h"
+
+namespace lamina::LAMINA_ISA {
+
+LAMINA_INLINE void convert(float x, bfloat16& out) { out = to_bfloat16(x); }
+LAMINA_INLINE void convert(bfloat16 x, float& out) { out = to_float(x); }
+
+template <class From, class To>
+void convert(const Context& context, Matrix<const From> x, Matrix<To> out) {
+  over_rows(context, x.rows, x.columns, 0.3, [&](int64_t first, int64_t count) {
+    for (int64_t i = first; i < first + count; ++i) {
+      const From* const from = x.row(i);
+      To* const to = out.row(i);
+      for (int64_t j = 0; j < x.columns; ++j) convert(from[j], to[j]);
+    }
+  });
+}
+
+}  // namespace lamina::LAMINA_ISA

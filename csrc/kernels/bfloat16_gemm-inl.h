@@ -1,0 +1,101 @@
+// Matrix product on a unit that multiplies bfloat16 and adds in float32: operands rounded, or split in two halves, while
+// they are packed. Each element takes its chunks of depth in order, so that threads change nothing.
+#pragma once
+
+#include "kernels/bfloat16_pack-inl.h"
+#include "kernels/gemm-inl.h"
+
+namespace lamina::LAMINA_ISA {
+
+// How many halves of its operands a product multiplies: 0 where it is computed at highest. Shape and precision decide.
+template <class Unit>
+int halves_of(const Context& context, const Gemm<float>& g) {
+  if (g.a16 && g.b16) return 1;
+  if (g.c.rows < Unit::least_rows || g.c.columns < Unit::least_columns || g.depth < Unit::least_depth) return 0;
+  return Unit::halves(context.precision);
+}
+
+// What a tile's chunk sums become, by way of L1.
+LAMINA_INLINE void finish_tile(const Finish<float>& finish, const float* sums, int64_t tall, int64_t width) {
+  for (int64_t i = 0; i < tall; ++i) {
+    over<float>(width,
+                [&](int64_t c, auto lanes) { finish_vector<float>(load(sums + i * PackedB::columns + c, lanes), i, c, finish, lanes); });
+  }
+}
+
+// The share of one task: rows of c from `row`, columns from `column`.
+template <class Unit>
+void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  uint32_t* const b_block = reinterpret_cast<uint32_t*>(thread_scratch());
+  uint32_t* const a_panel = b_block + PackedB::block;
+  const int64_t block_columns = PackedB::block_columns / halves, panel = PackedB::half * halves;
+  alignas(64) float sums[PackedA::rows * PackedB::columns];
+  Unit unit;
+
+  for (int64_t first_column = column; first_column < column + columns; first_column += block_columns) {
+    const int64_t block = smaller(block_columns, column + columns - first_column);
+    for (int64_t k = 0; k == 0 || k < g.depth; k += chunk_depth) {
+      const int64_t depth = smaller(chunk_depth, g.depth - k);
+      const bool last = k + depth == g.depth;
+      for (int64_t c = 0; c < block; c += PackedB::columns) {
+        pack_b(g, first_column + c, smaller(PackedB::columns, block - c), k, depth, halves, b_block + c / PackedB::columns * panel);
+      }
+      for (int64_t i = row; i < row + rows; i += Unit::rows) {
+        const int64_t tall = smaller(Unit::rows, row + rows - i);
+        pack_a(g, i, tall, k, depth, halves, a_panel);
+        for (int64_t c = 0; c < block; c += PackedB::columns) {
+          const int64_t width = smaller(PackedB::columns, block - c), at = first_column + c;
+          unit.multiply(tall, width, padded_pairs(depth), halves, a_panel, b_block + c / PackedB::columns * panel, sums);
+          finish_tile(Finish<float>(g, i, at, k == 0, last), sums, tall, width);
+        }
+        if (last && g.tail && !g.statistics) {
+          tail_block(*g.tail, Matrix<const float>(g.c), g.y, g.c, Block{i, tall, first_column, block});
+        }
+      }
+    }
+  }
+}
+
+// The table's entries: each sends what this precision and shape do not take to those of the level below.
+template <class Unit>
+struct Bfloat16 {
+  static inline Kernels<float> below;
+
+  static GemmSplit split_of(const Context& context, const Gemm<float>& g) {
+    return GemmSplit::of(context, g, PackedB::columns, PackedB::block_columns, Unit::rows);
+  }
+  static void gemm(const Context& context, const Gemm<float>& g) {
+    const int halves = halves_of<Unit>(context, g);
+    if (halves == 0) return below.gemm(context, g);
+    over_parts(
+        context, g, split_of(context, g), Unit::cost * gemm_cost(g),
+        [&](int64_t row, int64_t rows, int64_t column, int64_t columns) { bfloat16_part<Unit>(g, halves, row, rows, column, columns); });
+  }
+  static GemmPlanInfo describe_gemm(const Context& context, const Gemm<float>& g) {
+    const int halves = halves_of<Unit>(context, g);
+    if (halves == 0) return below.describe_gemm(context, g);
+    const GemmSplit split = split_of(context, g);
+    const int64_t height = smaller(split.height, g.c.rows), width = smaller(split.width, g.c.columns);
+    return {split.down, split.across, height, width, smaller(Unit::rows, height), smaller(PackedB::columns, width), chunk_depth,
+            true,       true,         false,  halves};
+  }
+  // Strips of the weight's gradient would each pack x anew: its product follows in one piece.
+  static bool tail_backward(const Context& context, const Tail<float>& tail, Matrix<const float> dh, Matrix<float> d,
+                            Matrix<const float> saved, Matrix<const float> z, const TailSums<float>& sums,
+                            const Gemm<float>* weight_gradient) {
+    const bool apart = weight_gradient && halves_of<Unit>(context, *weight_gradient) != 0;
+    return below.tail_backward(context, tail, dh, d, saved, z, sums, apart ? nullptr : weight_gradient);
+  }
+
+  static void fill(KernelTable& table, const char* name) {
+    below = table.f32;
+    table.name = name;
+    table.f32.gemm = gemm;
+    table.f32.describe_gemm = describe_gemm;
+    table.f32.tail_backward = tail_backward;
+    table.bfloat16_unit = Unit::name;
+    table.high = Unit::halves(Precision::high) != 0;
+  }
+};
+
+}  // namespace lamina::LAMINA_ISA

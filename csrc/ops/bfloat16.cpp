@@ -1,0 +1,118 @@
+// The table's unit takes bfloat16 as it is; without one, widened copies go the way of float32.
+#include "ops/bfloat16.h"
+
+#include "base/aligned_buffer.h"
+#include "base/error.h"
+#include "kernels/kernel_table.h"
+#include "ops/activation.h"
+#include "ops/gemm.h"
+#include "ops/prepare.h"
+
+namespace lamina {
+namespace {
+
+struct Operand {
+  Matrix<const bfloat16> matrix;
+  bool transposed;
+  ProductShape shape() const { return {matrix.rows, matrix.columns, transposed}; }
+};
+
+// g, which has everything but its operands, whose shapes fit.
+void multiply(const Context& context, Gemm<float> g, const Operand& a, const Operand& b) {
+  const Kernels<float>& kernels = context.table->f32;
+  AlignedBuffer<float> wide_a, wide_b;
+  const auto widened = [&](const Operand& x, AlignedBuffer<float>& wide) {
+    wide.ensure(x.matrix.rows * x.matrix.columns);
+    const auto copy = matrix(wide.data(), x.matrix.rows, x.matrix.columns);
+    convert(context, x.matrix, copy);
+    return copy;
+  };
+  int64_t a_stride = a.matrix.stride, b_stride = b.matrix.stride;
+  if (context.table->bfloat16_unit) {
+    g.a16 = a.matrix.data;
+    g.b16 = b.matrix.data;
+  } else if (g.depth > 0) {
+    const auto a32 = widened(a, wide_a), b32 = widened(b, wide_b);
+    g.a = a32.data;
+    g.b = b32.data;
+    a_stride = a32.stride;
+    b_stride = b32.stride;
+  }
+  g.a_row = a.transposed ? 1 : a_stride;
+  g.a_depth = a.transposed ? a_stride : 1;
+  g.b_depth = b.transposed ? 1 : b_stride;
+  g.b_column = b.transposed ? b_stride : 1;
+  kernels.gemm(context, g);
+}
+
+void check_layer(const char* op, Matrix<const bfloat16> x, Matrix<const bfloat16> weight) {
+  if (weight.columns != x.columns) {
+    fail(op, "weight has shape (", weight.rows, ", ", weight.columns, "), x (", x.rows, ", ", x.columns,
+         "): weight needs as many columns as x");
+  }
+}
+
+}  // namespace
+
+void gemm(const Context& context, Matrix<const bfloat16> a_, bool transpose_a, Matrix<const bfloat16> b_, bool transpose_b, float alpha,
+          float beta, Matrix<float> out) {
+  const Operand a{a_, transpose_a}, b{b_, transpose_b};
+  const int64_t depth = product_depth("gemm", a.shape(), b.shape(), {out.rows, out.columns});
+  if (out.rows == 0 || out.columns == 0) return;
+  Gemm<float> g;
+  g.c = g.partial = out;
+  g.depth = alpha == 0 ? 0 : depth;
+  g.alpha = alpha;
+  g.beta = beta;
+  AlignedBuffer<float> partial;  // c still holds what beta multiplies while chunk sums gather
+  if (beta != 0) {
+    partial.ensure(out.rows * out.columns);
+    g.partial = matrix(partial.data(), out.rows, out.columns);
+  }
+  multiply(context, g, a, b);
+}
+
+void linear_forward(const Context& context, const Activation& activation, Matrix<const bfloat16> x, Matrix<const bfloat16> weight,
+                    Vector<const float> bias, Matrix<float> y) {
+  const char* op = "linear_forward";
+  check(op, activation);
+  check_layer(op, x, weight);
+  if (bias && bias.size != weight.rows) fail(op, "bias has ", bias.size, " elements, needs ", weight.rows);
+  if (y.rows == 0 || y.columns == 0) return;
+  const Tail<float> tail = prepare_tail<float>(activation, {});
+  Gemm<float> g;
+  g.c = g.partial = y;
+  g.depth = x.columns;
+  g.bias = bias.data;
+  if (!tail.identity()) g.tail = &tail;
+  multiply(context, g, {x, false}, {weight, true});
+}
+
+void linear_backward(const Context& context, const Activation& activation, Matrix<float> dy, Matrix<const float> saved,
+                     Matrix<bfloat16> rounded, Matrix<const bfloat16> x, Matrix<const bfloat16> weight, Matrix<float> dx, Matrix<float> dw,
+                     Vector<float> db) {
+  const char* op = "linear_backward";
+  check(op, activation);
+  check_layer(op, x, weight);
+  if (dy.rows != x.rows || dy.columns != weight.rows) {
+    fail(op, "dy has shape (", dy.rows, ", ", dy.columns, "), needs (", x.rows, ", ", weight.rows, ")");
+  }
+  TailSums<float> sums;
+  sums.bias = db.data;
+  context.table->f32.tail_backward(context, prepare_tail<float>(activation, {}), dy, dy, saved, {}, sums, nullptr);
+  convert(context, Matrix<const float>(dy), rounded);
+  const auto product = [&](Matrix<float> out, int64_t depth, const Operand& a, const Operand& b) {
+    if (!out || out.rows * out.columns == 0) return;
+    Gemm<float> g;
+    g.c = g.partial = out;
+    g.depth = depth;
+    multiply(context, g, a, b);
+  };
+  product(dw, x.rows, {rounded, true}, {x, false});             // (out, in) = dzᵀ x
+  product(dx, weight.rows, {rounded, false}, {weight, false});  // (batch, in) = dz W
+}
+
+void convert(const Context& context, Matrix<const float> x, Matrix<bfloat16> out) { context.table->to_bfloat16(context, x, out); }
+void convert(const Context& context, Matrix<const bfloat16> x, Matrix<float> out) { context.table->to_float32(context, x, out); }
+
+}  // namespace lamina

@@ -1,0 +1,50 @@
+// The tiles of AMX in plain C++, for tests on machines without them.
+#pragma once
+
+#include "math/scalar.h"
+
+namespace lamina::LAMINA_ISA {
+
+// Eight tiles of 16 rows of 16 words.
+class Tiles {
+ public:
+  template <int tile>
+  void zero() {
+    for (auto& row : data_[tile]) {
+      for (uint32_t& word : row) word = 0;
+    }
+  }
+  template <int tile>
+  void load(const uint32_t* p, int64_t stride) {
+    for (int i = 0; i < 16; ++i) {
+      for (int j = 0; j < 16; ++j) data_[tile][i][j] = p[i * stride + j];
+    }
+  }
+  template <int tile>
+  void store(float* p, int64_t stride) const {
+    for (int i = 0; i < 16; ++i) {
+      for (int j = 0; j < 16; ++j) p[i * stride + j] = number(data_[tile][i][j]);
+    }
+  }
+  // sum[i][j] += the product of a's row of pairs i and b's column of pairs j
+  template <int sum, int a, int b>
+  void multiply() {
+    for (int i = 0; i < 16; ++i) {
+      for (int j = 0; j < 16; ++j) {
+        float total = number(data_[sum][i][j]);
+        for (int k = 0; k < 16; ++k) {
+          const uint32_t x = data_[a][i][k], y = data_[b][k][j];
+          total = lamina::fma(number(x << 16), number(y << 16), total);
+          total = lamina::fma(number(x & 0xFFFF0000), number(y & 0xFFFF0000), total);
+        }
+        data_[sum][i][j] = static_cast<uint32_t>(lamina::bits(total));
+      }
+    }
+  }
+
+ private:
+  static float number(uint32_t x) { return lamina::from_bits(static_cast<int32_t>(x)); }
+  uint32_t data_[8][16][16];
+};
+
+}  // namespace lamina::LAMINA_ISA
