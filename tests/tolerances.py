@@ -53,8 +53,8 @@ def product(a, b, dtype):
     return n * unit_roundoff(dtype) * (np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64))
 
 
-# What rounding operands to bfloat16 costs, relative to |a| |b|: two halves of each, of which one product is left out, or
-# the nearest numbers of eight bits.
+# What rounding operands to bfloat16 costs, relative to |a| |b|: two halves of each, of which one product is left out,
+# or the nearest numbers of eight bits.
 OPERANDS = {"high": 2.0**-15, "medium": 2.0**-7 + 2.0**-16}
 
 

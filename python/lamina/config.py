@@ -74,8 +74,8 @@ def set_precision(name):
     ----------
     name : {"highest", "high", "medium"}
         "highest" is float32 in a fixed order, the same bits everywhere. "high" and "medium" go through bfloat16 on
-        machines that have a unit for it: errors below 2⁻¹⁵ and about 2⁻⁸, relative to the magnitudes multiplied, and the
-        same bits for any number of threads. Where there is no faster unit they compute at "highest"; `config` tells.
+        machines that have a unit for it: errors below 2⁻¹⁵ and about 2⁻⁸, relative to the magnitudes multiplied, and
+        the same bits for any number of threads. Where no unit is faster they compute at "highest"; `config` tells.
 
     Raises
     ------

@@ -17,8 +17,8 @@ def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out
     out : ndarray, (rows, columns), optional
         Where the result goes; needed when `beta` is not 0.
     precision : str, optional
-        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the machine
-        has no faster unit for is computed at "highest".
+        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the
+        machine has no faster unit for is computed at "highest".
 
     Returns
     -------
@@ -32,11 +32,11 @@ def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out
 
     Notes
     -----
-    `a` and `b` are both float32, float64, or bfloat16, whose products are summed in float32; the result is bfloat16 then,
-    or float32 when `out` is. At "high" each float32 operand counts as the sum of two bfloat16 numbers, and three products
-    of these give an error below 2⁻¹⁵ |a| |b| beside that of the sums, for numbers between 2⁻¹¹⁰ and 2¹²⁷ in magnitude and
-    zero; at "medium" operands are rounded to bfloat16. Small products are computed at "highest" all the same. Any NaN or
-    infinity makes results NaN or infinite where it takes part.
+    `a` and `b` are both float32, float64, or bfloat16, whose products are summed in float32; the result is bfloat16
+    then, or float32 when `out` is. At "high" each float32 operand counts as the sum of two bfloat16 numbers, and three
+    products of these give an error below 2⁻¹⁵ |a| |b| beside that of the sums, for zero and numbers between 2⁻¹¹⁰ and
+    2¹²⁷ in magnitude; at "medium" operands are rounded to bfloat16. Small products are computed at "highest" all the
+    same. NaN and infinities make NaN or infinity of the results they take part in.
 
     The rules of BLAS hold: ``beta = 0`` never reads `out`, ``alpha = 0`` never reads `a` and `b`, so that NaN in what
     is not read does not spread.

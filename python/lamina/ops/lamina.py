@@ -45,8 +45,8 @@ def lamina_forward(
     training : bool
         Batch statistics and dropout; otherwise running statistics and no dropout.
     precision : str, optional
-        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the machine
-        has no faster unit for is computed at "highest".
+        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the
+        machine has no faster unit for is computed at "highest".
     **params
         The activation's own constants.
 

@@ -15,8 +15,8 @@ def linear_forward(x, weight, bias=None, *, activation="linear", out=None, preci
         A name of `activations()`.
     out : ndarray, (batch, out), optional
     precision : str, optional
-        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the machine
-        has no faster unit for is computed at "highest".
+        Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the
+        machine has no faster unit for is computed at "highest".
     **params
         The activation's own constants.
 
@@ -86,8 +86,8 @@ def linear_backward(
 
     Notes
     -----
-    da = dy * g'(a), dx = da W, dW = daᵀ x, db = Σ_rows da. Arrays of bfloat16 are taken too, all of them; da is rounded to
-    bfloat16 for the products then, and the results are bfloat16, or float32 where `out` is.
+    da = dy * g'(a), dx = da W, dW = daᵀ x, db = Σ_rows da. Arrays of bfloat16 are taken too, all of them; da is rounded
+    to bfloat16 for the products then, and the results are bfloat16, or float32 where `out` is.
 
     References
     ----------
