@@ -12,7 +12,8 @@ class DotUnit {
  public:
   static constexpr const char* name = "VDPBF16PS";
   static constexpr int64_t rows = 14;
-  static constexpr double cost = 0.5;  // of a product at highest
+  static constexpr int64_t panel(int64_t all) { return divide_up(all, divide_up(all, rows)); }  // as even as can be
+  static constexpr double cost = 0.5;                                                           // of a product at highest
   static constexpr int64_t least_rows = 32, least_columns = 32, least_depth = 64;
   // Three products for one would take longer than fma.
   static constexpr int halves(Precision precision) { return precision == Precision::medium ? 1 : 0; }

@@ -29,6 +29,7 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
   uint32_t* const b_block = reinterpret_cast<uint32_t*>(thread_scratch());
   uint32_t* const a_panel = b_block + PackedB::block;
   const int64_t block_columns = PackedB::block_columns / halves, panel = PackedB::half * halves;
+  const int64_t height = Unit::panel(rows);
   alignas(64) float sums[PackedA::rows * PackedB::columns];
   Unit unit;
 
@@ -37,11 +38,9 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
     for (int64_t k = 0; k == 0 || k < g.depth; k += chunk_depth) {
       const int64_t depth = smaller(chunk_depth, g.depth - k);
       const bool last = k + depth == g.depth;
-      for (int64_t c = 0; c < block; c += PackedB::columns) {
-        pack_b(g, first_column + c, smaller(PackedB::columns, block - c), k, depth, halves, b_block + c / PackedB::columns * panel);
-      }
-      for (int64_t i = row; i < row + rows; i += Unit::rows) {
-        const int64_t tall = smaller(Unit::rows, row + rows - i);
+      pack_b(g, first_column, block, k, depth, halves, b_block);
+      for (int64_t i = row; i < row + rows; i += height) {
+        const int64_t tall = smaller(height, row + rows - i);
         pack_a(g, i, tall, k, depth, halves, a_panel);
         for (int64_t c = 0; c < block; c += PackedB::columns) {
           const int64_t width = smaller(PackedB::columns, block - c), at = first_column + c;
@@ -76,7 +75,7 @@ struct Bfloat16 {
     if (halves == 0) return below.describe_gemm(context, g);
     const GemmSplit split = split_of(context, g);
     const int64_t height = smaller(split.height, g.c.rows), width = smaller(split.width, g.c.columns);
-    return {split.down, split.across, height, width, smaller(Unit::rows, height), smaller(PackedB::columns, width), chunk_depth,
+    return {split.down, split.across, height, width, Unit::panel(height), smaller(PackedB::columns, width), chunk_depth,
             true,       true,         false,  halves};
   }
   // Strips of the weight's gradient would each pack x anew: its product follows in one piece.

@@ -25,7 +25,8 @@ struct GemmPlan {
     // Contiguous along the tile's own direction: packing only saves cache lines and pages, so reuse must pay for it.
     by_rows = g.a_row != 1;
     pack_a = by_rows || (g.c.columns >= 4 * tile_columns && g.depth > 64);
-    pack_b = g.b_column != 1 || (rows >= 6 * tile_rows && g.depth * g.b_depth * int64_t(sizeof(T)) > (64 << 10));
+    const int64_t bytes = g.depth * g.b_depth * int64_t(sizeof(T));
+    pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= 6 * tile_rows && bytes > (64 << 10));
   }
 };
 
@@ -63,6 +64,8 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
     for (int64_t k = 0; k == 0 || k < g.depth; k += Plan::depth) {
       const int64_t depth = smaller(Plan::depth, g.depth - k);
       const bool last = k + depth == g.depth;
+      const bool packed_by_rows = plan.pack_b && g.b_column == 1;
+      if (packed_by_rows) pack_block(g.b + k * g.b_depth + first_column, g.b_depth, block, depth, plan.tile_columns, b_block);
       for (int64_t i = row; i < row + rows; i += plan.panel) {
         const int64_t tall = smaller(plan.panel, row + rows - i);
         const T* a = g.a + i * g.a_row + k * g.a_depth;
@@ -81,9 +84,9 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
           int64_t b_step = g.b_depth;
           // A last panel that ends inside a vector is always packed: its lanes beyond the matrix are zero.
           if (plan.pack_b || width != step) {
-            T* const packed = plan.once ? b_block : b_block + c * depth;
-            if (i > row) {
-              // done for the first rows
+            T* const packed = plan.once && !packed_by_rows ? b_block : b_block + c * depth;
+            if (i > row || packed_by_rows) {
+              // done
             } else if (g.b_column != 1) {
               pack_transposed(b, g.b_column, width, depth, packed, step);
             } else {

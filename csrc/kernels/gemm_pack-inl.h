@@ -47,6 +47,26 @@ LAMINA_INLINE void pack_rows(const T* in, int64_t stride, int64_t count, int64_t
   }
 }
 
+// A block of b whose rows lie in memory, panel by panel of so many columns each: whole rows at a time, fetched ahead, since
+// hardware does not follow runs of memory as short as a panel's rows and as far apart.
+template <class T>
+LAMINA_INLINE void pack_block(const T* in, int64_t stride, int64_t columns, int64_t depth, int64_t panel_columns, T* out) {
+  constexpr int W = lanes<T>;
+  constexpr int64_t ahead = 8;
+  for (int64_t k = 0; k < depth; ++k) {
+    const T* const row = in + k * stride;
+    for (int64_t c = 0; c < columns; c += panel_columns) {
+      const int64_t width = smaller(panel_columns, columns - c), step = round_up(width, W);
+      T* const to = out + c * depth + k * step;
+      for (int64_t i = 0; i < width; i += W) {
+        __builtin_prefetch(row + ahead * stride + c + i);
+        const int64_t rest = width - i;
+        store(to + i, rest >= W ? load(row + c + i, Full{}) : load(row + c + i, Partial<T>(rest)), Full{});
+      }
+    }
+  }
+}
+
 // out[i * panel_stride + k] = in[i * stride + k]
 template <class T>
 LAMINA_INLINE void copy_rows(const T* in, int64_t stride, int64_t count, int64_t depth, T* out) {

@@ -53,8 +53,9 @@ def copy_rate(setup: Setup, size: int) -> float:
     return 2 * size / min(timing.median for timing in timings)
 
 
-def multiply_add_rate(threads: int) -> float | None:
-    """float32 operations each second of the machine's multiply-add units; None where no compiler is at hand."""
+def peak_rate(threads: int, unit: str = "fma") -> float | None:
+    """Operations each second of the machine's "fma" or "bfloat16" units: 0 where it has none of these; None where no
+    compiler is at hand."""
     compiler = next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)
     if compiler is None:
         return None
@@ -64,15 +65,17 @@ def multiply_add_rate(threads: int) -> float | None:
         build = [compiler, *flags, str(Path(__file__).with_name("peak.cpp")), "-o", str(program)]
         try:
             subprocess.run(build, check=True, capture_output=True, timeout=60)
-            answer = subprocess.run([str(program), str(threads)], check=True, capture_output=True, timeout=60)
+            answer = subprocess.run([str(program), str(threads), unit], check=True, capture_output=True, timeout=60)
             return float(answer.stdout)
         except (OSError, subprocess.SubprocessError, ValueError):
             return None
 
 
 def refresh(rates: dict[str, float], threads: int) -> None:
-    """Measures fma again and keeps the higher rate: on a busy machine a single look falls short."""
-    rates["fma"] = max(rates["fma"], multiply_add_rate(threads) or 0.0)
+    """Measures the units again and keeps the higher rates: on a busy machine a single look falls short."""
+    for unit in ("fma", "bfloat16"):
+        if unit in rates:
+            rates[unit] = max(rates[unit], peak_rate(threads, unit) or 0.0)
 
 
 def multiply_add_by_gemm() -> float:
@@ -85,12 +88,15 @@ def multiply_add_by_gemm() -> float:
 
 
 def ceilings(setup: Setup) -> tuple[dict[str, float], str]:
-    """Rates per second by name ("fma" operations, "copy L3" and "copy memory" bytes), and where fma is from."""
-    peak, source = multiply_add_rate(setup.threads), "register loop"
+    """Rates per second by name ("fma" and, with a unit for it, "bfloat16" operations, "copy L3" and "copy memory"
+    bytes), and where fma is from."""
+    peak, source = peak_rate(setup.threads), "register loop"
     if peak is None:
         peak, source = multiply_add_by_gemm(), "NumPy's 1024x1024x1024 product (no compiler found)"
+    bfloat16 = peak_rate(setup.threads, "bfloat16")
     return {
         "fma": peak,
+        **({"bfloat16": bfloat16} if bfloat16 else {}),
         "copy L3": copy_rate(setup, WARM_BYTES),
         "copy memory": copy_rate(setup, MEMORY_BYTES),
     }, source

@@ -19,6 +19,9 @@ def rows(setup: Setup) -> Iterator[Row]:
     yield row(setup, 1797, Case((64, 100, 10), BATCH, False, ">= 8x sklearn"), 50)
     if not setup.quick:
         yield row(setup, 20_000, Case((784, 512, 512, 10), BATCH, False, ">= 4x sklearn"), 2)
+        units = lamina.config()["units"]
+        if units["medium"] != units["highest"]:
+            yield row(setup, 20_000, Case((784, 512, 512, 10), BATCH, False, ">= 12x sklearn, with AMX", "medium"), 2)
 
 
 def row(setup: Setup, count: int, case: Case, epochs: int) -> Row:
@@ -26,15 +29,17 @@ def row(setup: Setup, count: int, case: Case, epochs: int) -> Row:
     x, y = setup.normal(count, case.widths[0]), setup.rng.integers(0, case.widths[-1], count)
 
     def own_run():
-        trainer = lamina.Trainer(network(case), loss="cross_entropy", optimizer=lamina.Adam(lr=1e-3), seed=0)
+        adam = lamina.Adam(lr=1e-3)
+        trainer = lamina.Trainer(network(case), loss="cross_entropy", optimizer=adam, seed=0, precision=case.precision)
         trainer.fit(x, y, epochs=epochs, batch_size=BATCH, progress=False)
 
     contestants = [Contestant("lamina", own_run), *by_torch(setup, lambda torch: torch_fit(torch, x, y, case, epochs))]
     if "sklearn" in setup.peers:
         contestants += by_blas(setup, "sklearn", sklearn_fit(x, y, case, epochs))
-    name = f"{count}x{case.layers} {epochs} epochs"
+    medium = case.precision == "medium"
+    name = f"{count}x{case.layers} {epochs} epochs" + " medium" * medium
     batches = count / BATCH * epochs
-    return Row(name, contestants, case.operations * batches, "GFLOP/s", "fma", goal=case.goal)
+    return Row(name, contestants, case.operations * batches, "GFLOP/s", "bfloat16" if medium else "fma", goal=case.goal)
 
 
 def torch_fit(torch, x: np.ndarray, y: np.ndarray, case: Case, epochs: int):
@@ -48,7 +53,9 @@ def torch_fit(torch, x: np.ndarray, y: np.ndarray, case: Case, epochs: int):
         for _ in range(epochs):
             for index in torch.randperm(len(data)).split(BATCH):
                 optimizer.zero_grad(set_to_none=True)
-                criterion(net(data[index]), labels[index]).backward()
+                with torch.autocast("cpu", torch.bfloat16, enabled=case.precision == "medium"):
+                    loss = criterion(net(data[index]), labels[index])
+                loss.backward()
                 optimizer.step()
 
     return run

@@ -1,4 +1,4 @@
-"""Matrix products in float32: rates in GFLOP/s against the multiply-add peak, torch and NumPy."""
+"""Matrix products: float32 against the peak, torch and NumPy; `high`, `medium` and bfloat16 against torch's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+import lamina
 from lamina import ops
 from lamina.bench.harness import Contestant, Row, Setup
 from lamina.bench.peers import by_blas, by_torch
 
 SHAPES = [(128, 784, 512), (1024, 1024, 1024), (8, 4096, 4096), (32, 64, 64), (4096, 4096, 4096)]
+HALF_SHAPES = [(128, 784, 512), (1024, 1024, 1024), (8, 4096, 4096), (4096, 4096, 4096)]
 GOAL = ">= 1.0x torch, >= 1.3x NumPy"
+HIGH_GOAL = ">= 2.5x torch's float32, with AMX"
+MEDIUM_GOAL = ">= 1.7x torch's bfloat16, with AMX"
 
 
 def rows(setup: Setup) -> Iterator[Row]:
@@ -21,6 +25,47 @@ def rows(setup: Setup) -> Iterator[Row]:
     m, k, n = SHAPES[0]
     yield product(setup, m, k, n, False, True)
     yield product(setup, n, m, k, True, False)
+    units = lamina.config()["units"]
+    for precision in ("high", "medium"):
+        if units[precision] != units["highest"]:
+            for m, k, n in HALF_SHAPES[:-1] if setup.quick else HALF_SHAPES:
+                yield at_precision(setup, precision, m, k, n)
+    for m, k, n in HALF_SHAPES[:-1] if setup.quick else HALF_SHAPES:
+        yield from of_bfloat16(setup, m, k, n)
+
+
+def at_precision(setup: Setup, precision: str, m: int, k: int, n: int) -> Row:
+    """float32 arrays at a lower precision: `high` beside torch's float32, `medium` beside its bfloat16 tensors."""
+    a, b, out = setup.normal(m, k), setup.normal(k, n), np.empty((m, n), np.float32)
+    run = Contestant("lamina", lambda: ops.gemm(a, b, out=out, precision=precision))
+    peer = by_torch(setup, torch_product(a, b, half=precision == "medium"))
+    goal = HIGH_GOAL if precision == "high" else MEDIUM_GOAL
+    return Row(f"{precision} {m}x{k}x{n}", [run, *peer], 2.0 * m * k * n, "GFLOP/s", "bfloat16", goal=goal)
+
+
+def of_bfloat16(setup: Setup, m: int, k: int, n: int) -> Iterator[Row]:
+    """bfloat16 arrays to a bfloat16 result, on both sides; nothing where ml_dtypes is not installed."""
+    try:
+        from ml_dtypes import bfloat16
+    except ImportError:
+        return
+    a, b = setup.normal(m, k), setup.normal(k, n)
+    left, right, out = a.astype(bfloat16), b.astype(bfloat16), np.empty((m, n), bfloat16)
+    run = Contestant("lamina", lambda: ops.gemm(left, right, out=out))
+    contestants = [run, *by_torch(setup, torch_product(a, b, half=True))]
+    yield Row(f"bfloat16 {m}x{k}x{n}", contestants, 2.0 * m * k * n, "GFLOP/s", "bfloat16", goal=MEDIUM_GOAL)
+
+
+def torch_product(a: np.ndarray, b: np.ndarray, half: bool):
+    """torch's product of float32 tensors, or of bfloat16 ones."""
+
+    def make(torch):
+        dtype = torch.bfloat16 if half else torch.float32
+        left, right = (torch.from_numpy(array).to(dtype) for array in (a, b))
+        result = torch.empty(len(a), b.shape[1], dtype=dtype)
+        return lambda: torch.mm(left, right, out=result)
+
+    return make
 
 
 def product(setup: Setup, m: int, k: int, n: int, transpose_a: bool, transpose_b: bool) -> Row:

@@ -98,7 +98,9 @@ def print_table(bench: str, rows: list[dict[str, Any]], peers: list[str]) -> Non
 def ceilings_text(rates: dict[str, float]) -> str:
     """The ceilings in words."""
     fma, warm, memory = (rates[name] / 1e9 for name in ("fma", "copy L3", "copy memory"))
-    return f"{fma:.0f} GFLOP/s float32 fma, copies (read + written) of {warm:.1f} GB/s in L3, {memory:.1f} from memory"
+    half = f", {rates['bfloat16'] / 1e9:.0f} GFLOP/s bfloat16" if "bfloat16" in rates else ""
+    copies = f"copies (read + written) of {warm:.1f} GB/s in L3, {memory:.1f} from memory"
+    return f"{fma:.0f} GFLOP/s float32 fma{half}, {copies}"
 
 
 def print_heading(document: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ class Case:
     batch: int
     modern: bool  # batch norm and dropout 0.5 in the hidden layers
     goal: str
+    precision: str = "highest"  # at "medium" torch runs under autocast to bfloat16
 
     @property
     def layers(self) -> str:
@@ -30,7 +31,12 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.layers} batch {self.batch}" + (" BN dropout" if self.modern else "")
+        words = (
+            f"{self.layers} batch {self.batch}",
+            "BN dropout" * self.modern,
+            "medium" * (self.precision == "medium"),
+        )
+        return " ".join(filter(None, words))
 
     @property
     def operations(self) -> float:
@@ -45,15 +51,22 @@ CASES = [
     Case((784, 512, 512, 10), 128, False, ">= 1.5x torch"),
     Case((784, 512, 512, 10), 128, True, ">= 2.5x torch"),
     Case((784, 2048, 2048, 2048, 10), 512, True, ">= 1.5x torch"),
+    Case((784, 512, 512, 10), 128, False, ">= 4x autocast, with AMX", "medium"),
+    Case((784, 512, 512, 10), 128, True, ">= 10x autocast, with AMX", "medium"),
+    Case((784, 2048, 2048, 2048, 10), 512, True, ">= 5x autocast, with AMX", "medium"),
 ]
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    """Adam at 1e-3 on cross-entropy; the largest net only in a full run."""
-    for case in CASES[:-1] if setup.quick else CASES:
-        own = own_steps(setup, case)
-        contestants = [own, *torch_steps(setup, case)]
-        yield Row(case.name, contestants, case.operations, "GFLOP/s", "fma", goal=case.goal)
+    """Adam at 1e-3 on cross-entropy; the largest net only in a full run, `medium` where there is a unit for it."""
+    units = lamina.config()["units"]
+    for case in CASES:
+        large = 2048 in case.widths
+        if (setup.quick and large) or (case.precision == "medium" and units["medium"] == units["highest"]):
+            continue
+        contestants = [own_steps(setup, case), *torch_steps(setup, case)]
+        ceiling = "bfloat16" if case.precision == "medium" else "fma"
+        yield Row(case.name, contestants, case.operations, "GFLOP/s", ceiling, goal=case.goal)
 
 
 def data(setup: Setup, case: Case, batches: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +85,8 @@ def network(case: Case) -> lamina.Sequential:
 
 def own_steps(setup: Setup, case: Case) -> Contestant:
     """One epoch in native code over enough batches that the call itself does not count."""
-    trainer = lamina.Trainer(network(case), loss="cross_entropy", optimizer=lamina.Adam(lr=1e-3), seed=0)
+    adam = lamina.Adam(lr=1e-3)
+    trainer = lamina.Trainer(network(case), loss="cross_entropy", optimizer=adam, seed=0, precision=case.precision)
     batches = max(4, DATA_BYTES // (4 * case.batch * case.widths[0]))
     x, y = data(setup, case, batches)
 
@@ -96,7 +110,9 @@ def torch_steps(setup: Setup, case: Case) -> list[Contestant]:
 
             def run():
                 optimizer.zero_grad(set_to_none=True)
-                criterion(net(batch), labels).backward()
+                with torch.autocast("cpu", torch.bfloat16, enabled=case.precision == "medium"):
+                    loss = criterion(net(batch), labels)
+                loss.backward()
                 optimizer.step()
 
             return run
