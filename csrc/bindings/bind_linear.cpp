@@ -7,8 +7,14 @@
 namespace lamina {
 namespace {
 
-// A result of operands of `like`'s dtype. Those of bfloat16 are summed in a float32 array, which `out` itself may be;
-// otherwise `finish` rounds it.
+template <class T>
+Matrix<T> any_rank(const Array& a) {
+  if (a.rank() == 2) return matrix_view<T>(a);
+  const Vector<T> row = vector_view<T>(a);
+  return matrix(row.data, 1, row.size);
+}
+
+// A result of operands of `like`'s dtype. Those of bfloat16 are summed in a float32 array, which `out` itself may be.
 class Result {
  public:
   Result(const char* op, const char* name, py::handle out, const Array& like, const Shape& shape,
@@ -18,30 +24,9 @@ class Result {
   }
   const Array& out() const { return out_; }
   const Array& sums() const { return sums_; }
-
-  // Views are made while the GIL is held: before and after native code.
-  struct Rounding {
-    Matrix<float> sums;
-    Matrix<bfloat16> out;
-    void to_float32(const Context& context) const {
-      if (out) convert(context, Matrix<const bfloat16>(out), sums);
-    }
-    void to_bfloat16(const Context& context) const {
-      if (out) convert(context, Matrix<const float>(sums), out);
-    }
-  };
-  Rounding rounding() const {
-    if (out_.dtype != DType::bfloat16) return {};
-    return {rows_of<float>(sums_), rows_of<bfloat16>(out_)};
-  }
+  Result16 view() const { return {any_rank<float>(sums_), out_.dtype == DType::bfloat16 ? any_rank<bfloat16>(out_) : Matrix<bfloat16>{}}; }
 
  private:
-  template <class T>
-  static Matrix<T> rows_of(const Array& a) {
-    if (a.rank() == 2) return matrix_view<T>(a);
-    const Vector<T> row = vector_view<T>(a);
-    return matrix(row.data, 1, row.size);
-  }
   static Array make_out(const char* op, const char* name, py::handle out, const Array& like, const Shape& shape,
                         std::initializer_list<const Array*> inputs) {
     if (like.dtype != DType::bfloat16) return array_out(op, name, out, like.dtype, shape, inputs);
@@ -57,8 +42,8 @@ class Result {
 Array widened(const Array& a) {
   if (!a.given() || a.dtype != DType::bfloat16) return a;
   const Array wide{a.op, a.name, new_array(DType::float32, a.shape()), DType::float32};
-  const auto from = a.rank() == 1 ? matrix(vector_view<const bfloat16>(a).data, 1, a.size(0)) : matrix_view<const bfloat16>(a);
-  const auto to = a.rank() == 1 ? matrix(vector_view<float>(wide).data, 1, a.size(0)) : matrix_view<float>(wide);
+  const auto from = any_rank<const bfloat16>(a);
+  const auto to = any_rank<float>(wide);
   const Native native;
   convert(native.context, from, to);
   return wide;
@@ -77,12 +62,9 @@ py::array gemm_binding(py::object a_, py::object b_, py::object transpose_a_, py
   const Result out(op, "out", out_, a, {a.size(transpose_a ? 1 : 0), b.size(transpose_b ? 0 : 1)}, {&a, &b});
   if (a.dtype == DType::bfloat16) {
     const auto av = matrix_view<const bfloat16>(a), bv = matrix_view<const bfloat16>(b);
-    const auto ov = matrix_view<float>(out.sums());
-    const auto rounding = out.rounding();
+    const Result16 ov = out.view();
     const Native native(precision);
-    if (beta != 0) rounding.to_float32(native.context);
     gemm(native.context, av, transpose_a, bv, transpose_b, static_cast<float>(alpha), static_cast<float>(beta), ov);
-    rounding.to_bfloat16(native.context);
   } else {
     with_dtype(a.dtype, [&](auto zero) {
       using T = decltype(zero);
@@ -109,11 +91,9 @@ py::array linear_forward_binding(py::object x_, py::object weight_, py::object b
     const Array wide_bias = widened(bias);
     const auto xv = matrix_view<const bfloat16>(x), wv = matrix_view<const bfloat16>(weight);
     const auto bv = vector_view<const float>(wide_bias);
-    const auto ov = matrix_view<float>(out.sums());
-    const auto rounding = out.rounding();
+    const Result16 ov = out.view();
     const Native native(precision);
     linear_forward(native.context, spec, xv, wv, bv, ov);
-    rounding.to_bfloat16(native.context);
   } else {
     with_dtype(x.dtype, [&](auto zero) {
       using T = decltype(zero);
@@ -166,16 +146,11 @@ py::tuple linear_backward_binding(py::object dy_, py::object x_, py::object weig
   if (dy.dtype == DType::bfloat16) {
     const Array wide_saved = widened(saved), rounded{op, "dz", py::array(dy.array.dtype(), dy.shape()), DType::bfloat16};
     const auto dyv = matrix_view<const bfloat16>(dy), xv = matrix_view<const bfloat16>(x), wv = matrix_view<const bfloat16>(weight);
-    const auto dzv = matrix_view<float>(dz), dxv = dx ? matrix_view<float>(dx->sums()) : Matrix<float>{},
-               dwv = matrix_view<float>(dw.sums());
-    const auto dbv = vector_view<float>(db.sums());
-    const auto roundedv = matrix_view<bfloat16>(rounded);
-    const auto savedv = spec.index != 0 ? matrix_view<const float>(wide_saved) : Matrix<const float>(dzv);
-    const std::array roundings{dx ? dx->rounding() : Result::Rounding{}, dw.rounding(), db.rounding()};
+    const Result16 dzv{matrix_view<float>(dz), matrix_view<bfloat16>(rounded)}, dxv = dx ? dx->view() : Result16{}, dwv = dw.view(),
+                                                                                dbv = db.view();
+    const auto savedv = spec.index != 0 ? matrix_view<const float>(wide_saved) : Matrix<const float>(dzv.sums);
     const Native native(precision);
-    convert(native.context, dyv, dzv);
-    linear_backward(native.context, spec, dzv, savedv, roundedv, xv, wv, dxv, dwv, dbv);
-    for (const auto& rounding : roundings) rounding.to_bfloat16(native.context);
+    linear_backward(native.context, spec, dyv, savedv, dzv, xv, wv, dxv, dwv, dbv);
   } else {
     with_dtype(dy.dtype, [&](auto zero) {
       using T = decltype(zero);

@@ -2,6 +2,7 @@
 // they are packed. Each element takes its chunks of depth in order, so that threads change nothing.
 #pragma once
 
+#include "kernels/bfloat16_convert-inl.h"
 #include "kernels/bfloat16_pack-inl.h"
 #include "kernels/gemm-inl.h"
 
@@ -49,6 +50,9 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
         }
         if (last && g.tail && !g.statistics) {
           tail_block(*g.tail, Matrix<const float>(g.c), g.y, g.c, Block{i, tall, first_column, block});
+        }
+        if (last && g.rounded) {
+          for (int64_t r = i; r < i + tall; ++r) convert_row(g.c.row(r) + first_column, block, g.rounded.row(r) + first_column);
         }
       }
     }

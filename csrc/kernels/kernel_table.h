@@ -55,8 +55,9 @@ struct Gemm {
   // Batch norm in training: each finished strip of columns is measured, then the tail takes it from c to h.
   const BatchStatistics<T>* statistics = nullptr;
   Matrix<T> h = {};
-  // In a's and b's stead, both, on tables with a bfloat16 unit; the product is then exact but for its sums.
+  // On tables with a bfloat16 unit: both operands in a's and b's stead, and where what is in c in the end goes rounded.
   const bfloat16 *a16 = nullptr, *b16 = nullptr;
+  Matrix<bfloat16> rounded = {};
 };
 
 // How `gemm` goes about a product, told by the code that does it.

@@ -17,8 +17,11 @@ struct Operand {
   ProductShape shape() const { return {matrix.rows, matrix.columns, transposed}; }
 };
 
-// g, which has everything but its operands, whose shapes fit.
-void multiply(const Context& context, Gemm<float> g, const Operand& a, const Operand& b) {
+// g, which has everything but its operands, whose shapes fit, and its result.
+void multiply(const Context& context, Gemm<float> g, const Operand& a, const Operand& b, const Result16& out) {
+  if (out.sums.rows == 0 || out.sums.columns == 0) return;
+  g.c = out.sums;
+  if (!g.partial) g.partial = g.c;
   const Kernels<float>& kernels = context.table->f32;
   AlignedBuffer<float> wide_a, wide_b;
   const auto widened = [&](const Operand& x, AlignedBuffer<float>& wide) {
@@ -31,6 +34,7 @@ void multiply(const Context& context, Gemm<float> g, const Operand& a, const Ope
   if (context.table->bfloat16_unit) {
     g.a16 = a.matrix.data;
     g.b16 = b.matrix.data;
+    g.rounded = out.rounded;
   } else if (g.depth > 0) {
     const auto a32 = widened(a, wide_a), b32 = widened(b, wide_b);
     g.a = a32.data;
@@ -43,6 +47,7 @@ void multiply(const Context& context, Gemm<float> g, const Operand& a, const Ope
   g.b_depth = b.transposed ? 1 : b_stride;
   g.b_column = b.transposed ? b_stride : 1;
   kernels.gemm(context, g);
+  if (out.rounded && !g.rounded) convert(context, Matrix<const float>(out.sums), out.rounded);
 }
 
 void check_layer(const char* op, Matrix<const bfloat16> x, Matrix<const bfloat16> weight) {
@@ -55,61 +60,57 @@ void check_layer(const char* op, Matrix<const bfloat16> x, Matrix<const bfloat16
 }  // namespace
 
 void gemm(const Context& context, Matrix<const bfloat16> a_, bool transpose_a, Matrix<const bfloat16> b_, bool transpose_b, float alpha,
-          float beta, Matrix<float> out) {
+          float beta, const Result16& out) {
   const Operand a{a_, transpose_a}, b{b_, transpose_b};
-  const int64_t depth = product_depth("gemm", a.shape(), b.shape(), {out.rows, out.columns});
-  if (out.rows == 0 || out.columns == 0) return;
+  const int64_t rows = out.sums.rows, columns = out.sums.columns;
+  const int64_t depth = product_depth("gemm", a.shape(), b.shape(), {rows, columns});
   Gemm<float> g;
-  g.c = g.partial = out;
   g.depth = alpha == 0 ? 0 : depth;
   g.alpha = alpha;
   g.beta = beta;
-  AlignedBuffer<float> partial;  // c still holds what beta multiplies while chunk sums gather
+  AlignedBuffer<float> partial;  // the sums still hold what beta multiplies while those of chunks gather
   if (beta != 0) {
-    partial.ensure(out.rows * out.columns);
-    g.partial = matrix(partial.data(), out.rows, out.columns);
+    if (out.rounded) convert(context, Matrix<const bfloat16>(out.rounded), out.sums);
+    partial.ensure(rows * columns);
+    g.partial = matrix(partial.data(), rows, columns);
   }
-  multiply(context, g, a, b);
+  multiply(context, g, a, b, out);
 }
 
 void linear_forward(const Context& context, const Activation& activation, Matrix<const bfloat16> x, Matrix<const bfloat16> weight,
-                    Vector<const float> bias, Matrix<float> y) {
+                    Vector<const float> bias, const Result16& y) {
   const char* op = "linear_forward";
   check(op, activation);
   check_layer(op, x, weight);
   if (bias && bias.size != weight.rows) fail(op, "bias has ", bias.size, " elements, needs ", weight.rows);
-  if (y.rows == 0 || y.columns == 0) return;
   const Tail<float> tail = prepare_tail<float>(activation, {});
   Gemm<float> g;
-  g.c = g.partial = y;
   g.depth = x.columns;
   g.bias = bias.data;
   if (!tail.identity()) g.tail = &tail;
-  multiply(context, g, {x, false}, {weight, true});
+  multiply(context, g, {x, false}, {weight, true}, y);
 }
 
-void linear_backward(const Context& context, const Activation& activation, Matrix<float> dy, Matrix<const float> saved,
-                     Matrix<bfloat16> rounded, Matrix<const bfloat16> x, Matrix<const bfloat16> weight, Matrix<float> dx, Matrix<float> dw,
-                     Vector<float> db) {
+void linear_backward(const Context& context, const Activation& activation, Matrix<const bfloat16> dy, Matrix<const float> saved,
+                     const Result16& dz, Matrix<const bfloat16> x, Matrix<const bfloat16> weight, const Result16& dx, const Result16& dw,
+                     const Result16& db) {
   const char* op = "linear_backward";
   check(op, activation);
   check_layer(op, x, weight);
   if (dy.rows != x.rows || dy.columns != weight.rows) {
     fail(op, "dy has shape (", dy.rows, ", ", dy.columns, "), needs (", x.rows, ", ", weight.rows, ")");
   }
+  convert(context, dy, dz.sums);
   TailSums<float> sums;
-  sums.bias = db.data;
-  context.table->f32.tail_backward(context, prepare_tail<float>(activation, {}), dy, dy, saved, {}, sums, nullptr);
-  convert(context, Matrix<const float>(dy), rounded);
-  const auto product = [&](Matrix<float> out, int64_t depth, const Operand& a, const Operand& b) {
-    if (!out || out.rows * out.columns == 0) return;
-    Gemm<float> g;
-    g.c = g.partial = out;
-    g.depth = depth;
-    multiply(context, g, a, b);
-  };
-  product(dw, x.rows, {rounded, true}, {x, false});             // (out, in) = dzᵀ x
-  product(dx, weight.rows, {rounded, false}, {weight, false});  // (batch, in) = dz W
+  sums.bias = db.sums.data;
+  context.table->f32.tail_backward(context, prepare_tail<float>(activation, {}), dz.sums, dz.sums, saved, {}, sums, nullptr);
+  if (db.rounded) convert(context, Matrix<const float>(db.sums), db.rounded);
+  convert(context, Matrix<const float>(dz.sums), dz.rounded);
+  Gemm<float> g;
+  g.depth = x.rows;
+  multiply(context, g, {dz.rounded, true}, {x, false}, dw);  // (out, in) = dzᵀ x
+  g.depth = weight.rows;
+  if (dx.sums) multiply(context, g, {dz.rounded, false}, {weight, false}, dx);  // (batch, in) = dz W
 }
 
 void convert(const Context& context, Matrix<const float> x, Matrix<bfloat16> out) { context.table->to_bfloat16(context, x, out); }

@@ -8,18 +8,24 @@
 
 namespace lamina {
 
-// out = alpha op(a) op(b) + beta out, as of ops/gemm.h.
+// A result, and its sums: in `rounded`, where that is given, it ends as bfloat16.
+struct Result16 {
+  Matrix<float> sums;
+  Matrix<bfloat16> rounded;
+};
+
+// out = alpha op(a) op(b) + beta out, as of ops/gemm.h; what is in `rounded` is read where beta asks for it.
 void gemm(const Context& context, Matrix<const bfloat16> a, bool transpose_a, Matrix<const bfloat16> b, bool transpose_b, float alpha,
-          float beta, Matrix<float> out);
+          float beta, const Result16& out);
 
 // y = g(x Wᵀ + b); bias may be absent.
 void linear_forward(const Context& context, const Activation& activation, Matrix<const bfloat16> x, Matrix<const bfloat16> weight,
-                    Vector<const float> bias, Matrix<float> y);
-// dy becomes the gradient of the pre-activation, which the products take rounded to `rounded`; absent gradients are not
-// computed. `saved` is what the activation's backward reads.
-void linear_backward(const Context& context, const Activation& activation, Matrix<float> dy, Matrix<const float> saved,
-                     Matrix<bfloat16> rounded, Matrix<const bfloat16> x, Matrix<const bfloat16> weight, Matrix<float> dx, Matrix<float> dw,
-                     Vector<float> db);
+                    Vector<const float> bias, const Result16& y);
+// dy becomes the gradient dz of the pre-activation, which the products take rounded; an absent dx is not computed. `saved`
+// is what the activation's backward reads.
+void linear_backward(const Context& context, const Activation& activation, Matrix<const bfloat16> dy, Matrix<const float> saved,
+                     const Result16& dz, Matrix<const bfloat16> x, Matrix<const bfloat16> weight, const Result16& dx, const Result16& dw,
+                     const Result16& db);
 
 void convert(const Context& context, Matrix<const float> x, Matrix<bfloat16> out);
 void convert(const Context& context, Matrix<const bfloat16> x, Matrix<float> out);
