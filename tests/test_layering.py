@@ -54,6 +54,7 @@ LAYERS = [
 ]
 # Third-party modules besides NumPy, and the rooms that may use them when they are installed.
 OPTIONAL = {
+    "ml_dtypes": {"bench"},
     "sklearn": {"bench", "datasets"},
     "threadpoolctl": {"bench"},
     "torch": {"bench"},
