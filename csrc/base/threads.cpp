@@ -60,7 +60,7 @@ struct Pool {
     const auto until = std::chrono::steady_clock::now() + spin_time;
     for (int i = 1; generation.load(std::memory_order_acquire) == seen; ++i) {
       relax();
-      if (i % 64 != 0) continue;
+      if (i % 512 != 0) continue;
       if (std::chrono::steady_clock::now() > until) {
         sleeping.fetch_add(1);
         generation.wait(seen);
@@ -115,7 +115,7 @@ struct Pool {
     // Close the job once the last worker has left it; one that comes later stays outside.
     for (int i = 1, none = 0; !inside.compare_exchange_weak(none, -1, std::memory_order_acq_rel); none = 0, ++i) {
       relax();
-      if (i % 256 == 0) sched_yield();
+      if (i % 512 == 0) sched_yield();
     }
     busy.clear(std::memory_order_release);
   }
