@@ -8,10 +8,14 @@
 
 namespace lamina::LAMINA_ISA {
 
+struct NothingBetween {
+  void operator()(int) const {}
+};
 // f(index, block) for every vector of (row, group) pairs, rows * groups of them counted row by row; the last vector may
 // run past the end.
-template <class F>
-LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, int64_t group, int64_t groups, const F& f) {
+template <class F, class Between = NothingBetween>
+LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, int64_t group, int64_t groups, const F& f,
+                                 const Between& between = {}) {
   constexpr int L = Words::lanes;
   const PhiloxKeys keys(draw.seed);
   const uint32_t first_row = static_cast<uint32_t>(row) + draw.row_offset, first_group = static_cast<uint32_t>(group);
@@ -25,7 +29,7 @@ LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, in
   }
   Words row_of = Words::load(lane_row), group_of = Words::load(lane_group);
   for (int64_t i = 0; i < rows * groups; i += L) {
-    f(i, philox(PhiloxBlock<Words>{{group_of, row_of, Words(draw.step), Words(draw.purpose_and_layer)}}, keys));
+    f(i, philox(PhiloxBlock<Words>{{group_of, row_of, Words(draw.step), Words(draw.purpose_and_layer)}}, keys, between));
     row_of = row_of + L / length;
     group_of = group_of + L % length;
     carry(group_of, row_of, end, length);
@@ -34,22 +38,30 @@ LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, in
 
 // f(row, column, count, bits) over the pieces of a block (positions within it) whose keep bits have just been drawn: at
 // most kept_piece elements of one row, with the bit of its first element in bit 0 of bits[0].
+// between(row, column, round) runs ten times before, for the piece to come.
 inline constexpr int64_t kept_piece = 8 * Words::lanes;
-template <class F>
-LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f) {
+template <class F, class Between>
+LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f, const Between& between) {
   const int64_t groups = divide_up(block.columns, 8);
   int64_t row = 0, group = 0;
-  over_counters(draw, block.row, block.rows, block.column / 8, groups, [&](int64_t, const PhiloxBlock<Words>& words) {
-    alignas(64) uint8_t bits[Words::lanes + 1];  // a piece's last vector looks one byte too far
-    keep_bits(words, draw.threshold, bits);
-    for (int64_t taken = 0; taken < Words::lanes && row < block.rows;) {
-      const int64_t more = smaller(Words::lanes - taken, groups - group);
-      f(row, 8 * group, smaller(8 * more, block.columns - 8 * group), bits + taken);
-      taken += more;
-      group += more;
-      if (group == groups) group = 0, ++row;
-    }
-  });
+  over_counters(
+      draw, block.row, block.rows, block.column / 8, groups,
+      [&](int64_t, const PhiloxBlock<Words>& words) {
+        alignas(64) uint8_t bits[Words::lanes + 1];  // a piece's last vector looks one byte too far
+        keep_bits(words, draw.threshold, bits);
+        for (int64_t taken = 0; taken < Words::lanes && row < block.rows;) {
+          const int64_t more = smaller(Words::lanes - taken, groups - group);
+          f(row, 8 * group, smaller(8 * more, block.columns - 8 * group), bits + taken);
+          taken += more;
+          group += more;
+          if (group == groups) group = 0, ++row;
+        }
+      },
+      [&](int round) { between(row, 8 * group, round); });
+}
+template <class F>
+LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f) {
+  over_kept(draw, block, f, [](int64_t, int64_t, int) {});
 }
 
 inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_t> keep) {

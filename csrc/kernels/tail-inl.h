@@ -82,13 +82,23 @@ bool streams(const Context& context, Matrix<const T> z, Matrix<T> y, Matrix<T> h
   return !y && z.data != h.data && h.rows * h.columns * int64_t(sizeof(T)) > context.stream_bytes;
 }
 
-// Fetches what the same piece of a row at least 1024 elements further on will be.
+// Fetches what lies at least 1024 elements further on than a piece of dropout to come, some lines between two rounds of
+// its random numbers: all at once they would wait for each other.
 template <class T>
-LAMINA_INLINE void fetch_ahead(Matrix<const T> x, int64_t row, int64_t column, int64_t count) {
-  constexpr int64_t line = cache_line / sizeof(T);
-  const T* ahead = x.row(row + divide_up(1024, larger(x.columns, 1))) + column;
-  for (int64_t i = 0; i < count; i += line) __builtin_prefetch(ahead + i);
-}
+struct FetchAhead {
+  const T* from;  // the block's first element, moved
+  int64_t stride;
+  FetchAhead(Matrix<const T> x, const Block& block)
+      : from(x.row(block.row + divide_up(1024, larger(x.columns, 1))) + block.column), stride(x.stride) {}
+
+  LAMINA_INLINE void operator()(int64_t row, int64_t column, int round) const {
+    constexpr int64_t line = cache_line / sizeof(T), lines = divide_up(kept_piece / line, 8);
+    if (round >= 8) return;
+    const T* const at = from + row * stride + column + round * lines * line;
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < lines; ++i) fetch(at + i * line);
+  }
+};
 
 // Where a block's operands lie: in memory they are fetched ahead of the long computation that dropout is; results
 // streamed past the caches (blocks up to stream_columns wide, no y) are finished in L1 first.
@@ -110,7 +120,6 @@ void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h
     T* const result = h.row(r) + c;
     T* const h_piece = streaming ? line : result;
     T* const out = y ? y.row(r) + c : h_piece;
-    if (bits && place != Place::cache) fetch_ahead(z, r, c, count), fetch_ahead(Matrix<const T>(h), r, c, count);
     if (tail.mean) {
       batchnorm_span(count, tail, c, in, out);
       in = out;
@@ -128,7 +137,11 @@ void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h
     }
     if (streaming) stream_span(count, in, result);
   };
-  if (tail.dropout) {
+  if (tail.dropout && place != Place::cache) {
+    const FetchAhead<T> fetch_z(z, block), fetch_h(h, block);
+    over_kept(tail.dropout, block, piece,
+              [&](int64_t row, int64_t column, int round) { fetch_z(row, column, round), fetch_h(row, column, round); });
+  } else if (tail.dropout) {
     over_kept(tail.dropout, block, piece);
   } else {
     for (int64_t row = 0; row < block.rows; ++row) piece(row, 0, block.columns, nullptr);

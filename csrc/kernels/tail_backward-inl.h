@@ -18,7 +18,6 @@ void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix
     T* const dx = d.row(r) + c;
     alignas(64) T undropped[kept_piece];  // not in d, which may be what the activation still has to read
     if (bits) {
-      if (place != Place::cache) fetch_ahead(dh, r, c, count), fetch_ahead(Matrix<const T>(d), r, c, count);
       dropout_span(count, dy, undropped, bits, scale);
       dy = undropped;
     }
@@ -31,7 +30,11 @@ void undo_dropout_and_activation(const Tail<T>& tail, Matrix<const T> dh, Matrix
       over<T>(count, [=](int64_t i, auto lanes) { store(dx + i, load(dx + i, lanes) * Vec<T>(scale), lanes); });
     }
   };
-  if (draws) {
+  if (draws && place != Place::cache) {
+    const FetchAhead<T> fetch_dh(dh, block), fetch_d(d, block);
+    over_kept(tail.dropout, block, piece,
+              [&](int64_t row, int64_t column, int round) { fetch_dh(row, column, round), fetch_d(row, column, round); });
+  } else if (draws) {
     over_kept(tail.dropout, block, piece);
   } else {
     for (int64_t row = 0; row < block.rows; ++row) piece(row, 0, block.columns, nullptr);

@@ -36,16 +36,22 @@ struct PhiloxKeys {
   }
 };
 
-template <class U>
-LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, const PhiloxKeys& keys) {
+// between(round) runs before each round: work for units that the multiplications leave idle.
+template <class U, class Between>
+LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, const PhiloxKeys& keys, const Between& between) {
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
+    between(round);
     U low0, high0, low1, high1;
     multiply_wide(block.word[0], 0xD2511F53u, low0, high0);
     multiply_wide(block.word[2], 0xCD9E8D57u, low1, high1);
     block = {{high1 ^ block.word[1] ^ U(keys.key[round][0]), low1, high0 ^ block.word[3] ^ U(keys.key[round][1]), low0}};
   }
   return block;
+}
+template <class U>
+LAMINA_HD PhiloxBlock<U> philox(const PhiloxBlock<U>& block, const PhiloxKeys& keys) {
+  return philox(block, keys, [](int) {});
 }
 
 // Dropout keeps where 16 random bits are below this; eight elements share one block.

@@ -154,6 +154,8 @@ LAMINA_INLINE void store(double* p, D x, Partial<double> k) { _mm512_mask_storeu
 LAMINA_INLINE void stream(float* p, F x) { _mm512_stream_ps(p, x.v); }
 LAMINA_INLINE void stream(double* p, D x) { _mm512_stream_pd(p, x.v); }
 LAMINA_INLINE void stream_fence() { _mm_sfence(); }
+// Brings a cache line near. Assembly, since GCC drops calls of functions that only prefetch, as if they did nothing.
+LAMINA_INLINE void fetch(const void* p) { asm volatile("prefetcht0 %a0" ::"p"(p)); }
 
 // Lane i takes lane i + lanes/2, then + lanes/4, ... + 1: the tree of math/order.h.
 LAMINA_INLINE float tree_sum(F x) {

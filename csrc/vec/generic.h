@@ -39,6 +39,7 @@ LAMINA_INLINE void stream(T* p, T x) {
   *p = x;
 }
 LAMINA_INLINE void stream_fence() {}
+LAMINA_INLINE void fetch(const void*) {}
 template <class T>
 LAMINA_INLINE T tree_sum(T x) {
   return x;
