@@ -82,12 +82,9 @@ struct Bfloat16 {
     return {split.down, split.across, height, width, Unit::panel(height), smaller(PackedB::columns, width), chunk_depth,
             true,       true,         false,  halves};
   }
-  // Strips of the weight's gradient would each pack x anew: its product follows in one piece.
-  static bool tail_backward(const Context& context, const Tail<float>& tail, Matrix<const float> dh, Matrix<float> d,
-                            Matrix<const float> saved, Matrix<const float> z, const TailSums<float>& sums,
-                            const Gemm<float>* weight_gradient) {
-    const bool apart = weight_gradient && halves_of<Unit>(context, *weight_gradient) != 0;
-    return below.tail_backward(context, tail, dh, d, saved, z, sums, apart ? nullptr : weight_gradient);
+  // Strips of a product would each pack the same operand anew: it is computed in one piece.
+  static bool joins(const Context& context, const Gemm<float>& g, int64_t columns) {
+    return halves_of<Unit>(context, g) == 0 && below.joins(context, g, columns);
   }
 
   static void fill(KernelTable& table, const char* name) {
@@ -95,7 +92,7 @@ struct Bfloat16 {
     table.name = name;
     table.f32.gemm = gemm;
     table.f32.describe_gemm = describe_gemm;
-    table.f32.tail_backward = tail_backward;
+    table.f32.joins = joins;
     table.bfloat16_unit = Unit::name;
     table.high = Unit::halves(Precision::high) != 0;
   }

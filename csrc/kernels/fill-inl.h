@@ -18,6 +18,7 @@ void fill(Kernels<T>& k) {
   k.tail_forward = tail_forward<T>;
   k.batchnorm_forward = batchnorm_forward<T>;
   k.tail_backward = tail_backward<T>;
+  k.joins = joins<T>;
   k.column_sum = column_sum<T>;
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;

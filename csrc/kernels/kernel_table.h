@@ -105,10 +105,13 @@ struct Kernels {
   void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
   // tail.mean and tail.rstd are what statistics writes.
   void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
-  // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm. A product
-  // whose a is d transposed, the weight's gradient, may come along: true when it was computed too, strip by strip.
-  bool (*tail_backward)(const Context&, const Tail<T>&, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
-                        const TailSums<T>&, const Gemm<T>* weight_gradient);
+  // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm. Products
+  // that it `joins` are computed strip by strip: before, the one that gives dh; behind, the weight's gradient, whose a is d
+  // transposed. Either may be null.
+  void (*tail_backward)(const Context&, const Tail<T>&, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+                        const TailSums<T>&, const Gemm<T>* incoming, const Gemm<T>* weight_gradient);
+  // Whether strips of a tail of so many columns are wide enough for the product.
+  bool (*joins)(const Context&, const Gemm<T>&, int64_t columns);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);

@@ -132,27 +132,28 @@ void tail_backward_strip(const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, M
 }
 
 template <class T>
-bool tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
-                   const TailSums<T>& sums, const Gemm<T>* weight_gradient) {
-  // A strip of d is all that its rows of the weight's gradient need: no thread waits for another.
+bool joins(const Context& context, const Gemm<T>&, int64_t columns) {
   constexpr int64_t worthwhile_strip = 32;  // columns: below, the shares would be uneven
-  if (weight_gradient && d.columns >= worthwhile_strip * context.threads) {
-    const Gemm<T>& g = *weight_gradient;
-    const double cost = 1.0 + gemm_cost(g) / static_cast<double>(larger(1, d.rows * d.columns));
+  return columns >= worthwhile_strip * context.threads;
+}
+
+template <class T>
+void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved, Matrix<const T> z,
+                   const TailSums<T>& sums, const Gemm<T>* incoming, const Gemm<T>* weight_gradient) {
+  if (tail.mean || sums.bias || incoming || weight_gradient) {
+    // A strip of d is all that its columns of the product above and its rows of the weight's gradient need: no thread
+    // waits for another.
+    const double products = (incoming ? gemm_cost(*incoming) : 0) + (weight_gradient ? gemm_cost(*weight_gradient) : 0);
+    const double cost = 1.0 + products / static_cast<double>(larger(1, d.rows * d.columns));
     over_strips(context, d.rows, d.columns, cost, [&](int64_t column, int64_t columns) {
+      if (incoming) gemm_part(*incoming, 0, incoming->c.rows, column, columns);
       tail_backward_strip(tail, dh, d, saved, z, sums, column, columns);
-      gemm_part(g, column, columns, 0, g.c.columns);
+      if (weight_gradient) gemm_part(*weight_gradient, column, columns, 0, weight_gradient->c.columns);
     });
-    return true;
-  }
-  if (tail.mean || sums.bias) {
-    over_strips(context, d.rows, d.columns, 1.0,
-                [&](int64_t column, int64_t columns) { tail_backward_strip(tail, dh, d, saved, z, sums, column, columns); });
   } else if (!tail.identity() || dh.data != d.data) {
     over_blocks(context, d.rows, d.columns, block_elements, 0.5,
                 [&](const Block& block) { undo_dropout_and_activation(tail, dh, d, saved, block, Place::memory); });
   }
-  return false;
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -116,15 +116,16 @@ int Network<T>::backward_stage(const Context& context, const TrainingMemory<T>& 
                                int turn) const {
   const Stage<T>& stage = stages_[index];
   const int64_t rows = x.rows;
-  const Matrix<T> dh = memory.gradient(turn, rows, stage.plan.out_features);
-  LaminaGradients<T> gradients = stage.gradients;
-  if (index > first_trained_) {
-    // Without an affine part the gradient of x takes the place of dh.
-    if (stage.lamina.weight) ++turn;
-    gradients.x = memory.gradient(turn, rows, stage.plan.in_features);
+  Above<T> above;  // whose affine part turns its gradient into this stage's
+  if (index + 1 < stages_.size() && stages_[index + 1].lamina.weight) {
+    const Stage<T>& next = stages_[index + 1];
+    above = {memory.gradient(turn, rows, next.plan.out_features), next.lamina.weight};
+    ++turn;
   }
+  const Matrix<T> dh = memory.gradient(turn, rows, stage.plan.out_features);
   const Matrix<const T> input = index == 0 ? x : Matrix<const T>(memory.h(index - 1, rows));
-  lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, dh, input, memory.h(index, rows), memory.saved(index, rows), gradients);
+  lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, dh, input, memory.h(index, rows), memory.saved(index, rows),
+                     stage.gradients, above);
   return turn;
 }
 

@@ -78,7 +78,8 @@ class Network {
   Matrix<const T> forward(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out);
   void forward_stage(const Context& context, const TrainingMemory<T>& memory, size_t stage, Matrix<const T> x, const Pass& pass,
                      Matrix<T> h) const;
-  // The gradient of the stage's output lies in the memory's gradient `turn`; returns where that of its input then lies.
+  // What comes from above lies in the memory's gradient `turn`: the gradient of the last stage's output, or of the next
+  // stage's pre-activation. Returns where this stage leaves that of its own.
   int backward_stage(const Context& context, const TrainingMemory<T>& memory, size_t stage, Matrix<const T> x, const Pass& pass,
                      int turn) const;
   std::unique_ptr<InferenceMemory<T>> borrow_memory(int64_t rows) const;

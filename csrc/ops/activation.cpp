@@ -71,7 +71,7 @@ void activation_backward(const Context& context, const Activation& activation, M
   check(op, activation);
   check_shapes<T>(op, dy, "x or y", saved);
   check_shapes<T>(op, dy, "out", dx);
-  context.table->kernels<T>().tail_backward(context, prepare_tail<T>(activation, {}), dy, dx, saved, {}, {}, nullptr);
+  context.table->kernels<T>().tail_backward(context, prepare_tail<T>(activation, {}), dy, dx, saved, {}, {}, nullptr, nullptr);
 }
 
 #define INSTANTIATE(T)                                                                             \

@@ -103,7 +103,7 @@ void linear_backward(const Context& context, const Activation& activation, Matri
   convert(context, dy, dz.sums);
   TailSums<float> sums;
   sums.bias = db.sums.data;
-  context.table->f32.tail_backward(context, prepare_tail<float>(activation, {}), dz.sums, dz.sums, saved, {}, sums, nullptr);
+  context.table->f32.tail_backward(context, prepare_tail<float>(activation, {}), dz.sums, dz.sums, saved, {}, sums, nullptr, nullptr);
   if (db.rounded) convert(context, Matrix<const float>(db.sums), db.rounded);
   convert(context, Matrix<const float>(dz.sums), dz.rounded);
   Gemm<float> g;

@@ -137,27 +137,26 @@ struct Describe {
     result(n, context, z, y, h);
   }
 
-  static bool tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved,
-                            Matrix<const T> z, const TailSums<T>& sums, const Gemm<T>* weight_gradient) {
+  static void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved,
+                            Matrix<const T> z, const TailSums<T>& sums, const Gemm<T>* incoming, const Gemm<T>* weight_gradient) {
     auto& n = notes(context);
-    const bool with_product = real(n).tail_backward(context, tail, dh, d, saved, z, sums, weight_gradient);
-    if (n.splits.empty()) return with_product;  // nothing to undo, to sum or to copy
+    real(n).tail_backward(context, tail, dh, d, saved, z, sums, incoming, weight_gradient);
+    if (n.splits.empty()) return;  // nothing to undo, to sum or to copy
     Words undone = stages(tail), summed;
     if (sums.gamma) summed.push_back("gamma");
     if (sums.beta) summed.push_back("beta");
     if (sums.bias) summed.push_back("bias");
     n.title("pass back over (", d.rows, ", ", d.columns, "), ", type_name<T>);
+    if (incoming) product(n, "from", *incoming, "its columns first in each strip");
     if (!undone.empty()) n.line("undoes", joined({undone.rbegin(), undone.rend()}), d.data == dh.data ? ", in place" : "");
     if (!summed.empty()) n.line("sums", "the ", summed.size() > 1 ? "gradients" : "gradient", " of ", joined(summed));
-    if (with_product) {
-      const Gemm<T>& g = *weight_gradient;
-      n.line("product", "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>({}),
-             ", its rows with each strip");
-    }
+    if (weight_gradient) product(n, "product", *weight_gradient, "its rows with each strip");
     n.line("tasks", tasks(context, n.splits.back()));
-    return with_product;
   }
 
+  static void product(PlanNotes& n, const char* what, const Gemm<T>& g, const char* where) {
+    n.line(what, "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>({}), ", ", where);
+  }
   static void result(PlanNotes& n, const Context& context, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
     n.line("result", real(n).streams(context, z, y, h) ? "streamed past the caches" : "written through the caches");
   }

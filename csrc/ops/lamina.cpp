@@ -53,6 +53,23 @@ Tail<T> make_tail(const Lamina<T>& lamina, const LaminaSaved<T>& saved) {
   return tail;
 }
 
+template <class T>
+struct Operand {
+  const T* data;
+  int64_t row, column;  // strides
+};
+template <class T>
+Gemm<T> product(const Operand<const T>& a, const Operand<const T>& b, Matrix<T> c, int64_t depth) {
+  Gemm<T> g{a.data, a.row, a.column, b.data, b.row, b.column, c, depth};
+  g.partial = c;
+  return g;
+}
+// (batch, in) = dz W
+template <class T>
+Gemm<T> input_gradient(Matrix<const T> dz, Matrix<const T> weight, Matrix<T> dx) {
+  return product<T>({dz.data, dz.stride, 1}, {weight.data, weight.stride, 1}, dx, weight.rows);
+}
+
 }  // namespace
 
 template <class T>
@@ -83,10 +100,8 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
     // The tail follows while the product is in cache: in place, or behind the batch statistics of a strip of columns.
     // In inference z is kept only for a caller who asks for it.
     const bool keeps_z = norm && saved.z;
-    const Matrix<T> product = keeps_z ? saved.z : h;
-    Gemm<T> g{x.data, x.stride, 1, lamina.weight.data, 1, lamina.weight.stride, product, x.columns};
+    Gemm<T> g = product<T>({x.data, x.stride, 1}, {lamina.weight.data, 1, lamina.weight.stride}, keeps_z ? saved.z : h, x.columns);
     g.bias = lamina.bias.data;
-    g.partial = product;
     g.y = y;
     if (measures) {
       g.statistics = &statistics;
@@ -95,7 +110,7 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
     if (!tail.identity() && (measures || !keeps_z)) g.tail = &tail;
     kernels.gemm(context, g);
     if (measures || !keeps_z) return;
-    z = product;
+    z = g.c;
   }
   if (measures) {
     kernels.batchnorm_forward(context, tail, statistics, z, y, h);
@@ -106,9 +121,10 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
 
 template <class T>
 void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<const T> dh, Matrix<T> dz, Matrix<const T> x,
-                     Matrix<const T> h, const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients) {
+                     Matrix<const T> h, const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients, const Above<T>& above) {
   const char* op = lamina.op;
   check<T>(lamina, x, h);
+  if (above.dz) dh = dz;
   for (const Matrix<const T> d : {dh, Matrix<const T>(dz)}) {
     if (d.rows != h.rows || d.columns != h.columns) {
       fail(op, "dy has shape (", d.rows, ", ", d.columns, "), needs (", h.rows, ", ", h.columns, ")");
@@ -124,24 +140,23 @@ void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<con
   sums.batch_statistics = lamina.training;
   const Matrix<const T> w = lamina.weight;
   const Matrix<T> dw = w ? gradients.weight : Matrix<T>{}, dx = w ? gradients.x : Matrix<T>{};
-  Gemm<T> weight_gradient{dz.data, 1, dz.stride, x.data, x.stride, 1, dw, x.rows};  // (out, in) = dzᵀ x
-  weight_gradient.partial = dw;
+  const Gemm<T> weight_gradient = product<T>({dz.data, 1, dz.stride}, {x.data, x.stride, 1}, dw, x.rows);  // (out, in) = dzᵀ x
+  const Gemm<T> incoming = input_gradient(above.dz, above.weight, dz);
+  const auto joined = [&](const Gemm<T>& g) { return kernels.joins(context, g, dz.columns) ? &g : nullptr; };
   const bool has_weight_gradient = dw && dw.rows * dw.columns > 0;
-  const bool joined = kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums,
-                                            has_weight_gradient ? &weight_gradient : nullptr);
-  if (has_weight_gradient && !joined) kernels.gemm(context, weight_gradient);
-  if (dx && dx.rows * dx.columns > 0) {  // (batch, in) = dz W
-    Gemm<T> g{dz.data, dz.stride, 1, w.data, w.stride, 1, dx, w.rows};
-    g.partial = dx;
-    kernels.gemm(context, g);
-  }
+  const Gemm<T>* const first = above.dz ? joined(incoming) : nullptr;
+  const Gemm<T>* const second = has_weight_gradient ? joined(weight_gradient) : nullptr;
+  if (above.dz && !first) kernels.gemm(context, incoming);
+  kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums, first, second);
+  if (has_weight_gradient && !second) kernels.gemm(context, weight_gradient);
+  if (dx && dx.rows * dx.columns > 0) kernels.gemm(context, input_gradient(Matrix<const T>(dz), w, dx));
 }
 
 #define INSTANTIATE(T)                                                                                                          \
   template LaminaSaves saves(const Lamina<T>&);                                                                                 \
   template void lamina_forward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, const LaminaSaved<T>&);            \
   template void lamina_backward(const Context&, const Lamina<T>&, Matrix<const T>, Matrix<T>, Matrix<const T>, Matrix<const T>, \
-                                const LaminaSaved<T>&, const LaminaGradients<T>&);
+                                const LaminaSaved<T>&, const LaminaGradients<T>&, const Above<T>&);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

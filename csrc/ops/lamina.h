@@ -45,10 +45,17 @@ struct LaminaGradients {
   Matrix<T> x;  // (batch, in)
 };
 
-// dh, the gradient of h, becomes dz, that of the pre-activation; dz (batch, out) may be dh. Without an affine part dz is
-// the gradient of x, and gradients.x is not written.
+// The affine part of the lamina above, which takes h for its x: its gradient dz, and its weight.
+template <class T>
+struct Above {
+  Matrix<const T> dz, weight;
+};
+
+// dh, the gradient of h, becomes dz, that of the pre-activation; dz (batch, out) may be dh. Given what is above instead,
+// dh = above.dz above.weight is computed on the way, into dz. Without an affine part dz is the gradient of x, and
+// gradients.x is not written.
 template <class T>
 void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<const T> dh, Matrix<T> dz, Matrix<const T> x,
-                     Matrix<const T> h, const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients);
+                     Matrix<const T> h, const LaminaSaved<T>& saved, const LaminaGradients<T>& gradients, const Above<T>& above = {});
 
 }  // namespace lamina
