@@ -104,23 +104,20 @@ template <class T>
 void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block, Place place = Place::cache) {
   const Span<T> activation = forward_span<T>(tail.activation, Activations{});
   const bool streaming = place == Place::memory_streamed;
-  alignas(64) T line[stream_columns];
-  Matrix<const T> from = z;
-  if (tail.mean && !streaming) {
-    const Matrix<T> to = y ? y : h;
-    batchnorm_rows(block.rows, block.columns, tail, block.column, z.row(block.row) + block.column, z.stride,
-                   to.row(block.row) + block.column, to.stride);
-    from = to;
-  }
+  constexpr int64_t together = 4;  // rows normalised at a time, still in L1 for the stages that follow
+  alignas(64) T lines[together * stream_columns];
+  const int64_t out_stride = y ? y.stride : streaming ? stream_columns : h.stride;
   const auto piece = [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
     const int64_t r = block.row + row, c = block.column + column;
-    const T* in = from.row(r) + c;
+    const T* in = z.row(r) + c;
     T* const result = h.row(r) + c;
-    T* const h_piece = streaming ? line : result;
+    T* const h_piece = streaming ? lines + row % together * stream_columns + column : result;
     T* const out = y ? y.row(r) + c : h_piece;
     if (bits && place != Place::cache) fetch_ahead(z, r, c, count), fetch_ahead(Matrix<const T>(h), r, c, count);
-    if (tail.mean && streaming) {
-      batchnorm_rows<T>(1, count, tail, c, in, 0, out, 0);
+    if (tail.mean) {
+      if (column == 0 && row % together == 0) {
+        batchnorm_rows(smaller(together, block.rows - row), block.columns, tail, c, in, z.stride, out, out_stride);
+      }
       in = out;
     }
     if (tail.activation != 0) {
