@@ -17,21 +17,15 @@ LAMINA_INLINE void over_chunks(int64_t rows, const F& f) {
 // in long runs and sums stay in L1.
 template <class T, size_t count, class Terms>
 LAMINA_INLINE void chunk_sums(int64_t rows, int64_t columns, const std::array<T*, count>& sums, const Terms& terms) {
-  const auto add_rows = [=](int64_t first, auto together) {
-    over<T>(columns, [=](int64_t c, auto lanes) {
-      Vec<T> sum[count];
-      for (size_t s = 0; s < count; ++s) sum[s] = first > 0 ? load(sums[s] + c, lanes) : Vec<T>(T(0));
-      for (int64_t r = 0; r < together; ++r) {
-        const std::array<Vec<T>, count> term = terms(first + r, c, lanes);
-        for (size_t s = 0; s < count; ++s) sum[s] = sum[s] + term[s];
-      }
-      for (size_t s = 0; s < count; ++s) store(sums[s] + c, sum[s], lanes);
-    });
-  };
-  constexpr std::integral_constant<int64_t, 8> some;
-  int64_t r = 0;
-  for (; r + some <= rows; r += some) add_rows(r, some);
-  for (; r < rows; ++r) add_rows(r, std::integral_constant<int64_t, 1>{});
+  over_row_groups<T, 8>(rows, columns, [=](int64_t first, auto together, int64_t c, auto lanes) {
+    Vec<T> sum[count];
+    for (size_t s = 0; s < count; ++s) sum[s] = first > 0 ? load(sums[s] + c, lanes) : Vec<T>(T(0));
+    for (int64_t r = 0; r < together; ++r) {
+      const std::array<Vec<T>, count> term = terms(first + r, c, lanes);
+      for (size_t s = 0; s < count; ++s) sum[s] = sum[s] + term[s];
+    }
+    for (size_t s = 0; s < count; ++s) store(sums[s] + c, sum[s], lanes);
+  });
 }
 
 // Adds the sums of a chunk of rows (of a strip of columns) to total.

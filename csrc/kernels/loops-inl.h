@@ -1,6 +1,8 @@
 // Loops over spans of elements, a vector at a time with one partial vector at the end, and their split over threads.
 #pragma once
 
+#include <type_traits>
+
 #include "base/context.h"
 #include "base/types.h"
 #include "math/order.h"
@@ -13,6 +15,16 @@ LAMINA_INLINE void over(int64_t n, const F& f) {
   int64_t i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>) f(i, Full{});
   if (i < n) f(i, Partial<T>(n - i));
+}
+
+// f(first, together, c, lanes) for the vectors of groups of `count` rows, one row at a time at the end: what belongs to
+// their columns is loaded once for all rows of a group.
+template <class T, int64_t count, class F>
+LAMINA_INLINE void over_row_groups(int64_t rows, int64_t columns, const F& f) {
+  const auto walk = [=](int64_t first, auto together) { over<T>(columns, [=](int64_t c, auto lanes) { f(first, together, c, lanes); }); };
+  int64_t r = 0;
+  for (; r + count <= rows; r += count) walk(r, std::integral_constant<int64_t, count>{});
+  for (; r < rows; ++r) walk(r, std::integral_constant<int64_t, 1>{});
 }
 
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }

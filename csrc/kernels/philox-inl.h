@@ -64,11 +64,25 @@ LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f) {
   over_kept(draw, block, f, [](int64_t, int64_t, int) {});
 }
 
+// Byte i of the result (of a little-endian word) is bit i of `bits`, as 0 or 1: each byte keeps its own bit, and adding
+// 0x7F carries whichever it is to the top.
+LAMINA_INLINE uint64_t bytes_of_bits(uint64_t bits) {
+  constexpr uint64_t each = 0x0101010101010101;
+  return (((bits * each) & 0x8040201008040201) + 0x7F * each) >> 7 & each;
+}
+
 inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_t> keep) {
   over_blocks(context, keep.rows, keep.columns, block_elements, 0.3, [&](const Block& block) {
     over_kept(draw, block, [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
       uint8_t* out = keep.row(block.row + row) + block.column + column;
-      for (int64_t c = 0; c < count; ++c) out[c] = bits[c / 8] >> (c % 8) & 1;
+      for (int64_t c = 0; c < count; c += 8) {
+        const uint64_t bytes = bytes_of_bits(bits[c / 8]);
+        if (c + 8 <= count) {
+          __builtin_memcpy(out + c, &bytes, 8);
+        } else {
+          __builtin_memcpy(out + c, &bytes, static_cast<size_t>(count - c));
+        }
+      }
     });
   });
 }

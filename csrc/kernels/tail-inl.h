@@ -53,15 +53,16 @@ LAMINA_INLINE void dropout_span(int64_t n, const T* in, T* out, const uint8_t* b
     store(out + i, select(load_mask<T>(bits, i), load(in + i, lanes) * Vec<T>(scale), Vec<T>(T(0))), lanes);
   });
 }
-// column: the span's first column, where the tail's vectors are read.
+// Batch norm of some rows of a block from `in` to `out`, which may be the same; `column` is their first.
 template <class T>
-LAMINA_INLINE void batchnorm_span(int64_t n, const Tail<T>& tail, int64_t column, const T* in, T* out) {
+LAMINA_INLINE void batchnorm_rows(int64_t rows, int64_t columns, const Tail<T>& tail, int64_t column, const T* in, int64_t in_stride,
+                                  T* out, int64_t out_stride) {
   const T *mean = tail.mean + column, *rstd = tail.rstd + column, *gamma = tail.gamma + column, *beta = tail.beta + column;
-  over<T>(n, [=](int64_t i, auto lanes) {
-    store(
-        out + i,
-        batchnorm_output(load(in + i, lanes), load(mean + i, lanes), load(rstd + i, lanes), load(gamma + i, lanes), load(beta + i, lanes)),
-        lanes);
+  over_row_groups<T, 4>(rows, columns, [=](int64_t first, auto together, int64_t c, auto lanes) {
+    const Vec<T> m = load(mean + c, lanes), s = load(rstd + c, lanes), g = load(gamma + c, lanes), b = load(beta + c, lanes);
+    Vec<T> x[together];
+    for (int64_t r = 0; r < together; ++r) x[r] = batchnorm_output(load(in + (first + r) * in_stride + c, lanes), m, s, g, b);
+    for (int64_t r = 0; r < together; ++r) store(out + (first + r) * out_stride + c, x[r], lanes);
   });
 }
 
@@ -113,15 +114,19 @@ template <class T>
 void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block, Place place = Place::cache) {
   const Span<T> activation = forward_span<T>(tail.activation, Activations{});
   const bool streaming = place == Place::memory_streamed;
-  alignas(64) T line[stream_columns];
+  constexpr int64_t together = 4;  // rows normalised at a time, still in L1 for the stages that follow
+  alignas(64) T lines[together * stream_columns];
+  const int64_t out_stride = y ? y.stride : streaming ? stream_columns : h.stride;
   const auto piece = [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
     const int64_t r = block.row + row, c = block.column + column;
     const T* in = z.row(r) + c;
     T* const result = h.row(r) + c;
-    T* const h_piece = streaming ? line : result;
+    T* const h_piece = streaming ? lines + row % together * stream_columns + column : result;
     T* const out = y ? y.row(r) + c : h_piece;
     if (tail.mean) {
-      batchnorm_span(count, tail, c, in, out);
+      if (column == 0 && row % together == 0) {
+        batchnorm_rows(smaller(together, block.rows - row), block.columns, tail, c, in, z.stride, out, out_stride);
+      }
       in = out;
     }
     if (tail.activation != 0) {

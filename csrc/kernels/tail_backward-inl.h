@@ -83,16 +83,20 @@ struct BatchnormBackward {
     }
   }
   void write_gradient(int64_t first, int64_t rows) {
-    const T *mean = tail.mean + column, *rstd = tail.rstd + column, *k = scale, *k_dy = mean_dy, *k_xhat = mean_dy_xhat;
-    for (int64_t r = first; r < first + rows; ++r) {
-      const T *from = dy.row(r) + column, *z_row = z.row(r) + column;
-      T* const to = d.row(r) + column;
-      over<T>(columns, [=](int64_t c, auto lanes) {
-        const Vec<T> xhat = normalise(load(z_row + c, lanes), load(mean + c, lanes), load(rstd + c, lanes));
-        store(to + c, batchnorm_gradient(load(from + c, lanes), xhat, load(k + c, lanes), load(k_dy + c, lanes), load(k_xhat + c, lanes)),
-              lanes);
-      });
-    }
+    const T *mean = tail.mean + column, *rstd = tail.rstd + column, *scales = scale, *means = mean_dy, *means_xhat = mean_dy_xhat;
+    const T *from = dy.row(first) + column, *z_rows = z.row(first) + column;
+    T* const to = d.row(first) + column;
+    const int64_t from_stride = dy.stride, z_stride = z.stride, to_stride = d.stride;
+    over_row_groups<T, 2>(rows, columns, [=](int64_t group, auto together, int64_t c, auto lanes) {
+      const Vec<T> m = load(mean + c, lanes), s = load(rstd + c, lanes);
+      const Vec<T> k = load(scales + c, lanes), k_dy = load(means + c, lanes), k_xhat = load(means_xhat + c, lanes);
+      Vec<T> x[together];
+      for (int64_t r = 0; r < together; ++r) {
+        const Vec<T> xhat = normalise(load(z_rows + (group + r) * z_stride + c, lanes), m, s);
+        x[r] = batchnorm_gradient(load(from + (group + r) * from_stride + c, lanes), xhat, k, k_dy, k_xhat);
+      }
+      for (int64_t r = 0; r < together; ++r) store(to + (group + r) * to_stride + c, x[r], lanes);
+    });
   }
 };
 

@@ -108,6 +108,12 @@ LAMINA_HD V exp_in_range(V x) {
   return scale(expm1_reduced(r) + constant<V>(1), n);
 }
 
+// e^-x for x >= 0.
+template <class V>
+LAMINA_HD V exp_of_negated(V x) {
+  return exp_in_range(max(constant<V>(Format<V>::exp_min), constant<V>(0) - x));
+}
+
 // e^x - 1 for expm1_min <= x <= 88 (double: 709), where 2^n is a normal number. The sign of a zero is lost.
 template <class V>
 LAMINA_HD V expm1_in_range(V x) {
@@ -144,43 +150,62 @@ LAMINA_HD V tanh(V x) {
 // With e = e^-|x| and q = e / (1 + e): 1 - q, and for x < 0 q itself as e (1 - q), which keeps its digits.
 template <class V>
 LAMINA_HD V sigmoid(V x) {
-  const V e = detail::exp_in_range(max(constant<V>(Format<V>::exp_min), constant<V>(0) - abs(x)));
+  const V e = detail::exp_of_negated(abs(x));
   const V q = e / (constant<V>(1) + e);
   return select(x < constant<V>(0), fma(constant<V>(0) - e, q, e), constant<V>(1) - q);
 }
 
+namespace detail {
+
 // log x for normal x > 0: x = 2^n m with m in [sqrt(1/2), sqrt(2)), log m = 2 atanh((m - 1) / (m + 1)).
-// log 0 = -inf, log of a negative number NaN; subnormals are taken as the smallest normal number.
 template <class V>
-LAMINA_HD V log(V x) {
+LAMINA_HD V log_of_normal(V x) {
   using F = Format<V>;
-  const V smallest = from_bits(shift_left<F::mantissa_bits>(Integer<V>(1)));
-  const V clamped = max(smallest, x);
   // Subtracting the bits of sqrt(1/2) puts the cut between exponents there.
   const Integer<V> offset = bits(constant<V>(0.70710678118654752));
-  const Integer<V> exponent = shift_right_arithmetic<F::mantissa_bits>(bits(clamped) - offset);
-  const V m = from_bits(bits(clamped) - shift_left<F::mantissa_bits>(exponent));
+  const Integer<V> exponent = shift_right_arithmetic<F::mantissa_bits>(bits(x) - offset);
+  const V m = from_bits(bits(x) - shift_left<F::mantissa_bits>(exponent));
   const V n = to_floating(exponent);
   const V f = m - constant<V>(1);
   const V s = f / (constant<V>(2) + f);
   const V s2 = s * s;
-  const V series = detail::polynomial<detail::AtanhSeries, 1, F::log_terms>(s2);
+  const V series = polynomial<AtanhSeries, 1, F::log_terms>(s2);
   // log m = 2s + s^3 series, and 2s = f - s f exactly, which keeps the digits of f.
   const V tail = fma(s, series * s2 - f, fma(n, constant<V>(F::ln2_low), f));
-  const V result = fma(n, constant<V>(F::ln2_high), tail);
+  return fma(n, constant<V>(F::ln2_high), tail);
+}
+
+// What log(u) lacks where u is 1 + x rounded, to first order.
+template <class V>
+LAMINA_HD V log1p_correction(V x, V u) {
+  return (x - (u - constant<V>(1))) / u;
+}
+
+// log(1 + x) for 0 <= x <= 1.
+template <class V>
+LAMINA_HD V log1p_of_fraction(V x) {
+  const V u = constant<V>(1) + x;
+  return log_of_normal(u) + log1p_correction(x, u);
+}
+
+}  // namespace detail
+
+// log 0 = -inf, log of a negative number NaN; subnormals are taken as the smallest normal number.
+template <class V>
+LAMINA_HD V log(V x) {
+  const V smallest = from_bits(shift_left<Format<V>::mantissa_bits>(Integer<V>(1)));
+  const V result = detail::log_of_normal(max(smallest, x));
   const V infinity = constant<V>(__builtin_huge_val());
   const V finite = select(x == infinity, infinity, result);
   const V not_a_number = constant<V>(__builtin_nan(""));
   return select(x > constant<V>(0), finite, select(x == constant<V>(0), constant<V>(0) - infinity, not_a_number));
 }
 
-// log(1 + x): the rounding of 1 + x is put right to first order.
 template <class V>
 LAMINA_HD V log1p(V x) {
   const V u = constant<V>(1) + x;
   const V whole = log(u);
-  const V correction = (x - (u - constant<V>(1))) / u;
-  return select(abs(whole) == constant<V>(__builtin_huge_val()), whole, whole + correction);
+  return select(abs(whole) == constant<V>(__builtin_huge_val()), whole, whole + detail::log1p_correction(x, u));
 }
 
 // sin and cos of 2 pi u for u in [0, 1): the quarter turn is cut off exactly, the rest is |t| <= pi / 4.

@@ -6,10 +6,11 @@
 namespace lamina {
 
 // -t log s(x) - (1 - t) log(1 - s(x)) = max(x, 0) - x t + log(1 + e^-|x|), s the sigmoid; gradient s(x) - t.
+// Both take e^-|x| from the same expression, which the compiler evaluates once.
 struct SigmoidCrossEntropy {
   template <class V>
   LAMINA_HD static V value(V x, V t) {
-    return fma(constant<V>(0) - x, t, max(constant<V>(0), x)) + log1p(exp(constant<V>(0) - abs(x)));
+    return fma(constant<V>(0) - x, t, max(constant<V>(0), x)) + detail::log1p_of_fraction(detail::exp_of_negated(abs(x)));
   }
   template <class V>
   LAMINA_HD static V gradient(V x, V t) {
