@@ -25,8 +25,26 @@ inline void relax() {
 #endif
 }
 
-// A worker spins this long for the next job before it sleeps: training steps follow each other within microseconds.
-constexpr auto spin_time = std::chrono::microseconds(100);
+// Whoever waits keeps the core at first: what is awaited comes within microseconds, and a core once yielded to another
+// process is gone for milliseconds. Then others go first, the awaited one perhaps; and a worker without a job sleeps.
+constexpr auto keep_time = std::chrono::microseconds(20), spin_time = std::chrono::microseconds(100);
+
+class Wait {
+ public:
+  // Spends a moment; true once spin_time has passed.
+  bool pass() {
+    relax();
+    if (++looks_ % 64 != 0) return false;
+    const auto now = std::chrono::steady_clock::now();
+    if (looks_ == 64) start_ = now;
+    if (now - start_ > keep_time) sched_yield();
+    return now - start_ > spin_time;
+  }
+
+ private:
+  int64_t looks_ = 0;
+  std::chrono::steady_clock::time_point start_;
+};
 
 struct Pool {
   using Call = void (*)(const void*, int64_t);
@@ -57,17 +75,12 @@ struct Pool {
 
   // Returns once the generation differs from `seen`.
   void await(uint32_t seen) {
-    const auto until = std::chrono::steady_clock::now() + spin_time;
-    for (int i = 1; generation.load(std::memory_order_acquire) == seen; ++i) {
-      relax();
-      if (i % 512 != 0) continue;
-      if (std::chrono::steady_clock::now() > until) {
-        sleeping.fetch_add(1);
-        generation.wait(seen);
-        sleeping.fetch_sub(1);
-        return;
-      }
-      sched_yield();  // whoever shares this core, the caller perhaps, goes first
+    for (Wait wait; generation.load(std::memory_order_acquire) == seen;) {
+      if (!wait.pass()) continue;
+      sleeping.fetch_add(1);
+      generation.wait(seen);
+      sleeping.fetch_sub(1);
+      return;
     }
   }
 
@@ -113,10 +126,8 @@ struct Pool {
     if (sleeping.load() > 0) generation.notify_all();
     work();
     // Close the job once the last worker has left it; one that comes later stays outside.
-    for (int i = 1, none = 0; !inside.compare_exchange_weak(none, -1, std::memory_order_acq_rel); none = 0, ++i) {
-      relax();
-      if (i % 512 == 0) sched_yield();
-    }
+    int none = 0;
+    for (Wait wait; !inside.compare_exchange_weak(none, -1, std::memory_order_acq_rel); none = 0) wait.pass();
     busy.clear(std::memory_order_release);
   }
 };
