@@ -108,11 +108,18 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
                            T smoothing, const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
   const int64_t classes = logits.columns;
   const T spread = smoothing / static_cast<T>(classes), kept = T(1) - smoothing;
-  over_rows(context, logits.rows, classes, 2.0, [&](int64_t first, int64_t count) {
+  const auto rows_of = [&](int64_t first, int64_t count) {
+    alignas(64) T largest_of[block_rows], sum_of[block_rows], log_of[block_rows];
+    for (int64_t i = 0; i < count; ++i) {
+      const T* x = logits.row(first + i);
+      largest_of[i] = row_max(classes, x);
+      sum_of[i] = exp_row(classes, x, largest_of[i], d_logits ? d_logits.row(first + i) : nullptr);
+    }
+    over<T>(count, [&](int64_t i, auto lanes) { store(log_of + i, log(load(sum_of + i, lanes)), lanes); });
     for (int64_t r = first; r < first + count; ++r) {
       const T* x = logits.row(r);
       T* d = d_logits ? d_logits.row(r) : nullptr;
-      const T m = row_max(classes, x), sum = exp_row(classes, x, m, d), log_sum = lamina::log(sum);
+      const T m = largest_of[r - first], sum = sum_of[r - first], log_sum = log_of[r - first];
       const double weight = row_weight(weights, r, labels);
       const Vec<T> scale(static_cast<T>(weight * weights.factor));
       if (labels) {
@@ -145,6 +152,9 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
                 [&](int64_t i, auto lanes) { store(d + i, (load(d + i, lanes) / Vec<T>(sum) * total - target(i, lanes)) * scale, lanes); });
       }
     }
+  };
+  over_rows(context, logits.rows, classes, 2.0, [&](int64_t first, int64_t count) {
+    for (int64_t r = first; r < first + count; r += block_rows) rows_of(r, smaller(block_rows, first + count - r));
   });
 }
 
