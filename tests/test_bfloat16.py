@@ -72,6 +72,11 @@ def test_gemm_adds_to_what_is_there(level, rng):
         assert_within(out, expected, error)
 
 
+def test_gemm_of_no_depth_is_zero(level):
+    for out in (np.full((3, 5), 7, BFLOAT16), np.full((3, 5), 7, np.float32)):
+        assert (ops.gemm(np.ones((3, 0), BFLOAT16), np.ones((0, 5), BFLOAT16), out=out) == 0).all()
+
+
 def test_rounding_is_to_nearest_ties_to_even(level):
     high = np.arange(0x1000, 2**16, 5, dtype=np.uint32)
     high = high[(high & 0x7FFF) >= 0x1000]  # units take subnormal parts as zero

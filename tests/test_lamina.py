@@ -7,7 +7,7 @@ import pytest
 
 from bad_inputs import changed, check_refused, spoiled, strided
 from central_differences import relative_error
-from comparison import assert_levels_agree, assert_same_bits
+from comparison import assert_levels_agree, assert_same_bits, assert_threads_agree
 from lamina import ops
 from lamina import reference as ref
 from tolerances import composition, roundings
@@ -208,3 +208,10 @@ def test_lamina_backward_refuses_a_spoiled_saved(rng, dtype, key, spoil):
     )
     with pytest.raises(ValueError, match="^lamina_backward: "):
         ops.lamina_backward(np.ones_like(h), saved | {key: spoil(saved[key])})
+
+
+@pytest.mark.parametrize("columns", [100, 257])
+def test_masks_behind_a_product_do_not_depend_on_the_threads(isa, rng, dtype, columns):
+    """However narrow the tiles of a level are: a task's columns start where groups of eight random bits do."""
+    x, weight = rng.normal(size=(16, 64)).astype(dtype), rng.normal(size=(columns, 64)).astype(dtype)
+    assert_threads_agree(lambda x, weight: ops.lamina_forward(x, weight, p=0.5, seed=1)[0], x, weight)

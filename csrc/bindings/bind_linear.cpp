@@ -44,8 +44,10 @@ Array widened(const Array& a) {
   const Array wide{a.op, a.name, new_array(DType::float32, a.shape()), DType::float32};
   const auto from = any_rank<const bfloat16>(a);
   const auto to = any_rank<float>(wide);
-  const Native native;
-  convert(native.context, from, to);
+  {
+    const Native native;
+    convert(native.context, from, to);
+  }
   return wide;
 }
 

@@ -40,8 +40,10 @@ py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::obj
   const RandomKey key = key_in(op, seed, layer, step, py::int_(0), n);
   py::array_t<int64_t> out(n);
   const Vector<int64_t> view{out.mutable_data(), n};
-  const Native native;
-  random_permutation(native.context, key, view);
+  {
+    const Native native;
+    random_permutation(native.context, key, view);
+  }
   return out;
 }
 
@@ -58,8 +60,10 @@ py::array dropout_mask_binding(const Shape& shape, py::object p, py::object seed
   int64_t columns = 1;
   for (size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
   const Matrix<uint8_t> view = matrix(reinterpret_cast<uint8_t*>(out.mutable_data()), shape[0], columns);
-  const Native native;
-  dropout_mask(native.context, dropout, view);
+  {
+    const Native native;
+    dropout_mask(native.context, dropout, view);
+  }
   return out;
 }
 

@@ -71,7 +71,7 @@ struct Bfloat16 {
     const int halves = halves_of<Unit>(context, g);
     if (halves == 0) return below.gemm(context, g);
     over_parts(
-        context, g, split_of(context, g), Unit::cost * gemm_cost(g),
+        context, g, split_of(context, g), Unit::cost * (2 * halves - 1) * gemm_cost(g),
         [&](int64_t row, int64_t rows, int64_t column, int64_t columns) { bfloat16_part<Unit>(g, halves, row, rows, column, columns); });
   }
   static GemmPlanInfo describe_gemm(const Context& context, const Gemm<float>& g) {

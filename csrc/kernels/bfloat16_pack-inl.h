@@ -102,26 +102,22 @@ LAMINA_INLINE void pack(const Lines<S>& in, int64_t lines, int64_t depth, uint32
 }
 
 // One operand of a product: float32, or bfloat16 where there is that; `half_step` from the high halves to the low ones.
-LAMINA_INLINE void pack(const Lines<float>& in, const bfloat16* rounded, int64_t lines, int64_t depth, int halves, uint32_t* to,
-                        const Layout& layout, int64_t half_step) {
-  if (rounded) {
-    pack<Half::nearest>(Lines<bfloat16>{rounded, in.line, in.depth}, lines, depth, to, layout);
-  } else if (halves == 1) {
-    pack<Half::nearest>(in, lines, depth, to, layout);
-  } else {
-    pack<Half::high>(in, lines, depth, to, layout);
-    pack<Half::low>(in, lines, depth, to + half_step, layout);
-  }
+LAMINA_INLINE void pack(const float* data, const bfloat16* rounded, int64_t line, int64_t depth_stride, int64_t first, int64_t lines,
+                        int64_t k, int64_t depth, int halves, uint32_t* to, const Layout& layout, int64_t half_step) {
+  const int64_t at = first * line + k * depth_stride;
+  if (rounded) return pack<Half::nearest>(Lines<bfloat16>{rounded + at, line, depth_stride}, lines, depth, to, layout);
+  const Lines<float> in{data + at, line, depth_stride};
+  if (halves == 1) return pack<Half::nearest>(in, lines, depth, to, layout);
+  pack<Half::high>(in, lines, depth, to, layout);
+  pack<Half::low>(in, lines, depth, to + half_step, layout);
 }
 LAMINA_INLINE void pack_a(const Gemm<float>& g, int64_t row, int64_t rows, int64_t k, int64_t depth, int halves, uint32_t* to) {
-  const int64_t at = row * g.a_row + k * g.a_depth;
   constexpr Layout layout{PackedA::stride, 1, PackedA::rows * PackedA::stride};
-  pack(Lines<float>{g.a + at, g.a_row, g.a_depth}, g.a16 ? g.a16 + at : nullptr, rows, depth, halves, to, layout, PackedA::half);
+  pack(g.a, g.a16, g.a_row, g.a_depth, row, rows, k, depth, halves, to, layout, PackedA::half);
 }
 LAMINA_INLINE void pack_b(const Gemm<float>& g, int64_t column, int64_t columns, int64_t k, int64_t depth, int halves, uint32_t* to) {
-  const int64_t at = column * g.b_column + k * g.b_depth;
   const Layout layout{1, PackedB::columns, PackedB::half * halves};
-  pack(Lines<float>{g.b + at, g.b_column, g.b_depth}, g.b16 ? g.b16 + at : nullptr, columns, depth, halves, to, layout, PackedB::half);
+  pack(g.b, g.b16, g.b_column, g.b_depth, column, columns, k, depth, halves, to, layout, PackedB::half);
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -135,7 +135,8 @@ struct GemmSplit {
   }
   template <class T>
   static GemmSplit of(const Context& context, const Gemm<T>& g) {
-    return of(context, g, g.statistics ? strip_step : tile_vectors(tile_rows) * lanes<T>, GemmPlan<T>::columns, tile_rows);
+    const int64_t tile = g.statistics ? 1 : tile_vectors(tile_rows) * lanes<T>;
+    return of(context, g, larger(strip_step, tile), GemmPlan<T>::columns, tile_rows);
   }
 };
 

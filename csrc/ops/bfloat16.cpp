@@ -4,6 +4,7 @@
 #include "base/aligned_buffer.h"
 #include "base/error.h"
 #include "kernels/kernel_table.h"
+#include "math/order.h"
 #include "ops/activation.h"
 #include "ops/gemm.h"
 #include "ops/prepare.h"
@@ -31,7 +32,7 @@ void multiply(const Context& context, Gemm<float> g, const Operand& a, const Ope
     return copy;
   };
   int64_t a_stride = a.matrix.stride, b_stride = b.matrix.stride;
-  if (context.table->bfloat16_unit) {
+  if (context.table->bfloat16_unit && g.depth > 0) {
     g.a16 = a.matrix.data;
     g.b16 = b.matrix.data;
     g.rounded = out.rounded;
@@ -68,9 +69,9 @@ void gemm(const Context& context, Matrix<const bfloat16> a_, bool transpose_a, M
   g.depth = alpha == 0 ? 0 : depth;
   g.alpha = alpha;
   g.beta = beta;
+  if (beta != 0 && out.rounded) convert(context, Matrix<const bfloat16>(out.rounded), out.sums);
   AlignedBuffer<float> partial;  // the sums still hold what beta multiplies while those of chunks gather
-  if (beta != 0) {
-    if (out.rounded) convert(context, Matrix<const bfloat16>(out.rounded), out.sums);
+  if (beta != 0 && g.depth > order::depth_chunk) {
     partial.ensure(rows * columns);
     g.partial = matrix(partial.data(), rows, columns);
   }
@@ -83,6 +84,9 @@ void linear_forward(const Context& context, const Activation& activation, Matrix
   check(op, activation);
   check_layer(op, x, weight);
   if (bias && bias.size != weight.rows) fail(op, "bias has ", bias.size, " elements, needs ", weight.rows);
+  if (y.sums.rows != x.rows || y.sums.columns != weight.rows) {
+    fail(op, "out has shape (", y.sums.rows, ", ", y.sums.columns, "), needs (", x.rows, ", ", weight.rows, ")");
+  }
   const Tail<float> tail = prepare_tail<float>(activation, {});
   Gemm<float> g;
   g.depth = x.columns;
@@ -97,9 +101,16 @@ void linear_backward(const Context& context, const Activation& activation, Matri
   const char* op = "linear_backward";
   check(op, activation);
   check_layer(op, x, weight);
-  if (dy.rows != x.rows || dy.columns != weight.rows) {
-    fail(op, "dy has shape (", dy.rows, ", ", dy.columns, "), needs (", x.rows, ", ", weight.rows, ")");
-  }
+  const auto expect = [&](const char* name, int64_t rows, int64_t columns, int64_t needed_rows, int64_t needed_columns) {
+    if (rows != needed_rows || columns != needed_columns) {
+      fail(op, name, " has shape (", rows, ", ", columns, "), needs (", needed_rows, ", ", needed_columns, ")");
+    }
+  };
+  expect("dy", dy.rows, dy.columns, x.rows, weight.rows);
+  expect("y or z", saved.rows, saved.columns, x.rows, weight.rows);
+  expect("dweight", dw.sums.rows, dw.sums.columns, weight.rows, weight.columns);
+  expect("dbias", db.sums.rows, db.sums.columns, 1, weight.rows);
+  if (dx.sums) expect("dx", dx.sums.rows, dx.sums.columns, x.rows, x.columns);
   convert(context, dy, dz.sums);
   TailSums<float> sums;
   sums.bias = db.sums.data;

@@ -14,13 +14,13 @@ class Tiles {
       uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
       uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
     } const config;
-    _tile_loadconfig(&config);
+    asm volatile("ldtilecfg %0" ::"m"(config));
   }
   ~Tiles() { _tile_release(); }
   Tiles(const Tiles&) = delete;
   Tiles& operator=(const Tiles&) = delete;
 
-  // Assembly, since GCC's macros take literal tile numbers only and do not say that they read and write memory.
+  // Assembly, since GCC's macros take literal tile numbers only and do not say what memory they read and write.
   template <int tile>
   LAMINA_INLINE void zero() {
     asm volatile("tilezero %%tmm%c0" ::"i"(tile));
