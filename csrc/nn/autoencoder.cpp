@@ -143,12 +143,13 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
     batches_.plan(data, options);
   }
   plan_memory(options.largest_batch(x.rows));
-  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, poll, [&](const DataSet<T>& batch) {
-    const double value = step_gradients(context, batch.x, spec_.seed, step);
-    optimizer_.update(context, lr, int64_t{step} + 1);
-    ++step;
-    return value;
-  });
+  const std::optional<double> mean =
+      lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, [&](const Context& chosen, const DataSet<T>& batch) {
+        const double value = step_gradients(chosen, batch.x, spec_.seed, step);
+        optimizer_.update(chosen, lr, int64_t{step} + 1);
+        ++step;
+        return value;
+      });
   if (mean) ++epoch;
   return mean;
 }

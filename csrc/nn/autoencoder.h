@@ -54,6 +54,7 @@ class Autoencoder {
   ParameterBuffer<T> parameters_;
   ParameterOptimizer<T> optimizer_;
   BatchMemory<T> batches_;
+  ThreadChoice threads_;
   AlignedBuffer<T> corrupted_, h_, r_, dr_, dh_;
   AlignedBuffer<double> row_loss_;
   std::atomic<bool> busy_{false};

@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "nn/poll.h"
+#include "nn/thread_choice.h"
 #include "ops/gather.h"
 #include "ops/loss.h"
 #include "ops/random.h"
@@ -101,11 +102,12 @@ class BatchMemory {
   AlignedBuffer<T> x_, values_, weights_;
 };
 
-// Runs step(batch) -> loss for every batch and returns the losses' mean weighted by rows; nothing when `poll` stops it.
+// Runs step(context, batch) -> loss for every batch, with the threads that `choice` settles on, and returns the losses' mean
+// weighted by rows; nothing when `poll` stops it.
 // A batch whose sample weights are all zero says nothing and is left out.
 template <class T, class Step>
 std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
-                                const Poll& poll, const Step& step) {
+                                ThreadChoice& choice, const Poll& poll, const Step& step) {
   const int64_t rows = data.x.rows;
   if (options.shuffle) memory.shuffle(context, *options.shuffle, rows);
   PollClock clock(poll);
@@ -114,10 +116,14 @@ std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, 
   for (int64_t first = 0, count; first < rows; first += count) {
     count = std::min(options.batch_size, rows - first);
     if (options.lone_row_joins && rows - first - count == 1) ++count;
-    const DataSet<T> batch = options.shuffle ? memory.gather(context, data, first, count) : data.slice(first, count);
-    const Vector<const T> weight = batch.sample_weight;
-    if (!weight || std::any_of(weight.data, weight.data + weight.size, [](T w) { return w != 0; })) {
-      total += step(batch) * static_cast<double>(count);
+    const std::optional<double> value = choice.run(context, [&](const Context& chosen) -> std::optional<double> {
+      const DataSet<T> batch = options.shuffle ? memory.gather(chosen, data, first, count) : data.slice(first, count);
+      const Vector<const T> weight = batch.sample_weight;
+      if (weight && std::all_of(weight.data, weight.data + weight.size, [](T w) { return w == 0; })) return std::nullopt;
+      return step(chosen, batch);
+    });
+    if (value) {
+      total += *value * static_cast<double>(count);
       counted += count;
     }
     if (clock.stop()) return std::nullopt;

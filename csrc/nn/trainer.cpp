@@ -35,12 +35,13 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
   }
   network_->plan_memory(options.largest_batch(data.x.rows));
   const Loss<T> loss = loss_.view();
-  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, poll, [&](const DataSet<T>& batch) {
-    const double value = network_->step_gradients(context, batch.x, batch.targets, loss, batch.sample_weight, {true, seed_, step});
-    optimizer_.update(context, lr, int64_t{step} + 1);
-    ++step;
-    return value;
-  });
+  const std::optional<double> mean =
+      lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, [&](const Context& chosen, const DataSet<T>& batch) {
+        const double value = network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, {true, seed_, step});
+        optimizer_.update(chosen, lr, int64_t{step} + 1);
+        ++step;
+        return value;
+      });
   if (mean) ++epoch;
   return mean;
 }

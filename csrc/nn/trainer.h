@@ -63,6 +63,7 @@ class Trainer {
   OwnedLoss<T> loss_;
   uint64_t seed_;
   BatchMemory<T> batches_;
+  ThreadChoice threads_;
 };
 
 }  // namespace lamina
