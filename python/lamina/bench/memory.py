@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import lamina
 from lamina.bench.harness import MemoryRow, Setup
-from lamina.bench.step import CASES, Case, network
+from lamina.bench.step import LARGEST, Case, network
 
 NEEDED = ("parameters", "gradients", "optimizer_state", "activations")
 
 
 def rows(setup: Setup) -> Iterator[MemoryRow]:
     """The largest net of the training steps, with Adam."""
-    yield row(setup, CASES[-1])
+    yield row(setup, LARGEST)
 
 
 def row(setup: Setup, case: Case) -> MemoryRow:
