@@ -89,7 +89,7 @@ struct Describe {
     real(n).gemm(context, g);
     const GemmPlanInfo plan = real(n).describe_gemm(context, g);
     n.title("product (", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>(plan));
-    if (plan.halves > 0) n.line("unit", n.real->bfloat16_unit, ", ", 2 * plan.halves - 1, " bfloat16 products for one");
+    if (plan.halves > 0) n.line("unit", n.real->bfloat16_unit, plan.halves == 1 ? " of bfloat16" : ", three bfloat16 products for one");
     n.line("tasks", plan.down, " x ", plan.across, " of ", plan.height, " rows x ", plan.width, " columns",
            threads(context, n.splits.back()));
     n.line("tile", plan.tile_rows, " rows x ", plan.tile_columns, " columns in registers");

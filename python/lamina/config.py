@@ -131,7 +131,7 @@ def config():
         "threads": get_num_threads(),
         "devices": ["cpu"],
         "precision": get_precision(),
-        "units": {name: _core.precision_unit(name) or f"{get_isa()}, as highest" for name in PRECISIONS},
+        "units": {name: _core.precision_unit(name) or "fma" for name in PRECISIONS},
         "packages": {name: importlib.util.find_spec(name) is not None for name in OPTIONAL_PACKAGES},
     }
 
