@@ -79,6 +79,17 @@ py::array gemm_binding(py::object a_, py::object b_, py::object transpose_a_, py
   return out.out().array;
 }
 
+// A lamina that is its affine part and an activation.
+template <class T>
+Lamina<T> affine(const char* op, const Array& weight, const Array& bias, const Activation& activation) {
+  Lamina<T> lamina;
+  lamina.op = op;
+  lamina.weight = matrix_view<const T>(weight);
+  lamina.bias = vector_view<const T>(bias);
+  lamina.activation = activation;
+  return lamina;
+}
+
 py::array linear_forward_binding(py::object x_, py::object weight_, py::object bias_, py::object activation, const py::dict& parameters,
                                  py::object out_, py::object precision_) {
   const char* op = "linear_forward";
@@ -99,11 +110,7 @@ py::array linear_forward_binding(py::object x_, py::object weight_, py::object b
   } else {
     with_dtype(x.dtype, [&](auto zero) {
       using T = decltype(zero);
-      Lamina<T> lamina;
-      lamina.op = op;
-      lamina.weight = matrix_view<const T>(weight);
-      lamina.bias = vector_view<const T>(bias);
-      lamina.activation = spec;
+      const Lamina<T> lamina = affine<T>(op, weight, bias, spec);
       const auto xv = matrix_view<const T>(x);
       const auto ov = matrix_view<T>(out.sums());
       const Native native(precision);
@@ -156,11 +163,7 @@ py::tuple linear_backward_binding(py::object dy_, py::object x_, py::object weig
   } else {
     with_dtype(dy.dtype, [&](auto zero) {
       using T = decltype(zero);
-      Lamina<T> lamina;
-      lamina.op = op;
-      lamina.weight = matrix_view<const T>(weight);
-      lamina.bias = vector_view<const T>(db.sums());  // present; its values are not read
-      lamina.activation = spec;
+      const Lamina<T> lamina = affine<T>(op, weight, db.sums(), spec);  // a bias is present; its values are not read
       const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x);
       const auto dzv = matrix_view<T>(dz);
       const auto yv = spec.index != 0 ? matrix_view<const T>(saved) : Matrix<const T>(dzv);

@@ -27,6 +27,7 @@ LAMINA_INLINE void finish_tile(const Finish<float>& finish, const float* sums, i
 // The share of one task: rows of c from `row`, columns from `column`.
 template <class Unit>
 void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  static_assert(Unit::rows <= PackedA::rows);
   uint32_t* const b_block = reinterpret_cast<uint32_t*>(thread_scratch());
   uint32_t* const a_panel = b_block + PackedB::block;
   const int64_t block_columns = PackedB::block_columns / halves, panel = PackedB::half * halves;

@@ -15,7 +15,8 @@ class ThreadChoice {
   // step(context) with all threads, or with one where that was faster the last time both were tried.
   template <class Step>
   auto run(const Context& context, const Step& step) {
-    const int turn = turn_++ % period;
+    const int turn = turn_;
+    turn_ = (turn_ + 1) % period;
     if (turn == 0) together_ = alone_ = std::numeric_limits<double>::infinity();
     const bool tries_alone = turn >= tries && together_ < worth_trying;
     const bool alone = tries_alone && (turn < 2 * tries || alone_ < together_);

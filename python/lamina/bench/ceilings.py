@@ -53,29 +53,29 @@ def copy_rate(setup: Setup, size: int) -> float:
     return 2 * size / min(timing.median for timing in timings)
 
 
-def peak_rate(threads: int, unit: str = "fma") -> float | None:
-    """Operations each second of the machine's "fma" or "bfloat16" units: 0 where it has none of these; None where no
-    compiler is at hand."""
+def peak_rates(threads: int) -> dict[str, float]:
+    """Operations each second of the machine's "fma" and, where it has a unit for them, "bfloat16" multiply-adds; nothing
+    where no compiler is at hand."""
     compiler = next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)
     if compiler is None:
-        return None
+        return {}
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "peak"
         flags = ["-O3", "-march=native", "-std=c++17", "-ffp-contract=fast", "-pthread"]
         build = [compiler, *flags, str(Path(__file__).with_name("peak.cpp")), "-o", str(program)]
         try:
             subprocess.run(build, check=True, capture_output=True, timeout=60)
-            answer = subprocess.run([str(program), str(threads), unit], check=True, capture_output=True, timeout=60)
-            return float(answer.stdout)
+            answer = subprocess.run([str(program), str(threads)], check=True, capture_output=True, timeout=60)
+            rates = map(float, answer.stdout.split())
+            return {unit: rate for unit, rate in zip(("fma", "bfloat16"), rates, strict=True) if rate > 0}
         except (OSError, subprocess.SubprocessError, ValueError):
-            return None
+            return {}
 
 
 def refresh(rates: dict[str, float], threads: int) -> None:
     """Measures the units again and keeps the higher rates: on a busy machine a single look falls short."""
-    for unit in ("fma", "bfloat16"):
-        if unit in rates:
-            rates[unit] = max(rates[unit], peak_rate(threads, unit) or 0.0)
+    for unit, rate in peak_rates(threads).items():
+        rates[unit] = max(rates.get(unit, 0.0), rate)
 
 
 def multiply_add_by_gemm() -> float:
@@ -90,13 +90,7 @@ def multiply_add_by_gemm() -> float:
 def ceilings(setup: Setup) -> tuple[dict[str, float], str]:
     """Rates per second by name ("fma" and, with a unit for it, "bfloat16" operations, "copy L3" and "copy memory"
     bytes), and where fma is from."""
-    peak, source = peak_rate(setup.threads), "register loop"
-    if peak is None:
-        peak, source = multiply_add_by_gemm(), "NumPy's 1024x1024x1024 product (no compiler found)"
-    bfloat16 = peak_rate(setup.threads, "bfloat16")
-    return {
-        "fma": peak,
-        **({"bfloat16": bfloat16} if bfloat16 else {}),
-        "copy L3": copy_rate(setup, WARM_BYTES),
-        "copy memory": copy_rate(setup, MEMORY_BYTES),
-    }, source
+    peaks, source = peak_rates(setup.threads), "register loop"
+    if not peaks:
+        peaks, source = {"fma": multiply_add_by_gemm()}, "NumPy's 1024x1024x1024 product (no compiler found)"
+    return {**peaks, "copy L3": copy_rate(setup, WARM_BYTES), "copy memory": copy_rate(setup, MEMORY_BYTES)}, source

@@ -24,8 +24,10 @@ class Layer:
     """
 
     def settings(self) -> dict[str, Any]:
-        """Return what `lamina._core.Network` takes for this layer."""
-        raise NotImplementedError
+        """Return what `lamina._core.Network` takes for this layer; every layer says it for itself."""
+        raise TypeError(
+            f"{type(self).__name__}: computes nothing by itself, needs to be one of the layers of lamina.layers"
+        )
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
