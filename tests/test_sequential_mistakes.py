@@ -73,3 +73,8 @@ def test_sequential_call_mistakes_are_told(call, error, message):
     with pytest.raises(error, match=message):
         call(net)
     assert_same_bits(net.state_dict(), before)
+
+
+def test_a_plain_layer_is_refused():
+    with pytest.raises(TypeError, match="a plain Layer is given, one of lamina.layers is needed"):
+        lamina.Sequential(lamina.layers.Layer())

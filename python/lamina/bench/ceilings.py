@@ -54,8 +54,10 @@ def copy_rate(setup: Setup, size: int) -> float:
 
 
 def peak_rates(threads: int) -> dict[str, float]:
-    """Operations each second of the machine's "fma" and, where it has a unit for them, "bfloat16" multiply-adds; nothing
-    where no compiler is at hand."""
+    """Operations each second of the "fma" units and, where the machine has some, of the "bfloat16" units.
+
+    Nothing where no compiler is at hand.
+    """
     compiler = next(filter(None, map(shutil.which, ("g++", "c++", "clang++"))), None)
     if compiler is None:
         return {}

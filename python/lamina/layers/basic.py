@@ -25,9 +25,7 @@ class Layer:
 
     def settings(self) -> dict[str, Any]:
         """Return what `lamina._core.Network` takes for this layer; every layer says it for itself."""
-        raise TypeError(
-            f"{type(self).__name__}: computes nothing by itself, needs to be one of the layers of lamina.layers"
-        )
+        raise TypeError(f"layer: a plain {type(self).__name__} is given, one of lamina.layers is needed")
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():

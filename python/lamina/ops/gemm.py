@@ -28,7 +28,7 @@ def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, out
     Raises
     ------
     ValueError
-        If the shapes do not fit, or `beta` is not 0 without `out`.
+        If shapes or dtypes do not fit, `beta` is not 0 without `out`, or the precision is unknown.
 
     Notes
     -----
