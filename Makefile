@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 # What the installed package is made from; directories notice files that come and go.
 SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 	$(shell find csrc cuda cmake python -not -path '*/__pycache__*' -not -name '*.pyc' 2>/dev/null)
-CXX_FILES = $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+CXX_FILES = $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null) tests/emulated_model.cpp
 PYTHON_FILES := python tests
+
+# The tests run the CUDA kernels on an emulated device; the demo gets them where nvcc is found.
+CUDA_OF_demo := auto
+CUDA_OF_test := emulated
 
 .PHONY: demo test bench lint format stubs clean help
 .DEFAULT_GOAL := help
@@ -50,7 +54,8 @@ $(VENV)/tools: pyproject.toml
 
 $(VENV)/ready-%: $(SOURCES) $(VENV)/tools
 	@echo "building and installing lamina[$*] into $(VENV): some minutes the first time"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation ".[$*]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--config-settings=cmake.define.LAMINA_CUDA=$(CUDA_OF_$*) ".[$*]"
 	@touch $@
 
 clean:

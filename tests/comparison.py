@@ -3,6 +3,7 @@
 import numpy as np
 
 import lamina
+import on_device
 
 
 def assert_within(actual, expected, bound):
@@ -56,19 +57,19 @@ def assert_levels_agree(op, *arguments, **options):
     """`op(*arguments, **options)` has to give, at the level in use with 1 and 2 threads, the bits of the generic level
     with 1: in what it returns and in its arrays, of which every call gets its own copies.
     """
-    level, threads = lamina.get_isa(), lamina.get_num_threads()
+    level, before, threads = on_device.level(), lamina.get_isa(), lamina.get_num_threads()
     try:
         expected = _run("generic", 1, op, arguments, options)
         for count in (1, 2):
             assert_same_bits(_run(level, count, op, arguments, options), expected)
     finally:
-        lamina.set_isa(level)
+        lamina.set_isa(before)
         lamina.set_num_threads(threads)
 
 
 def assert_threads_agree(op, *arguments, **options):
     """`op(*arguments, **options)` has to give the same bits at the level in use with 1, 2, 3 and 7 threads."""
-    level, threads = lamina.get_isa(), lamina.get_num_threads()
+    level, threads = on_device.level(), lamina.get_num_threads()
     try:
         expected = _run(level, 1, op, arguments, options)
         for count in (2, 3, 7):
@@ -78,9 +79,11 @@ def assert_threads_agree(op, *arguments, **options):
 
 
 def _run(level, threads, op, arguments, options):
-    lamina.set_isa(level)
+    if level != "cuda":
+        lamina.set_isa(level)
     lamina.set_num_threads(threads)
     values = [value.copy() if isinstance(value, np.ndarray) else value for value in (*arguments, *options.values())]
     named = dict(zip(options, values[len(arguments) :], strict=True))
-    result = op(*values[: len(arguments)], **named)
+    with on_device.active(level == "cuda"):
+        result = op(*values[: len(arguments)], **named)
     return result, [value for value in values if isinstance(value, np.ndarray)]

@@ -9,6 +9,7 @@
 #include "math/optimizers.h"
 #include "math/order.h"
 #include "math/philox.h"
+#include "math/random.h"
 #include "math/scalar.h"
 
 namespace lamina_test {

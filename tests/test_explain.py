@@ -40,23 +40,23 @@ def split_of(text):
 
 
 @pytest.mark.parametrize("op", CALLS)
-def test_every_line_is_short_and_names_what_is_forced(op, isa, threads, dtype):
+def test_every_line_is_short_and_names_what_is_forced(op, cpu_isa, threads, dtype):
     text = ops.explain(op, CALLS[op], dtype)
     assert max(map(len, text.splitlines())) < 100
     titles = [line for line in text.splitlines() if not line.startswith(" ")]
-    assert titles and all(title.endswith(isa) and dtype.name in title for title in titles)
+    assert titles and all(title.endswith(cpu_isa) and dtype.name in title for title in titles)
     counts = [int(count) for count in re.findall(r"on (\d+) threads?", text)]
     assert len(counts) >= len(titles) and max(counts) <= threads
     assert threads == 1 or max(counts) > 1 or "1 task " in text
 
 
 @pytest.mark.parametrize("rows, columns", [(1, 1), (128, 784), (3, 5000), (5000, 3), (700, 700)])
-def test_the_tasks_of_a_product_cover_it(isa, threads, rows, columns):
+def test_the_tasks_of_a_product_cover_it(cpu_isa, threads, rows, columns):
     text = ops.explain("gemm", ((rows, 300), (300, columns)))
     down, across, height, width = split_of(text)
     assert (down - 1) * height < rows <= down * height and (across - 1) * width < columns <= across * width
     panel, _ = map(int, re.search(r"tile +(\d+) rows x (\d+) columns", text).groups())
-    assert panel <= min(TILE_ROWS[isa], height)
+    assert panel <= min(TILE_ROWS[cpu_isa], height)
     assert "2 chunks of 256" in text
 
 
@@ -132,14 +132,14 @@ def test_mistakes_name_the_op_and_what_it_needs(arguments, options, error, words
         ops.explain(*arguments, **options)
 
 
-def test_a_net_explains_each_lamina_of_a_step(isa, threads):
+def test_a_net_explains_each_lamina_of_a_step(cpu_isa, threads):
     net = deep_net("float32")
     before = net.state_dict()
     plan, steps = net.explain().splitlines(), net.explain(batch_size=64)
     assert [line for line in steps.splitlines() if line.startswith("lamina")] == plan
     assert steps.count(" forward\n") == steps.count(" backward\n") == len(plan)
     assert steps.count("product") == 3 * len(plan) - 1  # no gradient of the data
-    assert "product (64, 5) x (5, 7), float32 at highest" in steps and isa in steps
+    assert "product (64, 5) x (5, 7), float32 at highest" in steps and cpu_isa in steps
     assert "dropout behind the batch statistics" in steps
     for name, array in net.state_dict().items():
         np.testing.assert_array_equal(array, before[name])

@@ -98,7 +98,7 @@ def test_init_both_dtypes_start_alike():
         np.testing.assert_array_equal(single[name], array.astype(np.float32))
 
 
-def test_init_depends_on_seed_and_place_only(isa):
+def test_init_depends_on_seed_and_place_only(cpu_isa):
     def weights(seed):
         parameters = lamina.Sequential(lamina.Linear(5, 5), lamina.Linear(5, 5), seed=seed).parameters()
         return [parameters[name].copy() for name in ("0.weight", "1.weight")]
@@ -109,7 +109,7 @@ def test_init_depends_on_seed_and_place_only(isa):
     assert not np.array_equal(weights(2**64 - 1)[0], weights(2**32 - 1)[0])
     lamina.set_isa("generic")
     generic = weights(1)
-    lamina.set_isa(isa)
+    lamina.set_isa(cpu_isa)
     assert_same_bits(weights(1), generic)
 
 

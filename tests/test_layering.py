@@ -23,14 +23,14 @@ ROOMS = {
     "bindings": {"base", "math", "ops", "nn", "bindings"},
 }
 TABLE = "kernels/kernel_table.h"
-INTERFACES = {TABLE: {"kernels", "cuda", "ops"}, "kernels/cuda_table.h": {"kernels", "cuda", "ops", "bindings"}}
+INTERFACES = {TABLE: {"kernels", "cuda", "ops"}, "kernels/cuda_device.h": {"kernels", "cuda", "bindings"}}
 INTRINSICS = re.compile(r"\b(immintrin|x86intrin|emmintrin|arm_neon|arm_sve)\.h")
 PYTHON_HEADERS = re.compile(r"^(pybind11/|Python\.h|numpy/)")
 
 # Python, from the bottom up; a module imports its own room and those below.
 LAYERS = [
     {"_core"},
-    {"_arrays", "_checks", "_memory", "config", "ops"},
+    {"_arrays", "_checks", "_memory", "config", "cuda", "ops"},
     {
         "callbacks",
         "datasets",

@@ -153,7 +153,7 @@ def test_small_products_are_computed_at_highest(unit, precision, rng):
         assert_same_bits(ops.gemm(a, b, precision=precision), ops.gemm(a, b))
 
 
-def test_float64_and_machines_without_a_unit_compute_at_highest(isa, precision, rng):
+def test_float64_and_machines_without_a_unit_compute_at_highest(cpu_isa, precision, rng):
     a, b, _ = operands(rng, (50, 100, 60))
     twice = a.astype(np.float64), b.astype(np.float64)
     assert_same_bits(ops.gemm(*twice, precision=precision), ops.gemm(*twice))

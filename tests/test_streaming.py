@@ -20,7 +20,7 @@ SHAPES = [(1, 1), (3, 10), (33, 17), (40, 784), (7, 2049), (65, 513)]
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("offset", [0, 1, 5])
-def test_streamed_results_have_the_same_bits(stream_everything, isa, dtype, shape, offset, rng):
+def test_streamed_results_have_the_same_bits(stream_everything, cpu_isa, dtype, shape, offset, rng):
     """Activation, dropout and batch norm, at outputs that start anywhere in a cache line."""
     x = rng.standard_normal(shape).astype(dtype)
     columns = np.ones(shape[1], dtype)

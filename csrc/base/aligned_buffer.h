@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <utility>
 
@@ -24,33 +23,43 @@ template <class T>
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(int64_t size) : data_(nullptr, Free{bytes(size)}), size_(size) {
+  explicit AlignedBuffer(int64_t size, const Device& device = {}) : device_(device) {
     if (size > INT64_MAX / static_cast<int64_t>(2 * sizeof(T))) throw std::bad_array_new_length();
-    data_.reset(static_cast<T*>(allocate(bytes(size), cache_line)));
-    std::uninitialized_value_construct_n(data_.get(), capacity(size));
+    data_ = static_cast<T*>(device.memory->allocate(bytes(size), cache_line, device.stream));
+    size_ = size;
+    device.memory->zero(data_, bytes(size), device.stream);
   }
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : device_(other.device_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    std::swap(device_, other.device_), std::swap(data_, other.data_), std::swap(size_, other.size_);
+    return *this;
+  }
+  ~AlignedBuffer() { clear(); }
 
-  T* data() const { return data_.get(); }
+  T* data() const { return data_; }
   int64_t size() const { return size_; }
-  Vector<T> view() const { return {data_.get(), size_}; }
+  Vector<T> view() const { return {data_, size_}; }
 
   // What a buffer of `size` elements takes.
-  static constexpr size_t bytes(int64_t size) { return capacity(size) * sizeof(T); }
+  static constexpr size_t bytes(int64_t size) { return static_cast<size_t>(std::max<int64_t>(padded<T>(size), 1)) * sizeof(T); }
 
   // At least this large afterwards; what was in it is lost when it has to grow, and given back first.
-  void ensure(int64_t size) {
+  void ensure(int64_t size, const Device& device = {}) {
     if (size <= size_ && data_) return;
-    *this = AlignedBuffer();
-    *this = AlignedBuffer(size);
+    clear();
+    *this = AlignedBuffer(size, device);
   }
 
  private:
-  static constexpr size_t capacity(int64_t size) { return static_cast<size_t>(std::max<int64_t>(padded<T>(size), 1)); }
-  struct Free {
-    size_t bytes = 0;
-    void operator()(T* p) const { release(p, bytes, cache_line); }
-  };
-  std::unique_ptr<T[], Free> data_;
+  void clear() noexcept {
+    if (data_) device_.memory->release(data_, bytes(size_), cache_line, device_.stream);
+    data_ = nullptr;
+    size_ = 0;
+  }
+
+  Device device_;
+  T* data_ = nullptr;
   int64_t size_ = 0;
 };
 

@@ -1,8 +1,9 @@
-// What every kernel and op is told about where it runs: the kernel table and the number of threads.
+// What every kernel and op is told about where it runs: the kernel table, the number of threads, the device's stream.
 #pragma once
 
 #include <cstdint>
 
+#include "base/memory.h"
 #include "base/threads.h"
 
 namespace lamina {
@@ -32,6 +33,7 @@ struct Context {
   int threads = 1;
   int64_t stream_bytes = 0;  // results larger than this go past the caches to memory
   Precision precision = Precision::highest;
+  Device device;            // where all arrays are; results and scratch go there
   SplitLog* log = nullptr;  // where `parallel` notes its work instead of doing it, for explain()
 
   // Runs task(i) for i in [0, tasks), on the pool where that pays. `cost` is the work's rough serial time in

@@ -24,9 +24,13 @@ struct Vector {
   T* data = nullptr;
   int64_t size = 0;
 
-  explicit operator bool() const { return data != nullptr; }
-  T& operator[](int64_t i) const { return data[i]; }
-  operator Vector<const T>() const { return {data, size}; }
+  constexpr explicit operator bool() const { return data != nullptr; }
+  constexpr T& operator[](int64_t i) const { return data[i]; }
+  constexpr operator Vector<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data, size};
+  }
 };
 
 // A row-major matrix: unit column stride, any row stride (counted in elements, >= columns).
@@ -35,14 +39,18 @@ struct Matrix {
   T* data = nullptr;
   int64_t rows = 0, columns = 0, stride = 0;
 
-  explicit operator bool() const { return data != nullptr; }
-  T* row(int64_t i) const { return data + i * stride; }
-  Matrix slice(int64_t first, int64_t count) const { return {row(first), count, columns, stride}; }
-  operator Matrix<const T>() const { return {data, rows, columns, stride}; }
+  constexpr explicit operator bool() const { return data != nullptr; }
+  constexpr T* row(int64_t i) const { return data + i * stride; }
+  constexpr Matrix slice(int64_t first, int64_t count) const { return {row(first), count, columns, stride}; }
+  constexpr operator Matrix<const T>() const
+    requires(!std::is_const_v<T>)
+  {
+    return {data, rows, columns, stride};
+  }
 };
 
 template <class T>
-Matrix<T> matrix(T* data, int64_t rows, int64_t columns) {
+constexpr Matrix<T> matrix(T* data, int64_t rows, int64_t columns) {
   return {data, rows, columns, columns};
 }
 

@@ -6,8 +6,9 @@ namespace lamina {
 namespace {
 
 struct PyAutoencoder {
+  Home home;
   std::variant<std::unique_ptr<Autoencoder<float>>, std::unique_ptr<Autoencoder<double>>> form;
-  DType dtype() const { return form.index() == 0 ? DType::float32 : DType::float64; }
+  Kind kind() const { return {form.index() == 0 ? DType::float32 : DType::float64, home.on_device()}; }
 };
 
 template <class F>
@@ -18,7 +19,8 @@ decltype(auto) with(const PyAutoencoder& autoencoder, const F& f) {
 
 PyAutoencoder make_autoencoder(const py::object& visible, const py::object& hidden, const py::object& dtype, const py::object& activation,
                                const py::object& activation_parameters, const py::object& loss, const py::object& tied,
-                               const py::object& corruption, const py::object& optimizer, const py::object& seed, const py::object& layer) {
+                               const py::object& corruption, const py::object& optimizer, const py::object& seed, const py::object& layer,
+                               const py::object& device) {
   const char* op = "Autoencoder";
   const RandomKey key = key_in(op, seed, layer, py::int_(0), py::int_(0), 0);
   const AutoencoderSpec spec{integer_in(op, "n_visible", visible),
@@ -30,17 +32,18 @@ PyAutoencoder make_autoencoder(const py::object& visible, const py::object& hidd
                              key.seed,
                              key.layer};
   const OptimizerSpec update = optimizer_in(op, optimizer);
-  if (dtype_in(op, dtype) == DType::float32) return {std::make_unique<Autoencoder<float>>(spec, update)};
-  return {std::make_unique<Autoencoder<double>>(spec, update)};
+  const Home home(op, device);
+  if (dtype_in(op, dtype) == DType::float32) return {home, std::make_unique<Autoencoder<float>>(spec, update, home.device())};
+  return {home, std::make_unique<Autoencoder<double>>(spec, update, home.device())};
 }
 
 double loss_and_gradients(const PyAutoencoder& autoencoder, const py::object& x_, const py::object& seed, const py::object& step) {
   const char* op = "loss_and_gradients";
   const RandomKey key = seed_in(op, seed, step);
-  const Array x = array_in(op, "x", x_, autoencoder.dtype());
+  const Array x = array_in(op, "x", x_, autoencoder.kind());
   return with(autoencoder, [&](auto& a, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
-    const Native native;
+    const Native native(a.device());
     return a.loss_and_gradients(native.context, in, key.seed, key.step);
   });
 }
@@ -51,31 +54,31 @@ double train_epoch(const PyAutoencoder& autoencoder, const py::object& x_, const
   const int64_t batch_size = integer_in(op, "batch_size", batch_size_);
   const bool shuffle = flag_in(op, "shuffle", shuffle_);
   const double lr = number_in(op, "lr", lr_);
-  const Array x = array_in(op, "x", x_, autoencoder.dtype());
+  const Array x = array_in(op, "x", x_, autoencoder.kind());
   return with(autoencoder, [&](auto& a, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
     std::optional<double> loss;
     {
-      const Native native;
+      const Native native(a.device());
       loss = a.run_epoch(native.context, in, batch_size, shuffle, lr, signal_poll);
     }
     return epoch_result(loss);
   });
 }
 
-py::array transform(const PyAutoencoder& autoencoder, const py::object& x_, bool reconstruct) {
+py::object transform(const PyAutoencoder& autoencoder, const py::object& x_, bool reconstruct) {
   const char* op = reconstruct ? "reconstruct" : "encode";
-  const Array x = array_in(op, "x", x_, autoencoder.dtype());
+  const Array x = array_in(op, "x", x_, autoencoder.kind());
   return with(autoencoder, [&](auto& a, auto zero) {
     using T = decltype(zero);
     const auto in = matrix_view<const T>(x);
-    const Array out{op, "out", new_array(x.dtype, {x.size(0), reconstruct ? a.spec().visible : a.spec().hidden}), x.dtype};
+    const Array out = new_array(op, "out", x, x.dtype, {x.size(0), reconstruct ? a.spec().visible : a.spec().hidden});
     const auto result = matrix_view<T>(out);
     {
-      const Native native;
+      const Native native(a.device());
       reconstruct ? a.reconstruct(native.context, in, result) : a.encode(native.context, in, result);
     }
-    return out.array;
+    return out.object();
   });
 }
 
@@ -85,20 +88,23 @@ void bind_autoencoder(py::module_& m) {
   py::class_<PyAutoencoder>(m, "Autoencoder", "A (denoising) autoencoder with one hidden layer and its optimizer.")
       .def(py::init(&make_autoencoder), py::arg("n_visible"), py::arg("n_hidden"), py::arg("dtype"), py::arg("activation"),
            py::arg("activation_parameters"), py::arg("loss"), py::arg("tied"), py::arg("corruption"), py::arg("optimizer"), py::arg("seed"),
-           py::arg("layer"))
+           py::arg("layer"), py::arg("device") = "cpu")
       .def("parameters",
            [](const py::object& self) {
-             return with(self.cast<const PyAutoencoder&>(),
-                         [&](auto& a, auto) { return entry_views(a.parameters(), a.parameters().parameters(), self); });
+             return with(self.cast<const PyAutoencoder&>(), [&](auto& a, auto) {
+               return entry_views(!a.device().is_host(), a.parameters(), a.parameters().parameters(), self);
+             });
            })
       .def("gradients",
            [](const py::object& self) {
-             return with(self.cast<const PyAutoencoder&>(),
-                         [&](auto& a, auto) { return entry_views(a.parameters(), a.parameters().gradients(), self); });
+             return with(self.cast<const PyAutoencoder&>(), [&](auto& a, auto) {
+               return entry_views(!a.device().is_host(), a.parameters(), a.parameters().gradients(), self);
+             });
            })
       .def("state",
            [](const py::object& self) {
-             return with(self.cast<const PyAutoencoder&>(), [&](auto& a, auto) { return state_views(a.optimizer(), self); });
+             return with(self.cast<const PyAutoencoder&>(),
+                         [&](auto& a, auto) { return state_views(!a.device().is_host(), a.optimizer(), self); });
            })
       .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("seed"), py::arg("step"))
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("batch_size"), py::arg("shuffle"), py::arg("lr"))

@@ -9,11 +9,11 @@ namespace {
 struct NormArrays {
   Array gamma, beta, running_mean, running_var;
 
-  NormArrays(const char* op, DType dtype, py::handle gamma_, py::handle beta_, py::handle mean_, py::handle var_, bool training)
-      : gamma(optional_in(op, "gamma", gamma_, dtype)),
-        beta(optional_in(op, "beta", beta_, dtype)),
-        running_mean(training ? optional_in_place(op, "running_mean", mean_, dtype) : optional_in(op, "running_mean", mean_, dtype)),
-        running_var(training ? optional_in_place(op, "running_var", var_, dtype) : optional_in(op, "running_var", var_, dtype)) {
+  NormArrays(const char* op, const Array& like, py::handle gamma_, py::handle beta_, py::handle mean_, py::handle var_, bool training)
+      : gamma(optional_in(op, "gamma", gamma_, like)),
+        beta(optional_in(op, "beta", beta_, like)),
+        running_mean(training ? optional_in_place(op, "running_mean", mean_, like) : optional_in(op, "running_mean", mean_, like)),
+        running_var(training ? optional_in_place(op, "running_var", var_, like) : optional_in(op, "running_var", var_, like)) {
     if (gamma.given() != beta.given()) fail(op, "gamma and beta are needed both or not at all");
     if (running_mean.given() != running_var.given()) fail(op, "running_mean and running_var are needed both or not at all");
     if (running_mean.given() && !gamma.given()) fail(op, "running_mean and running_var go with gamma and beta");
@@ -32,10 +32,9 @@ struct NormArrays {
   }
 };
 
-py::array optional_array(bool wanted, DType dtype, const Shape& shape) {
-  return wanted ? new_array(dtype, shape) : py::reinterpret_steal<py::array>(py::handle());
+Array optional_array(bool wanted, const char* op, const char* name, const Array& like, const Shape& shape) {
+  return wanted ? new_array(op, name, like, like.dtype, shape) : no_array(op, name, like.dtype);
 }
-py::object or_none(const py::array& a) { return a ? py::object(a) : py::none(); }
 
 py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object bias_, py::object gamma_, py::object beta_, py::object mean_,
                                  py::object var_, py::object activation, const py::dict& parameters, py::object p, py::object seed,
@@ -45,14 +44,14 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
   const auto precision = precision_in(op, precision_);
   const bool training = flag_in(op, "training", training_), unbiased = flag_in(op, "unbiased_running_var", unbiased_);
   const double momentum = number_in(op, "momentum", momentum_), eps = number_in(op, "eps", eps_);
-  const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x.dtype), bias = optional_in(op, "bias", bias_, x.dtype);
+  const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x), bias = optional_in(op, "bias", bias_, x);
   check_rank(x, 2);
   check_rank(weight, 2);
-  const NormArrays norm(op, x.dtype, gamma_, beta_, mean_, var_, training);
+  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training);
   const Activation spec = activation_in(op, activation, parameters);
   const Dropout dropout{number_in(op, "p", p), key_in(op, seed, layer, step, row_offset, x.size(0))};
   const Shape shape{x.size(0), weight.size(0)};
-  const Array h{op, "y", new_array(x.dtype, shape), x.dtype};
+  const Array h = new_array(op, "y", x, x.dtype, shape);
 
   py::dict saved;
   with_dtype(x.dtype, [&](auto zero) {
@@ -66,24 +65,24 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
     lamina.dropout = dropout;
     lamina.training = training;
     const LaminaSaves needs = saves(lamina);
-    const Array z{op, "z", optional_array(needs.z, x.dtype, shape), x.dtype}, y{op, "y", optional_array(needs.y, x.dtype, shape), x.dtype};
-    const Array mean{op, "mean", optional_array(needs.statistics, x.dtype, {shape[1]}), x.dtype};
-    const Array rstd{op, "rstd", optional_array(needs.statistics, x.dtype, {shape[1]}), x.dtype};
+    const Array z = optional_array(needs.z, op, "z", x, shape), y = optional_array(needs.y, op, "y", x, shape);
+    const Array mean = optional_array(needs.statistics, op, "mean", x, {shape[1]});
+    const Array rstd = optional_array(needs.statistics, op, "rstd", x, {shape[1]});
     const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
     const auto xv = matrix_view<const T>(x);
     const auto hv = matrix_view<T>(h);
     {
-      const Native native(precision);
+      const Native native(x, precision);
       lamina_forward<T>(native.context, lamina, xv, hv, views);
     }
     const auto keep = [&](const char* key, const py::object& value) { saved[key] = value; };
-    keep("x", x_), keep("weight", weight_), keep("bias", bias_), keep("gamma", gamma_), keep("beta", beta_), keep("h", h.array);
-    keep("z", or_none(z.array)), keep("y", or_none(y.array)), keep("mean", or_none(mean.array)), keep("rstd", or_none(rstd.array));
+    keep("x", x_), keep("weight", weight_), keep("bias", bias_), keep("gamma", gamma_), keep("beta", beta_), keep("h", h.object());
+    keep("z", z.object()), keep("y", y.object()), keep("mean", mean.object()), keep("rstd", rstd.object());
     keep("activation", activation), keep("parameters", parameters), keep("p", p), keep("seed", seed);
     keep("layer", layer), keep("step", step), keep("row_offset", row_offset), keep("training", py::bool_(training)),
         keep("precision", precision_);
   });
-  return py::make_tuple(h.array, saved);
+  return py::make_tuple(h.object(), saved);
 }
 
 py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object need_dx_) {
@@ -96,7 +95,7 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
     if (!saved.contains(key)) fail(op, "saved has no '", key, "', needs what lamina_forward returned");
     return py::object(saved[key]);
   };
-  const auto array = [&](const char* key) { return optional_in(op, key, item(key), dy.dtype); };
+  const auto array = [&](const char* key) { return optional_in(op, key, item(key), dy); };
   const Array x = array("x"), weight = array("weight"), bias = array("bias"), gamma = array("gamma"), beta = array("beta"), h = array("h");
   const Array z = array("z"), y = array("y"), mean = array("mean"), rstd = array("rstd");
   check_rank(dy, 2);
@@ -113,14 +112,14 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
   const auto precision = precision_in(op, item("precision"));
   py::dict gradients;
   const auto gradient = [&](const char* key, bool wanted, const Shape& shape) {
-    const Array a{op, key, optional_array(wanted, dy.dtype, shape), dy.dtype};
-    if (wanted) gradients[key] = a.array;
+    const Array a = optional_array(wanted, op, key, dy, shape);
+    if (wanted) gradients[key] = a.object();
     return a;
   };
   const Array dx = gradient("x", need_dx, x.shape()), dw = gradient("weight", true, weight.shape());
   const Array db = gradient("bias", bias.given(), {weight.size(0)});
   const Array dgamma = gradient("gamma", gamma.given(), {weight.size(0)}), dbeta = gradient("beta", gamma.given(), {weight.size(0)});
-  const Array dz{op, "dz", new_array(dy.dtype, dy.shape()), dy.dtype};
+  const Array dz = new_array(op, "dz", dy, dy.dtype, dy.shape());
   with_dtype(dy.dtype, [&](auto zero) {
     using T = decltype(zero);
     Lamina<T> lamina;
@@ -145,7 +144,7 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
                                   matrix_view<T>(dx)};
     const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x), hv = matrix_view<const T>(h);
     const auto dzv = matrix_view<T>(dz);
-    const Native native(precision);
+    const Native native(dy, precision);
     lamina_backward<T>(native.context, lamina, dyv, dzv, xv, hv, views, into);
   });
   return gradients;
@@ -160,12 +159,12 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   const Array x = array_in(op, "x", x_);
   check_rank(x, 2);
   if (gamma_.is_none() || beta_.is_none()) fail<TypeError>(op, "gamma or beta is None, needs NumPy arrays");
-  const NormArrays norm(op, x.dtype, gamma_, beta_, mean_, var_, training);
+  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training);
   const auto outs = several_outs(op, out_, 3);
   const auto inputs = {&x, &norm.gamma, &norm.beta, &norm.running_mean, &norm.running_var};
-  const Array y = array_out(op, "y", outs[0], x.dtype, x.shape(), inputs);
-  const Array mean = array_out(op, "mean", outs[1], x.dtype, {x.size(1)}, inputs),
-              rstd = array_out(op, "rstd", outs[2], x.dtype, {x.size(1)}, inputs);
+  const Array y = array_out(op, "y", outs[0], x, x.dtype, x.shape(), inputs);
+  const Array mean = array_out(op, "mean", outs[1], x, x.dtype, {x.size(1)}, inputs),
+              rstd = array_out(op, "rstd", outs[2], x, x.dtype, {x.size(1)}, inputs);
   check_apart(y, mean);
   check_apart(y, rstd);
   check_apart(mean, rstd);
@@ -179,18 +178,18 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
     const auto xv = matrix_view<const T>(x);
     const auto yv = matrix_view<T>(y);
     const LaminaSaved<T> saved{{}, {}, vector_view<T>(mean), vector_view<T>(rstd)};
-    const Native native;
+    const Native native(x);
     lamina_forward<T>(native.context, lamina, xv, yv, saved);
   });
-  return py::make_tuple(y.array, mean.array, rstd.array);
+  return py::make_tuple(y.object(), mean.object(), rstd.object());
 }
 
 py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, py::object mean_, py::object rstd_, py::object training_,
                              py::object out_) {
   const char* op = "batchnorm_backward";
   const bool training = flag_in(op, "training", training_);
-  const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy.dtype), gamma = array_in(op, "gamma", gamma_, dy.dtype);
-  const Array mean = array_in(op, "mean", mean_, dy.dtype), rstd = array_in(op, "rstd", rstd_, dy.dtype);
+  const Array dy = array_in(op, "dy", dy_), x = array_in(op, "x", x_, dy), gamma = array_in(op, "gamma", gamma_, dy);
+  const Array mean = array_in(op, "mean", mean_, dy), rstd = array_in(op, "rstd", rstd_, dy);
   check_rank(dy, 2);
   check_rank(x, 2);
   if (x.shape() != dy.shape()) fail(op, "x has shape ", shape_text(x.shape()), ", needs dy's ", shape_text(dy.shape()));
@@ -200,9 +199,9 @@ py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, p
   }
   const auto outs = several_outs(op, out_, 3);
   const auto inputs = {&dy, &x, &gamma, &mean, &rstd};
-  const Array dx = array_out(op, "dx", outs[0], dy.dtype, dy.shape(), inputs);
-  const Array dgamma = array_out(op, "dgamma", outs[1], dy.dtype, {dy.size(1)}, inputs),
-              dbeta = array_out(op, "dbeta", outs[2], dy.dtype, {dy.size(1)}, inputs);
+  const Array dx = array_out(op, "dx", outs[0], dy, dy.dtype, dy.shape(), inputs);
+  const Array dgamma = array_out(op, "dgamma", outs[1], dy, dy.dtype, {dy.size(1)}, inputs),
+              dbeta = array_out(op, "dbeta", outs[2], dy, dy.dtype, {dy.size(1)}, inputs);
   check_apart(dx, dgamma);
   check_apart(dx, dbeta);
   check_apart(dgamma, dbeta);
@@ -217,10 +216,10 @@ py::tuple batchnorm_backward(py::object dy_, py::object x_, py::object gamma_, p
     const LaminaGradients<T> gradients{{}, {}, vector_view<T>(dgamma), vector_view<T>(dbeta), {}};
     const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x);
     const auto dxv = matrix_view<T>(dx);
-    const Native native;
+    const Native native(dy);
     lamina_backward<T>(native.context, lamina, dyv, dxv, xv, dxv, saved, gradients);
   });
-  return py::make_tuple(dx.array, dgamma.array, dbeta.array);
+  return py::make_tuple(dx.object(), dgamma.object(), dbeta.object());
 }
 
 }  // namespace

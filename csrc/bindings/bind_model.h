@@ -13,10 +13,23 @@
 
 namespace lamina {
 
+// Where a model is: on a device with a stream of its own, which outlives it.
+struct Home {
+  StreamPointer stream;
+
+  Home(const char* op, py::handle device_) {
+    if (is_cuda(op, device_)) stream = std::make_shared<SharedStream>();
+  }
+  bool on_device() const { return static_cast<bool>(stream); }
+  Device device() const { return stream ? Device{&needed_cuda("cuda").memory(), stream->get()} : Device{}; }
+};
+
 // The Python class holds the float or the double form.
 struct PyNetwork {
+  Home home;
   std::variant<std::shared_ptr<Network<float>>, std::shared_ptr<Network<double>>> form;
   DType dtype() const { return form.index() == 0 ? DType::float32 : DType::float64; }
+  Kind kind() const { return {dtype(), home.on_device()}; }
 };
 
 inline py::dict dict_in(const char* op, const char* name, py::handle value) {
@@ -58,7 +71,7 @@ DType dtype_in(const char* op, py::handle name);
 OptimizerSpec optimizer_in(const char* op, py::handle dict);
 
 template <class T>
-OwnedLoss<T> loss_in(const char* op, py::handle dict) {
+OwnedLoss<T> loss_in(const char* op, py::handle dict, const Device& device) {
   Settings settings(op, "loss", dict_in(op, "loss", dict));
   OwnedLoss<T> loss;
   loss.kind = loss_kind(op, settings.text("name").c_str());
@@ -66,8 +79,10 @@ OwnedLoss<T> loss_in(const char* op, py::handle dict) {
   const py::object weight = settings.take("class_weight", py::none());
   settings.finish();
   if (!weight.is_none()) {
-    const Vector<const T> view = vector_view<const T>(array_in(op, "class_weight", weight, dtype_of<T>));
-    loss.class_weight.assign(view.data, view.data + view.size);
+    const Vector<const T> view = vector_view<const T>(array_in(op, "class_weight", weight, {dtype_of<T>, false}));
+    loss.class_weight = AlignedBuffer<T>(view.size, device);
+    const size_t bytes = static_cast<size_t>(view.size) * sizeof(T);
+    device.memory->copy_in(loss.class_weight.data(), view.data, {1, bytes, bytes, bytes}, device.stream);
   }
   return loss;
 }
@@ -75,49 +90,48 @@ OwnedLoss<T> loss_in(const char* op, py::handle dict) {
 // The arrays of a data set, held while native code reads them. Labels are what integer targets are.
 struct DataArrays {
   Array x;
-  py::array_t<int64_t> labels;
+  Labels labels;
   Array values, sample_weight;
   bool labelled;
 
-  DataArrays(const char* op, DType dtype, py::handle x_, py::handle targets, py::handle weight)
-      : x(array_in(op, "x", x_, dtype)),
-        labels(0),
-        values(optional_in(op, "targets", py::none(), dtype)),
-        sample_weight(optional_in(op, "sample_weight", weight, dtype)),
+  DataArrays(const char* op, const Kind& kind, py::handle x_, py::handle targets, py::handle weight)
+      : x(array_in(op, "x", x_, kind)),
+        values(no_array(op, "targets", kind.dtype)),
+        sample_weight(optional_in(op, "sample_weight", weight, kind)),
         labelled(is_integer(targets)) {
     if (labelled) {
-      labels = labels_in(op, "targets", targets);
+      labels = labels_in(op, "targets", targets, kind.on_device);
     } else {
-      values = array_in(op, "targets", targets, dtype);
+      values = array_in(op, "targets", targets, kind);
     }
   }
 
   template <class T>
   DataSet<T> view() const {
-    const Vector<const int64_t> labels_view{labels.data(), labels.size()};
     return {matrix_view<const T>(x),
-            {labelled ? labels_view : Vector<const int64_t>{}, matrix_view<const T>(values)},
+            {labelled ? labels.view() : Vector<const int64_t>{}, matrix_view<const T>(values)},
             vector_view<const T>(sample_weight)};
   }
 };
 
-// A NumPy view of memory that `owner` keeps alive.
+// A view of memory that `owner` keeps alive.
 template <class T>
-py::array live_view(T* data, const Shape& shape, const py::object& owner) {
+py::object live_view(bool on_device, T* data, const Shape& shape, const py::object& owner) {
+  if (on_device) return py::cast(DeviceArray::view(data, py::dtype::of<T>(), shape, owner));
   return py::array(py::dtype::of<T>(), shape, data, owner);
 }
 
 template <class T>
-py::dict entry_views(const ParameterBuffer<T>& buffer, Vector<T> values, const py::object& owner) {
+py::dict entry_views(bool on_device, const ParameterBuffer<T>& buffer, Vector<T> values, const py::object& owner) {
   py::dict views;
   for (const ParameterEntry& entry : buffer.entries())
-    views[py::str(entry.name)] = live_view(values.data + entry.offset, entry.shape, owner);
+    views[py::str(entry.name)] = live_view(on_device, values.data + entry.offset, entry.shape, owner);
   return views;
 }
 template <class T>
-py::dict state_views(const ParameterOptimizer<T>& optimizer, const py::object& owner) {
+py::dict state_views(bool on_device, const ParameterOptimizer<T>& optimizer, const py::object& owner) {
   py::dict views;
-  for (const auto& [name, slot] : optimizer.state()) views[py::str(name)] = live_view(slot.data(), {slot.size()}, owner);
+  for (const auto& [name, slot] : optimizer.state()) views[py::str(name)] = live_view(on_device, slot.data(), {slot.size()}, owner);
   return views;
 }
 

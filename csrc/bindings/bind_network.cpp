@@ -34,14 +34,15 @@ LayerSpec layer_in(const py::dict& dict) {
   return layer;
 }
 
-PyNetwork make_network(const py::object& dicts, const py::object& dtype, const py::object& fuse_) {
+PyNetwork make_network(const py::object& dicts, const py::object& dtype, const py::object& fuse_, const py::object& device) {
   const char* op = "Network";
   if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
   const bool fuse = flag_in(op, "fuse", fuse_);
   std::vector<LayerSpec> layers;
   for (const py::handle dict : dicts) layers.push_back(layer_in(dict_in(op, "a layer", dict)));
-  if (dtype_in(op, dtype) == DType::float32) return {std::make_shared<Network<float>>(std::move(layers), fuse)};
-  return {std::make_shared<Network<double>>(std::move(layers), fuse)};
+  const Home home(op, device);
+  if (dtype_in(op, dtype) == DType::float32) return {home, std::make_shared<Network<float>>(std::move(layers), fuse, home.device())};
+  return {home, std::make_shared<Network<double>>(std::move(layers), fuse, home.device())};
 }
 
 // Calls f(network, zero of its type).
@@ -53,29 +54,29 @@ decltype(auto) with(const PyNetwork& network, const F& f) {
 
 py::dict parameters(const py::object& self) {
   return with(self.cast<const PyNetwork&>(),
-              [&](auto& net, auto) { return entry_views(net.parameters(), net.parameters().parameters(), self); });
+              [&](auto& net, auto) { return entry_views(!net.device().is_host(), net.parameters(), net.parameters().parameters(), self); });
 }
 py::dict gradients(const py::object& self) {
   return with(self.cast<const PyNetwork&>(),
-              [&](auto& net, auto) { return entry_views(net.parameters(), net.parameters().gradients(), self); });
+              [&](auto& net, auto) { return entry_views(!net.device().is_host(), net.parameters(), net.parameters().gradients(), self); });
 }
 py::dict buffers(const py::object& self) {
   return with(self.cast<const PyNetwork&>(), [&](auto& net, auto) {
     py::dict views;
     for (const auto& statistics : net.running_statistics()) {
       const std::string prefix = std::to_string(statistics.layer);
-      views[py::str(prefix + ".running_mean")] = live_view(statistics.mean.data, {statistics.mean.size}, self);
-      views[py::str(prefix + ".running_var")] = live_view(statistics.var.data, {statistics.var.size}, self);
-      views[py::str(prefix + ".num_batches_tracked")] = live_view(statistics.batches_seen.get(), {}, self);
+      views[py::str(prefix + ".running_mean")] = live_view(!net.device().is_host(), statistics.mean.data, {statistics.mean.size}, self);
+      views[py::str(prefix + ".running_var")] = live_view(!net.device().is_host(), statistics.var.data, {statistics.var.size}, self);
+      views[py::str(prefix + ".num_batches_tracked")] = live_view(false, statistics.batches_seen.get(), {}, self);
     }
     return views;
   });
 }
 
 // The output of the first `layers` layers in inference, new or into `out`.
-py::array infer(const char* op, const PyNetwork& network, const py::object& x_, int64_t layers, const py::object& out_, int64_t rows) {
+py::object infer(const char* op, const PyNetwork& network, const py::object& x_, int64_t layers, const py::object& out_, int64_t rows) {
   if (rows < 1) fail(op, "batch_size is ", rows, ", needs at least 1");
-  const Array x = array_in(op, "x", x_, network.dtype());
+  const Array x = array_in(op, "x", x_, network.kind());
   check_rank(x, 2);
   return with(network, [&](auto& net, auto zero) {
     using T = decltype(zero);
@@ -83,39 +84,39 @@ py::array infer(const char* op, const PyNetwork& network, const py::object& x_, 
     const Matrix<const T> in = matrix_view<const T>(x);
     net.check_input(op, in);
     const int count = static_cast<int>(layers);
-    const Array out = array_out(op, "out", out_, network.dtype(), {x.size(0), net.features_after(count)}, {&x});
+    const Array out = array_out(op, "out", out_, x, x.dtype, {x.size(0), net.features_after(count)}, {&x});
     const Matrix<T> result = matrix_view<T>(out);
     bool finished;
     {
-      const Native native;
+      const Native native(net.device());
       finished = net.infer(native.context, in, count, rows, result, signal_poll);
     }
     if (!finished) throw py::error_already_set();
-    return out.array;
+    return out.object();
   });
 }
 int64_t layer_count(const PyNetwork& network) {
   return with(network, [](auto& net, auto) -> int64_t { return net.layer_count(); });
 }
 
-py::array forward(const PyNetwork& network, const py::object& x_, const py::object& training, const py::object& seed,
-                  const py::object& step) {
+py::object forward(const PyNetwork& network, const py::object& x_, const py::object& training, const py::object& seed,
+                   const py::object& step) {
   const char* op = "forward";
   const RandomKey key = seed_in(op, seed, step);
   if (!flag_in(op, "training", training)) return infer(op, network, x_, layer_count(network), py::none(), block_rows);
-  const Array x = array_in(op, "x", x_, network.dtype());
+  const Array x = array_in(op, "x", x_, network.kind());
   check_rank(x, 2);
   return with(network, [&](auto& net, auto zero) {
     using T = decltype(zero);
     const Matrix<const T> in = matrix_view<const T>(x);
     net.check_input(op, in);
-    const Array out{op, "out", new_array(network.dtype(), {x.size(0), net.out_features()}), network.dtype()};
+    const Array out = new_array(op, "out", x, x.dtype, {x.size(0), net.out_features()});
     const Matrix<T> result = matrix_view<T>(out);
     {
-      const Native native;
+      const Native native(net.device());
       net.forward_training(native.context, in, {true, key.seed, key.step}, result);
     }
-    return out.array;
+    return out.object();
   });
 }
 
@@ -124,12 +125,12 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
   const char* op = "loss_and_gradients";
   const bool training = flag_in(op, "training", training_);
   const RandomKey key = seed_in(op, seed, step);
-  const DataArrays arrays(op, network.dtype(), x, targets, sample_weight);
+  const DataArrays arrays(op, network.kind(), x, targets, sample_weight);
   return with(network, [&](auto& net, auto zero) {
     using T = decltype(zero);
-    const OwnedLoss<T> loss = loss_in<T>(op, loss_);
+    const OwnedLoss<T> loss = loss_in<T>(op, loss_, net.device());
     const DataSet<T> data = arrays.view<T>();
-    const Native native;
+    const Native native(net.device());
     return net.loss_and_gradients(native.context, data.x, data.targets, loss.view(), data.sample_weight, {training, key.seed, key.step});
   });
 }
@@ -137,10 +138,10 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
 void set_batchnorm_statistics(const PyNetwork& network, const py::object& layer_, const py::object& x_) {
   const char* op = "set_batchnorm_statistics";
   const int64_t layer = integer_in(op, "layer_index", layer_);
-  const Array x = array_in(op, "x", x_, network.dtype());
+  const Array x = array_in(op, "x", x_, network.kind());
   with(network, [&](auto& net, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
-    const Native native;
+    const Native native(net.device());
     net.set_batchnorm_statistics(native.context, layer, in);
   });
 }
@@ -149,8 +150,9 @@ void set_batchnorm_statistics(const PyNetwork& network, const py::object& layer_
 
 void bind_network(py::module_& m) {
   py::class_<PyNetwork>(m, "Network", "A network of laminae with its parameters, gradients and running statistics.")
-      .def(py::init(&make_network), py::arg("layers"), py::arg("dtype"), py::arg("fuse") = true)
+      .def(py::init(&make_network), py::arg("layers"), py::arg("dtype"), py::arg("fuse") = true, py::arg("device") = "cpu")
       .def_property_readonly("dtype", [](const PyNetwork& n) { return n.dtype() == DType::float32 ? "float32" : "float64"; })
+      .def_property_readonly("device", [](const PyNetwork& n) { return n.home.on_device() ? "cuda" : "cpu"; })
       .def_property_readonly("in_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.in_features(); }); })
       .def_property_readonly("out_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.out_features(); }); })
       .def_property_readonly("layer_count", &layer_count)
@@ -175,7 +177,7 @@ void bind_network(py::module_& m) {
       .def(
           "predict",
           [](const PyNetwork& n, const py::object& x, const py::object& out, const py::object& batch_size) {
-            infer("predict", n, x, layer_count(n), out, integer_in("predict", "batch_size", batch_size));
+            return infer("predict", n, x, layer_count(n), out, integer_in("predict", "batch_size", batch_size));
           },
           py::arg("x"), py::arg("out"), py::arg("batch_size"))
       .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("sample_weight"),

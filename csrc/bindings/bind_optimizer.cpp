@@ -30,11 +30,11 @@ template <class Optimizer>
 void step_binding(const py::object& params_, const py::object& grads_, const py::tuple& state_, const py::object& step_,
                   const py::args& values) {
   const char* op = Optimizer::op;
-  const Array grads = array_in(op, "grads", grads_), params = array_in_place(op, "params", params_, grads.dtype);
+  const Array grads = array_in(op, "grads", grads_), params = array_in_place(op, "params", params_, grads);
   std::vector<Array> arrays{params, grads};
   for (size_t i = 0; i < Optimizer::state.size(); ++i) {
     const bool optional = i >= Optimizer{}.kept();
-    arrays.push_back((optional ? optional_in_place : array_in_place)(op, Optimizer::state[i], state_[i], grads.dtype));
+    arrays.push_back((optional ? optional_in_place : array_in_place)(op, Optimizer::state[i], state_[i], grads));
   }
   for (size_t a = 0; a < arrays.size(); ++a) {
     for (size_t b = 0; b < a; ++b) check_apart(arrays[a], arrays[b]);
@@ -55,7 +55,7 @@ void step_binding(const py::object& params_, const py::object& grads_, const py:
     const auto g = vector_view<const T>(grads);
     OptimizerState<T> state;
     for (size_t i = 2; i < arrays.size(); ++i) state[i - 2] = vector_view<T>(arrays[i]);
-    const Native native;
+    const Native native(grads);
     optimizer_step<T>(native.context, optimizer, step, p, g, state);
   });
 }

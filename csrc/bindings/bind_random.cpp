@@ -12,25 +12,44 @@ py::array_t<uint32_t> philox_binding(const py::array_t<uint32_t>& counter, const
   return out;
 }
 
+// A result that is like no argument: where `device` says.
+py::object new_of_type(const py::dtype& dtype, const Shape& shape, bool on_device, void*& data) {
+  if (!on_device) {
+    py::array array(dtype, shape);
+    data = array.mutable_data();
+    return array;
+  }
+  const auto array = DeviceArray::make(dtype, shape);
+  data = array->data;
+  return py::cast(array);
+}
+Matrix<std::byte> rows_of(const Shape& shape) {
+  int64_t columns = 1;
+  for (size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
+  return matrix<std::byte>(nullptr, shape[0], columns);
+}
+
 template <bool normal>
-py::array random_binding(const Shape& shape, py::object seed, py::object layer, py::object step, py::object row_offset,
-                         const std::string& dtype_) {
+py::object random_binding(const Shape& shape, py::object seed, py::object layer, py::object step, py::object row_offset,
+                          const std::string& dtype_, py::object device) {
   const char* op = normal ? "random_normal" : "random_uniform";
   if (dtype_ != "float32" && dtype_ != "float64") fail(op, "dtype is ", dtype_, ", needs float32 or float64");
   const DType dtype = dtype_ == "float32" ? DType::float32 : DType::float64;
   const RandomKey key = key_in(op, seed, layer, step, row_offset, shape[0]);
-  const Array out{op, "out", new_array(dtype, shape), dtype};
+  const bool on_device = is_cuda(op, device);
+  void* data = nullptr;
+  const py::object out = new_of_type(py::dtype(dtype_), shape, on_device, data);
   with_dtype(dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto ov = rows_view<T>(out);
-    const Native native;
+    const auto ov = matrix(static_cast<T*>(data), rows_of(shape).rows, rows_of(shape).columns);
+    const Native native({dtype, on_device});
     if constexpr (normal) {
       random_normal<T>(native.context, key, ov);
     } else {
       random_uniform<T>(native.context, key, ov);
     }
   });
-  return out.array;
+  return out;
 }
 
 py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::object layer, py::object step) {
@@ -41,7 +60,7 @@ py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::obj
   py::array_t<int64_t> out(n);
   const Vector<int64_t> view{out.mutable_data(), n};
   {
-    const Native native;
+    const Native native({DType::float32, false});
     random_permutation(native.context, key, view);
   }
   return out;
@@ -53,39 +72,40 @@ Dropout dropout_in(const char* op, py::handle p, py::handle seed, py::handle lay
   return dropout;
 }
 
-py::array dropout_mask_binding(const Shape& shape, py::object p, py::object seed, py::object layer, py::object step,
-                               py::object row_offset) {
-  const Dropout dropout = dropout_in("dropout_mask", p, seed, layer, step, row_offset, shape[0]);
-  py::array_t<bool> out(shape);
-  int64_t columns = 1;
-  for (size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
-  const Matrix<uint8_t> view = matrix(reinterpret_cast<uint8_t*>(out.mutable_data()), shape[0], columns);
+py::object dropout_mask_binding(const Shape& shape, py::object p, py::object seed, py::object layer, py::object step, py::object row_offset,
+                                py::object device) {
+  const char* op = "dropout_mask";
+  const Dropout dropout = dropout_in(op, p, seed, layer, step, row_offset, shape[0]);
+  const bool on_device = is_cuda(op, device);
+  void* data = nullptr;
+  const py::object out = new_of_type(py::dtype::of<bool>(), shape, on_device, data);
+  const Matrix<uint8_t> view = matrix(static_cast<uint8_t*>(data), rows_of(shape).rows, rows_of(shape).columns);
   {
-    const Native native;
+    const Native native({DType::float32, on_device});
     dropout_mask(native.context, dropout, view);
   }
   return out;
 }
 
 // op is dropout_forward, dropout_backward or masking_noise: one kernel under three names.
-py::array dropout_binding(const std::string& op_, const std::string& name, py::object x_, py::object p, py::object seed, py::object layer,
-                          py::object step, py::object row_offset, py::object out_) {
+py::object dropout_binding(const std::string& op_, const std::string& name, py::object x_, py::object p, py::object seed, py::object layer,
+                           py::object step, py::object row_offset, py::object out_) {
   const char* op = op_.c_str();
-  const Array x = array_in(op, name.c_str(), x_), out = array_out(op, "out", out_, x.dtype, x.shape(), {&x}, true);
+  const Array x = array_in(op, name.c_str(), x_), out = array_out(op, "out", out_, x, x.dtype, x.shape(), {&x}, true);
   const Dropout spec = dropout_in(op, p, seed, layer, step, row_offset, x.size(0));
   const bool noise = op_ == "masking_noise";
   with_dtype(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     const auto xv = rows_view<const T>(x);
     const auto ov = rows_view<T>(out);
-    const Native native;
+    const Native native(x);
     if (noise) {
       masking_noise<T>(native.context, spec, xv, ov);
     } else {
       dropout<T>(native.context, spec, xv, ov);
     }
   });
-  return out.array;
+  return out.object();
 }
 
 }  // namespace

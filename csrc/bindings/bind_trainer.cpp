@@ -19,9 +19,10 @@ uint32_t counter_in(const char* op, const char* name, py::handle value_) {
 namespace {
 
 struct PyTrainer {
+  Home home;
   std::variant<std::unique_ptr<Trainer<float>>, std::unique_ptr<Trainer<double>>> form;
   std::optional<Precision> precision;  // none: the process's
-  DType dtype() const { return form.index() == 0 ? DType::float32 : DType::float64; }
+  Kind kind() const { return {form.index() == 0 ? DType::float32 : DType::float64, home.on_device()}; }
 };
 
 template <class F>
@@ -40,7 +41,7 @@ PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, co
   return std::visit(
       [&](const auto& net) -> PyTrainer {
         using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
-        return {std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss), key, decay_all), precision};
+        return {network.home, std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss, net->device()), key, decay_all), precision};
       },
       network.form);
 }
@@ -51,12 +52,12 @@ double train_epoch(const PyTrainer& trainer, const py::object& x, const py::obje
   const int64_t batch_size = integer_in(op, "batch_size", batch_size_);
   const bool shuffle = flag_in(op, "shuffle", shuffle_);
   const double lr = number_in(op, "lr", lr_);
-  const DataArrays arrays(op, trainer.dtype(), x, targets, sample_weight);
+  const DataArrays arrays(op, trainer.kind(), x, targets, sample_weight);
   return with(trainer, [&](auto& t, auto zero) {
     const auto data = arrays.view<decltype(zero)>();
     std::optional<double> loss;
     {
-      const Native native(trainer.precision);
+      const Native native(t.network()->device(), trainer.precision);
       loss = t.run_epoch(native.context, data, batch_size, shuffle, lr, signal_poll);
     }
     return epoch_result(loss);
@@ -66,10 +67,10 @@ double train_epoch(const PyTrainer& trainer, const py::object& x, const py::obje
 py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::object& targets, const py::object& sample_weight,
                    const py::object& batch_size_) {
   const int64_t batch_size = integer_in("evaluate", "batch_size", batch_size_);
-  const DataArrays arrays("evaluate", trainer.dtype(), x, targets, sample_weight);
+  const DataArrays arrays("evaluate", trainer.kind(), x, targets, sample_weight);
   const std::optional<Evaluation> found = with(trainer, [&](auto& t, auto zero) {
     const auto data = arrays.view<decltype(zero)>();
-    const Native native(trainer.precision);
+    const Native native(t.network()->device(), trainer.precision);
     return t.evaluate(native.context, data, batch_size, signal_poll);
   });
   if (!found) throw py::error_already_set();
@@ -103,7 +104,8 @@ void bind_trainer(py::module_& m) {
       .def(
           "state",
           [](const py::object& self) {
-            return with(self.cast<const PyTrainer&>(), [&](auto& t, auto) { return state_views(t.optimizer(), self); });
+            return with(self.cast<const PyTrainer&>(),
+                        [&](auto& t, auto) { return state_views(!t.network()->device().is_host(), t.optimizer(), self); });
           },
           "Live views of the optimizer's state, in the layout of the flat parameter buffer.")
       .def_property(

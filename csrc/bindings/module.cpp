@@ -1,7 +1,7 @@
 // The compiled module lamina._core: errors, configuration, and one bind function per topic.
 #include "base/memory.h"
 #include "bindings/bind.h"
-#include "kernels/cuda_table.h"
+#include "kernels/cuda_device.h"
 
 namespace lamina {
 namespace {
@@ -57,6 +57,7 @@ PYBIND11_MODULE(_core, m) {
   });
   py::register_local_exception<BackendError>(m, "BackendError", PyExc_RuntimeError);
   bind_config(m);
+  bind_cuda(m);
   bind_linear(m);
   bind_lamina(m);
   bind_elementwise(m);

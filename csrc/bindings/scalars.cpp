@@ -10,6 +10,14 @@ namespace {
 
 }  // namespace
 
+void Native::leave() noexcept {
+  try {
+    needed_cuda("cuda").order(context.device.stream, current_stream());
+  } catch (const std::exception&) {
+    // A broken device: whoever waits for it next is told.
+  }
+}
+
 double number_in(const char* op, const char* name, py::handle value) {
   const double number = PyBool_Check(value.ptr()) ? -1 : PyFloat_AsDouble(value.ptr());
   if (PyErr_Occurred()) {
@@ -46,6 +54,13 @@ std::optional<Precision> precision_in(const char* op, py::handle value) {
 std::string text_in(const char* op, const char* name, py::handle value) {
   if (!PyUnicode_Check(value.ptr())) refuse(op, name, value, "a string");
   return value.cast<std::string>();
+}
+
+bool is_cuda(const char* op, py::handle device_) {
+  const std::string device = text_in(op, "device", device_);
+  if (device != "cpu" && device != "cuda") fail(op, "device is '", device, "', needs cpu or cuda");
+  if (device == "cuda") needed_cuda(op);
+  return device == "cuda";
 }
 
 Activation activation_in(const char* op, py::handle name_, const py::dict& parameters) {

@@ -87,4 +87,12 @@ void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchS
   if (!in_cache) tail_forward(context, tail, z, y, h);
 }
 
+template <class T>
+void inference_statistics(const Context&, const T* running_mean, const T* running_var, double eps, int64_t columns, T* mean, T* rstd) {
+  for (int64_t c = 0; c < columns; ++c) {
+    mean[c] = running_mean[c];
+    rstd[c] = static_cast<T>(reciprocal_deviation(running_var[c], eps));
+  }
+}
+
 }  // namespace lamina::LAMINA_ISA

@@ -2,8 +2,8 @@
 // they are packed. Each element takes its chunks of depth in order, so that threads change nothing.
 #pragma once
 
-#include "kernels/bfloat16_convert-inl.h"
 #include "kernels/bfloat16_pack-inl.h"
+#include "kernels/convert-inl.h"
 #include "kernels/gemm-inl.h"
 
 namespace lamina::LAMINA_ISA {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/batchnorm-inl.h"
-#include "kernels/bfloat16_convert-inl.h"
+#include "kernels/convert-inl.h"
 #include "kernels/gemm-inl.h"
 #include "kernels/loss-inl.h"
 #include "kernels/optimizer-inl.h"
@@ -19,9 +19,11 @@ void fill(Kernels<T>& k) {
   k.batchnorm_forward = batchnorm_forward<T>;
   k.tail_backward = tail_backward<T>;
   k.joins = joins<T>;
+  k.inference_statistics = inference_statistics<T>;
   k.column_sum = column_sum<T>;
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
+  k.total_weight = total_weight<T>;
   k.softmax_cross_entropy = softmax_cross_entropy<T>;
   k.elementwise_loss = elementwise_loss<T>;
   k.sgd = sgd<T>;
@@ -30,6 +32,7 @@ void fill(Kernels<T>& k) {
   k.adam = adam<T>;
   k.random_uniform = random_uniform<T>;
   k.random_normal = random_normal<T>;
+  k.from_double = convert_all<double, T>;
   k.gather_rows = gather_rows<T>;
 }
 
@@ -38,6 +41,9 @@ inline void fill(KernelTable& table, const char* name) {
   fill(table.f32);
   fill(table.f64);
   table.dropout_mask = dropout_mask;
+  table.sum_rows = sum_rows;
+  table.gather_labels = gather_labels;
+  table.widen_labels = convert_all<int32_t, int64_t>;
   table.random_words = random_words;
   table.to_bfloat16 = convert<float, bfloat16>;
   table.to_float32 = convert<bfloat16, float>;

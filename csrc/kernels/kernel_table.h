@@ -14,8 +14,9 @@ struct Draw {
   uint32_t purpose_and_layer = 0, step = 0, row_offset = 0;
   uint32_t threshold = 0;  // kept where 16 random bits are below
   double scale = 1;
+  const uint32_t* step_at = nullptr;  // on a device: where the step is found in its stead
 
-  explicit operator bool() const { return threshold != 0; }
+  constexpr explicit operator bool() const { return threshold != 0; }
 };
 
 // What follows a lamina's affine part: y = g(gamma (z - mean) rstd + beta), h = y under the dropout mask.
@@ -26,7 +27,7 @@ struct Tail {
   T parameters[2] = {};
   Draw dropout;
 
-  bool identity() const { return !mean && activation == 0 && !dropout; }
+  constexpr bool identity() const { return !mean && activation == 0 && !dropout; }
 };
 
 // What a training pass of batch norm leaves behind.
@@ -77,12 +78,13 @@ struct TailSums {
   bool batch_statistics = true;         // mean and rstd depend on z
 };
 
-// Row weights and the factor common to all rows.
+// Row weights and the factor common to all rows: 1 / total where that is given.
 template <class T>
 struct RowWeights {
   const T* sample = nullptr;   // (rows,)
   const T* classes = nullptr;  // (columns,), indexed by the row's label
-  double factor = 1;           // 1 / total weight for a mean
+  double factor = 1;
+  const double* total = nullptr;
 };
 
 enum class ElementwiseLoss { sigmoid_cross_entropy, squared_error, mean_squared_error };
@@ -94,6 +96,7 @@ struct StepBuffers {
   T* params;
   const T* grads;
   T* state[2];
+  const double* constants = nullptr;  // on a device: where those of the step are found in the stead of the arguments
 };
 
 template <class T>
@@ -112,10 +115,14 @@ struct Kernels {
                         const TailSums<T>&, const Gemm<T>* incoming, const Gemm<T>* weight_gradient);
   // Whether strips of a tail of so many columns are wide enough for the product.
   bool (*joins)(const Context&, const Gemm<T>&, int64_t columns);
+  // What inference normalises with.
+  void (*inference_statistics)(const Context&, const T* running_mean, const T* running_var, double eps, int64_t columns, T* mean, T* rstd);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
-  // Both write weighted row losses and gradients; the caller sums the rows.
+  // The sum of all rows' weights, in the order of math/order.h.
+  void (*total_weight)(const Context&, const RowWeights<T>&, const int64_t* labels, int64_t rows, double* total);
+  // Both write weighted row losses and gradients; sum_rows makes one number of them.
   void (*softmax_cross_entropy)(const Context&, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities, T smoothing,
                                 const RowWeights<T>&, Matrix<T> d_logits, double* row_loss);
   void (*elementwise_loss)(const Context&, ElementwiseLoss, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>&, T unit_factor,
@@ -126,6 +133,7 @@ struct Kernels {
   void (*adam)(const Context&, const StepBuffers<T>&, const AdamConstants<double>&);
   void (*random_uniform)(const Context&, const Draw&, Matrix<T> out);
   void (*random_normal)(const Context&, const Draw&, Matrix<T> out);
+  void (*from_double)(const Context&, const double* x, int64_t count, T* out);
   void (*gather_rows)(const Context&, Matrix<const T> source, const int64_t* index, Matrix<T> out);
 };
 
@@ -134,6 +142,9 @@ struct KernelTable {
   Kernels<float> f32;
   Kernels<double> f64;
   void (*dropout_mask)(const Context&, const Draw&, Matrix<uint8_t> keep);
+  void (*sum_rows)(const Context&, const double* rows, int64_t count, double factor, const double* total, double* sum);  // as of RowWeights
+  void (*gather_labels)(const Context&, const int64_t* source, const int64_t* index, int64_t count, int64_t* out);
+  void (*widen_labels)(const Context&, const int32_t* labels, int64_t count, int64_t* out);
   void (*random_words)(const Draw&, int64_t first, int64_t count, uint64_t* out);
   void (*to_bfloat16)(const Context&, Matrix<const float> x, Matrix<bfloat16> out);
   void (*to_float32)(const Context&, Matrix<const bfloat16> x, Matrix<float> out);

@@ -94,11 +94,35 @@ void softmax_backward(const Context& context, Matrix<const T> dy, Matrix<const T
   });
 }
 
+// f(i) summed over rows in chunks, in order.
+template <class F>
+LAMINA_INLINE double ordered_sum(int64_t rows, const F& f) {
+  double total = 0;
+  for (int64_t first = 0; first < rows; first += order::row_chunk) {
+    double chunk = 0;
+    for (int64_t i = first; i < smaller(rows, first + order::row_chunk); ++i) chunk += f(i);
+    total += chunk;
+  }
+  return total;
+}
+inline void sum_rows(const Context&, const double* rows, int64_t count, double factor, const double* total, double* sum) {
+  *sum = ordered_sum(count, [=](int64_t i) { return rows[i]; }) * (total ? 1 / *total : factor);
+}
+
 template <class T>
 LAMINA_INLINE double row_weight(const RowWeights<T>& weights, int64_t row, const int64_t* labels) {
   double w = weights.sample ? weights.sample[row] : 1.0;
   if (weights.classes && labels) w *= weights.classes[labels[row]];
   return w;
+}
+
+template <class T>
+void total_weight(const Context&, const RowWeights<T>& weights, const int64_t* labels, int64_t rows, double* total) {
+  *total = ordered_sum(rows, [&](int64_t i) { return row_weight(weights, i, labels); });
+}
+template <class T>
+LAMINA_INLINE double common_factor(const RowWeights<T>& weights) {
+  return weights.total ? 1 / *weights.total : weights.factor;
 }
 
 // With s = sum e^(x - m) and targets t: loss = sum_c t_c (log s - (x_c - m)), gradient (e^(x - m) / s) sum(t) - t.
@@ -108,6 +132,7 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
                            T smoothing, const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
   const int64_t classes = logits.columns;
   const T spread = smoothing / static_cast<T>(classes), kept = T(1) - smoothing;
+  const double factor = common_factor(weights);
   const auto rows_of = [&](int64_t first, int64_t count) {
     alignas(64) T largest_of[block_rows], sum_of[block_rows], log_of[block_rows];
     for (int64_t i = 0; i < count; ++i) {
@@ -121,7 +146,7 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
       T* d = d_logits ? d_logits.row(r) : nullptr;
       const T m = largest_of[r - first], sum = sum_of[r - first], log_sum = log_of[r - first];
       const double weight = row_weight(weights, r, labels);
-      const Vec<T> scale(static_cast<T>(weight * weights.factor));
+      const Vec<T> scale(static_cast<T>(weight * factor));
       if (labels) {
         const T at_label = x[labels[r]] - m;
         T value = log_sum - at_label;
@@ -134,7 +159,7 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
         if (!d) continue;
         const T e_label = d[labels[r]];
         over<T>(classes, [&](int64_t i, auto lanes) { store(d + i, (load(d + i, lanes) / Vec<T>(sum) - Vec<T>(spread)) * scale, lanes); });
-        d[labels[r]] = ((e_label / sum - spread) - kept) * static_cast<T>(weight * weights.factor);
+        d[labels[r]] = ((e_label / sum - spread) - kept) * static_cast<T>(weight * factor);
       } else {
         const T* t = probabilities.row(r);
         const auto target = [&](int64_t i, auto lanes) { return fma(Vec<T>(kept), load(t + i, lanes), Vec<T>(spread)); };
@@ -161,12 +186,13 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
 template <class T, class Formula>
 void elementwise_loss_of(const Context& context, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>& weights, T unit_factor,
                          Matrix<T> dx, double* row_loss) {
+  const double factor = common_factor(weights);
   over_rows(context, x.rows, x.columns, 2.0, [&](int64_t first, int64_t count) {
     for (int64_t r = first; r < first + count; ++r) {
       const T *in = x.row(r), *t = target.row(r);
       T* d = dx ? dx.row(r) : nullptr;
       const double weight = row_weight(weights, r, nullptr);
-      const Vec<T> scale(static_cast<T>(weight * weights.factor) * unit_factor);
+      const Vec<T> scale(static_cast<T>(weight * factor) * unit_factor);
       RowSum<T> value;
       over<T>(x.columns, [&](int64_t i, auto lanes) {
         const Vec<T> xi = load(in + i, lanes), ti = load(t + i, lanes);

@@ -1,9 +1,9 @@
-// Stands in for the CUDA table in a build without it.
-#include "kernels/cuda_table.h"
+// Stands in for CUDA in a build without it.
+#include "kernels/cuda_device.h"
 
 namespace lamina {
 
-const KernelTable* cuda_table() { return nullptr; }
-const char* cuda_status() { return "not built: this build of lamina has no CUDA kernels"; }
+Cuda* cuda_device() { return nullptr; }
+std::string cuda_status() { return "not built: this build of lamina has no CUDA kernels"; }
 
 }  // namespace lamina

@@ -1,8 +1,6 @@
 // Optimizer steps over flat buffers, and the gather of rows.
 #pragma once
 
-#include <utility>
-
 #include "kernels/kernel_table.h"
 #include "kernels/loops-inl.h"
 #include "math/optimizers.h"
@@ -20,19 +18,6 @@ LAMINA_INLINE void over_ranges(const Context& context, const T* p, int64_t n, do
     const int64_t first = larger(0, task * range - past), end = smaller(n, (task + 1) * range - past);
     f(first, end - first);
   });
-}
-
-// Constants of a step as values of V: C<double> holds doubles only, C<V> the same members.
-template <class V, template <class> class C>
-LAMINA_INLINE C<V> constants_in(const C<double>& c) {
-  constexpr int count = sizeof(C<double>) / sizeof(double);
-  struct Values {
-    double at[count];
-  };
-  const auto values = __builtin_bit_cast(Values, c);
-  return [&]<int... i>(std::integer_sequence<int, i...>) {
-    return C<V>{constant<V>(values.at[i])...};
-  }(std::make_integer_sequence<int, count>());
 }
 
 // update(p, g, moments..., constants) on all elements, one moment from each array of the state, then the step of L1.
@@ -102,6 +87,10 @@ void gather_rows(const Context& context, Matrix<const T> source, const int64_t* 
       over<T>(out.columns, [&](int64_t i, auto lanes) { store(to + i, load(from + i, lanes), lanes); });
     }
   });
+}
+
+inline void gather_labels(const Context&, const int64_t* source, const int64_t* index, int64_t count, int64_t* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = source[index[i]];
 }
 
 }  // namespace lamina::LAMINA_ISA

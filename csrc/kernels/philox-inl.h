@@ -3,8 +3,8 @@
 
 #include "kernels/kernel_table.h"
 #include "kernels/loops-inl.h"
-#include "math/elementary.h"
 #include "math/philox.h"
+#include "math/random.h"
 
 namespace lamina::LAMINA_ISA {
 
@@ -99,9 +99,9 @@ inline void random_words(const Draw& draw, int64_t first, int64_t count, uint64_
   });
 }
 
-// transform(four words, out) writes this many numbers per counter: 4 floats or 2 doubles.
-template <class T, class Transform>
-LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost, const Transform& transform) {
+// Numbers::of(four words, out) gives 4 floats or 2 doubles.
+template <class T, class Numbers>
+LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost) {
   constexpr int64_t per_counter = 16 / sizeof(T);
   over_blocks(context, out.rows, out.columns, block_elements, cost, [&](const Block& block) {
     const int64_t groups = divide_up(block.columns, per_counter);
@@ -111,7 +111,7 @@ LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<
       for (int lane = 0; lane < Words::lanes && i + lane < block.rows * groups; ++lane) {
         T numbers[per_counter];
         const uint32_t four[4] = {word[0][lane], word[1][lane], word[2][lane], word[3][lane]};
-        transform(four, numbers);
+        Numbers::of(four, numbers);
         const int64_t r = (i + lane) / groups, c = (i + lane) % groups * per_counter;
         T* to = out.row(block.row + r) + block.column + c;
         for (int64_t e = 0; e < smaller(per_counter, block.columns - c); ++e) to[e] = numbers[e];
@@ -122,36 +122,11 @@ LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<
 
 template <class T>
 void random_uniform(const Context& context, const Draw& draw, Matrix<T> out) {
-  fill_random(context, draw, out, 1.0, [](const uint32_t(&w)[4], T* u) {
-    if constexpr (sizeof(T) == 4) {
-      for (int i = 0; i < 4; ++i) u[i] = uniform_float(w[i]);
-    } else {
-      for (int i = 0; i < 2; ++i) u[i] = uniform_double(w[2 * i], w[2 * i + 1]);
-    }
-  });
+  fill_random<T, Uniforms>(context, draw, out, 1.0);
 }
-
-// Box & Muller 1958: sqrt(-2 ln u1) (cos 2 pi u2, sin 2 pi u2), with u1 in (0, 1].
 template <class T>
 void random_normal(const Context& context, const Draw& draw, Matrix<T> out) {
-  fill_random(context, draw, out, 5.0, [](const uint32_t(&w)[4], T* n) {
-    constexpr T step = sizeof(T) == 4 ? T(0x1p-24) : T(0x1p-53);
-    for (int i = 0; i < int(8 / sizeof(T)); ++i) {
-      T u1, u2;
-      if constexpr (sizeof(T) == 4) {
-        u1 = uniform_float(w[2 * i]) + step;
-        u2 = uniform_float(w[2 * i + 1]);
-      } else {
-        u1 = uniform_double(w[0], w[1]) + step;
-        u2 = uniform_double(w[2], w[3]);
-      }
-      const T radius = lamina::sqrt(T(-2) * lamina::log(u1));
-      T sine, cosine;
-      sincos_turns(u2, sine, cosine);
-      n[2 * i] = radius * cosine;
-      n[2 * i + 1] = radius * sine;
-    }
-  });
+  fill_random<T, Normals>(context, draw, out, 5.0);
 }
 
 }  // namespace lamina::LAMINA_ISA

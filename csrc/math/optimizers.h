@@ -1,6 +1,8 @@
 // Update rules, element by element; L2 joins the gradient unless decoupled, L1 is the proximal step afterwards.
 #pragma once
 
+#include <utility>
+
 #include "math/order.h"
 #include "math/scalar.h"
 
@@ -28,6 +30,19 @@ struct AdamConstants {
   V eps, weight_decay, shrink;  // shrink = 1 - lr * weight_decay when decoupled
   V threshold;
 };
+
+// Constants of a step as values of V: C<double> holds doubles only, C<V> the same members.
+template <class V, template <class> class C>
+LAMINA_HD C<V> constants_in(const C<double>& c) {
+  constexpr int count = sizeof(C<double>) / sizeof(double);
+  struct Values {
+    double at[count];
+  };
+  const auto values = __builtin_bit_cast(Values, c);
+  return [&]<int... i>(std::integer_sequence<int, i...>) {
+    return C<V>{constant<V>(values.at[i])...};
+  }(std::make_integer_sequence<int, count>());
+}
 
 template <class V>
 LAMINA_HD V drop_tiny(V moment) {

@@ -39,7 +39,7 @@ struct PhiloxKeys {
 // between(round) runs before each round: work for units that the multiplications leave idle.
 template <class U, class Between>
 LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, const PhiloxKeys& keys, const Between& between) {
-#pragma GCC unroll 10
+  LAMINA_UNROLL(10)
   for (int round = 0; round < 10; ++round) {
     between(round);
     U low0, high0, low1, high1;

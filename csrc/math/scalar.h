@@ -6,8 +6,11 @@
 
 #ifdef __CUDACC__
 #define LAMINA_HD __host__ __device__ __forceinline__
+#define LAMINA_UNROLL(count) _Pragma("unroll")
 #else
 #define LAMINA_HD [[gnu::always_inline]] inline
+#define LAMINA_PRAGMA(text) _Pragma(#text)
+#define LAMINA_UNROLL(count) LAMINA_PRAGMA(GCC unroll count)
 #endif
 
 namespace lamina {

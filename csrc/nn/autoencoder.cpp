@@ -2,6 +2,7 @@
 #include "nn/autoencoder.h"
 
 #include "base/error.h"
+#include "nn/transfer.h"
 #include "ops/activation.h"
 #include "ops/gemm.h"
 #include "ops/reduce.h"
@@ -35,8 +36,11 @@ constexpr int64_t block_rows = 512;
 }  // namespace
 
 template <class T>
-Autoencoder<T>::Autoencoder(const AutoencoderSpec& spec, const OptimizerSpec& optimizer)
-    : spec_(checked(spec)), parameters_(parameter_entries(spec)), optimizer_("Autoencoder", optimizer, parameters_, false) {}
+Autoencoder<T>::Autoencoder(const AutoencoderSpec& spec, const OptimizerSpec& optimizer, const Device& device)
+    : device_(device),
+      spec_(checked(spec)),
+      parameters_(parameter_entries(spec), device),
+      optimizer_("Autoencoder", optimizer, parameters_, false) {}
 
 template <class T>
 void Autoencoder<T>::check_input(const char* op, Matrix<const T> x) const {
@@ -47,12 +51,12 @@ void Autoencoder<T>::check_input(const char* op, Matrix<const T> x) const {
 
 template <class T>
 void Autoencoder<T>::plan_memory(int64_t rows) {
-  corrupted_.ensure(rows * spec_.visible);
-  h_.ensure(rows * spec_.hidden);
-  r_.ensure(rows * spec_.visible);
-  dr_.ensure(rows * spec_.visible);
-  dh_.ensure(rows * spec_.hidden);
-  row_loss_.ensure(rows);
+  corrupted_.ensure(rows * spec_.visible, device_);
+  h_.ensure(rows * spec_.hidden, device_);
+  r_.ensure(rows * spec_.visible, device_);
+  dr_.ensure(rows * spec_.visible, device_);
+  dh_.ensure(rows * spec_.hidden, device_);
+  row_loss_.ensure(rows, device_);
 }
 
 template <class T>
@@ -88,7 +92,7 @@ void Autoencoder<T>::decode(const Context& context, Matrix<const T> h, Matrix<T>
 }
 
 template <class T>
-double Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t at_step) {
+void Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t at_step, double* value) {
   const int64_t rows = x.rows;
   const auto& entries = parameters_.entries();
   const Vector<T> gradients = parameters_.gradients();
@@ -103,7 +107,7 @@ double Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x,
   const Lamina<T> encode = encoder();
   lamina_forward<T>(context, encode, input, h, {});
   decode(context, h, r);
-  const double value = loss<T>(context, {spec_.loss, Reduction::mean, {}, 0}, r, {{}, x}, {}, dr, {row_loss_.data(), rows});
+  loss<T>(context, {spec_.loss, Reduction::mean, {}, 0}, r, {{}, x}, {}, dr, {row_loss_.data(), rows}, value);
 
   const Vector<T> d_visible_bias = vector_at(gradients, entries[visible_bias]);
   if (spec_.tied) {
@@ -115,7 +119,6 @@ double Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x,
   const Matrix<T> d_weight = matrix_at(gradients, entries[weight]);
   lamina_backward<T>(context, encode, dh, dh, input, h, {}, {d_weight, vector_at(gradients, entries[hidden_bias]), {}, {}, {}});
   if (spec_.tied) gemm<T>(context, h, true, dr, false, 1, 1, d_weight);
-  return value;
 }
 
 template <class T>
@@ -124,7 +127,7 @@ double Autoencoder<T>::loss_and_gradients(const Context& context, Matrix<const T
   check_batches("loss_and_gradients", x.rows, 1, false);
   const TrainingLock lock(busy_, "loss_and_gradients");
   plan_memory(x.rows);
-  return step_gradients(context, x, seed, at_step);
+  return number_on_host(context, [&](double* value) { step_gradients(context, x, seed, at_step, value); });
 }
 
 template <class T>
@@ -140,16 +143,15 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
   EpochOptions options{batch_size, false, {}};
   if (shuffle) {
     options.shuffle = RandomKey{spec_.seed, spec_.layer, epoch, 0};
-    batches_.plan(data, options);
+    batches_.plan(context.device, data, options);
   }
   plan_memory(options.largest_batch(x.rows));
-  const std::optional<double> mean =
-      lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, [&](const Context& chosen, const DataSet<T>& batch) {
-        const double value = step_gradients(chosen, batch.x, spec_.seed, step);
-        optimizer_.update(chosen, lr, int64_t{step} + 1);
-        ++step;
-        return value;
-      });
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll,
+                                                          [&](const Context& chosen, const DataSet<T>& batch, double* value) {
+                                                            step_gradients(chosen, batch.x, spec_.seed, step, value);
+                                                            optimizer_.update(chosen, lr, int64_t{step} + 1);
+                                                            ++step;
+                                                          });
   if (mean) ++epoch;
   return mean;
 }
@@ -164,7 +166,7 @@ template <class T>
 void Autoencoder<T>::reconstruct(const Context& context, Matrix<const T> x, Matrix<T> out) const {
   check_input("reconstruct", x);
   const int64_t block = std::min(block_rows, x.rows);
-  const AlignedBuffer<T> hidden(block * spec_.hidden);
+  const AlignedBuffer<T> hidden(block * spec_.hidden, device_);
   for (int64_t first = 0, rows; first < x.rows; first += rows) {
     rows = std::min(block, x.rows - first);
     const Matrix<T> h = matrix(hidden.data(), rows, spec_.hidden), r = out.slice(first, rows);

@@ -26,8 +26,9 @@ struct AutoencoderSpec {
 template <class T>
 class Autoencoder {
  public:
-  Autoencoder(const AutoencoderSpec& spec, const OptimizerSpec& optimizer);
+  Autoencoder(const AutoencoderSpec& spec, const OptimizerSpec& optimizer, const Device& device = {});
 
+  const Device& device() const { return device_; }
   const AutoencoderSpec& spec() const { return spec_; }
   const ParameterBuffer<T>& parameters() const { return parameters_; }
   const ParameterOptimizer<T>& optimizer() const { return optimizer_; }
@@ -45,11 +46,12 @@ class Autoencoder {
  private:
   void check_input(const char* op, Matrix<const T> x) const;
   void plan_memory(int64_t rows);
-  double step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t step);
+  void step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t step, double* value);
   Lamina<T> encoder() const;
   Lamina<T> decoder() const;  // untied
   void decode(const Context& context, Matrix<const T> h, Matrix<T> r) const;
 
+  Device device_;
   AutoencoderSpec spec_;
   ParameterBuffer<T> parameters_;
   ParameterOptimizer<T> optimizer_;

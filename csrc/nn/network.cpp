@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "nn/epoch.h"
+#include "nn/transfer.h"
 #include "ops/explain.h"
 
 namespace lamina {
@@ -32,6 +33,13 @@ std::vector<ParameterEntry> parameter_entries(const std::vector<LayerSpec>& laye
   return entries;
 }
 
+template <class T>
+void fill_ones(const Device& device, Vector<T> v) {
+  const std::vector<T> ones(static_cast<size_t>(v.size), T(1));
+  const size_t bytes = ones.size() * sizeof(T);
+  device.memory->copy_in(v.data, ones.data(), {1, bytes, bytes, bytes}, device.stream);
+}
+
 // The stage as this pass runs it.
 template <class T>
 Lamina<T> for_pass(const Lamina<T>& lamina, const Pass& pass) {
@@ -45,13 +53,16 @@ Lamina<T> for_pass(const Lamina<T>& lamina, const Pass& pass) {
 }  // namespace
 
 template <class T>
-Network<T>::Network(std::vector<LayerSpec> layers, bool fuse)
-    : layers_(with_widths(std::move(layers))), plan_(make_plan(layers_, fuse)), parameters_(parameter_entries(layers_)) {
+Network<T>::Network(std::vector<LayerSpec> layers, bool fuse, const Device& device)
+    : device_(device),
+      layers_(with_widths(std::move(layers))),
+      plan_(make_plan(layers_, fuse)),
+      parameters_(parameter_entries(layers_), device) {
   int64_t end = 0;
   for (const LayerSpec& layer : layers_) {
     if (layer.kind == LayerSpec::Kind::batchnorm) end += 2 * padded<T>(layer.in_features);
   }
-  statistics_buffer_ = AlignedBuffer<T>(end);
+  statistics_buffer_ = AlignedBuffer<T>(end, device);
   end = 0;
   first_trained_ = plan_.size();
   const Vector<T> values = parameters_.parameters(), gradients = parameters_.gradients();
@@ -74,8 +85,8 @@ Network<T>::Network(std::vector<LayerSpec> layers, bool fuse)
       const ParameterEntry& beta = *parameters_.find(plan.batchnorm, ParameterKind::batchnorm, 1);
       const Vector<T> mean{statistics_buffer_.data() + end, layer.in_features}, var{mean.data + padded<T>(mean.size), layer.in_features};
       end += 2 * padded<T>(mean.size);
-      std::fill_n(vector_at(values, gamma).data, gamma.size(), T(1));
-      std::fill_n(var.data, var.size, T(1));
+      fill_ones(device, vector_at(values, gamma));
+      fill_ones(device, var);
       stage.lamina.batchnorm = {vector_at(values, gamma), vector_at(values, beta), mean, var, layer.momentum, layer.eps, true};
       stage.gradients.gamma = vector_at(gradients, gamma);
       stage.gradients.beta = vector_at(gradients, beta);
@@ -153,22 +164,21 @@ template <class T>
 double Network<T>::loss_and_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                                       Vector<const T> sample_weight, const Pass& pass) {
   check_input("loss_and_gradients", x);
-  check<T>("loss_and_gradients", loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
+  check<T>("loss_and_gradients", context.device, loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
   const TrainingLock lock(busy_, "loss_and_gradients");
   plan_memory(x.rows);
-  return step_gradients(context, x, targets, loss, sample_weight, pass);
+  return number_on_host(context, [&](double* value) { step_gradients(context, x, targets, loss, sample_weight, pass, value); });
 }
 
 template <class T>
-double Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
-                                  Vector<const T> sample_weight, const Pass& pass) {
+void Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
+                                Vector<const T> sample_weight, const Pass& pass, double* value) {
   const int64_t rows = x.rows;
   const Matrix<const T> prediction = forward(context, x, pass, {});
   int turn = 0;
-  const double value = lamina::loss<T>(context, loss, prediction, targets, sample_weight, memory_.gradient(turn, rows, out_features()),
-                                       memory_.row_loss(rows));
+  lamina::loss<T>(context, loss, prediction, targets, sample_weight, memory_.gradient(turn, rows, out_features()), memory_.row_loss(rows),
+                  value);
   for (size_t i = stages_.size(); i-- > first_trained_;) turn = backward_stage(context, memory_, i, x, pass, turn);
-  return value;
 }
 
 template <class T>

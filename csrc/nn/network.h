@@ -34,11 +34,13 @@ struct RunningStatistics {
 template <class T>
 class Network {
  public:
-  Network(std::vector<LayerSpec> layers, bool fuse);
+  // All its arrays are on the device for as long as it lives, and calls come with a context of that device.
+  Network(std::vector<LayerSpec> layers, bool fuse, const Device& device = {});
   ~Network() { delete spare_.load(); }
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
+  const Device& device() const { return device_; }
   int64_t in_features() const { return layers_.front().in_features; }
   int64_t out_features() const { return layers_.back().out_features; }
   int64_t features_after(int layers) const;  // width of the output of the first `layers` layers
@@ -68,11 +70,12 @@ class Network {
 
   // For a training loop, which holds the lock for many steps and plans the memory first.
   std::atomic<bool>& busy() { return busy_; }
-  void plan_memory(int64_t rows) { memory_.ensure(stages_, rows); }
+  void plan_memory(int64_t rows) { memory_.ensure(stages_, rows, device_); }
   size_t activation_bytes(int64_t rows) const { return AlignedBuffer<T>::bytes(TrainingLayout<T>(stages_, rows).size); }
   size_t statistics_bytes() const { return AlignedBuffer<T>::bytes(statistics_buffer_.size()); }
-  double step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
-                        Vector<const T> sample_weight, const Pass& pass);
+  // The loss goes to where value points, on the device.
+  void step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
+                      Vector<const T> sample_weight, const Pass& pass, double* value);
 
  private:
   Matrix<const T> forward(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out);
@@ -85,6 +88,7 @@ class Network {
   std::unique_ptr<InferenceMemory<T>> borrow_memory(int64_t rows) const;
   void return_memory(std::unique_ptr<InferenceMemory<T>> memory) const;
 
+  Device device_;
   std::vector<LayerSpec> layers_;
   std::vector<LaminaPlan> plan_;
   ParameterBuffer<T> parameters_;

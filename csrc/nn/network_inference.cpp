@@ -25,7 +25,7 @@ template <class T>
 std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t rows) const {
   std::unique_ptr<InferenceMemory<T>> memory(spare_.exchange(nullptr));
   if (memory && !memory->fits(rows, widest_)) memory.reset();
-  if (!memory) memory = std::make_unique<InferenceMemory<T>>(rows, widest_);
+  if (!memory) memory = std::make_unique<InferenceMemory<T>>(rows, widest_, device_);
   return memory;
 }
 
@@ -41,7 +41,9 @@ bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
   size_t count = 0;
   while (count < stages_.size() && stages_[count].plan.first < layers) ++count;
   if (count == 0) {
-    for (int64_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i), x.columns, out.row(i));
+    const auto bytes = [](int64_t elements) { return static_cast<size_t>(elements) * sizeof(T); };
+    const Memory::Rows rows{static_cast<size_t>(x.rows), bytes(x.columns), bytes(out.stride), bytes(x.stride)};
+    context.device.memory->copy(out.data, x.data, rows, context.device.stream);
     return true;
   }
   std::unique_ptr<InferenceMemory<T>> memory = borrow_memory(block_rows);
@@ -71,7 +73,7 @@ void Network<T>::set_batchnorm_statistics(const Context& context, int64_t layer,
   if (statistics == statistics_.end()) fail(op, "layer ", layer, " is no batchnorm layer of this network");
   const TrainingLock lock(busy_, op);
   const int64_t width = statistics->mean.size;
-  const AlignedBuffer<T> inputs(x.rows * width), found(4 * padded<T>(width));
+  const AlignedBuffer<T> inputs(x.rows * width, device_), found(4 * padded<T>(width), device_);
   const Matrix<T> input = matrix(inputs.data(), x.rows, width);
   const int layer_index = statistics->layer;
   infer(context, x, layer_index, statistics_block_rows, input);
@@ -84,8 +86,10 @@ void Network<T>::set_batchnorm_statistics(const Context& context, int64_t layer,
   lamina.op = op;
   lamina.batchnorm = {gamma, gamma, row(0), row(1), 1.0, spec.eps, true};
   lamina_forward<T>(context, lamina, input, input, {{}, {}, row(2), row(3)});
-  std::copy_n(row(0).data, width, statistics->mean.data);
-  std::copy_n(row(1).data, width, statistics->var.data);
+  const size_t bytes = static_cast<size_t>(width) * sizeof(T);
+  const Memory::Rows whole{1, bytes, bytes, bytes};
+  device_.memory->copy(statistics->mean.data, row(0).data, whole, context.device.stream);
+  device_.memory->copy(statistics->var.data, row(1).data, whole, context.device.stream);
 }
 
 #define INSTANTIATE(T)                                                                                          \

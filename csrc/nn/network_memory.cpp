@@ -30,12 +30,12 @@ TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t r
 }
 
 template <class T>
-void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows) {
+void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows, const Device& device) {
   if (rows <= layout_.rows && start_) return;
   *this = TrainingMemory();  // the old memory goes first, and a failure leaves nothing planned
   TrainingLayout<T> layout(stages, rows);
-  AlignedBuffer<double> row_loss(layout.rows);
-  values_ = AlignedBuffer<T>(layout.size);
+  AlignedBuffer<double> row_loss(layout.rows, device);
+  values_ = AlignedBuffer<T>(layout.size, device);
   row_loss_ = std::move(row_loss);
   start_ = values_.data();
   layout_ = std::move(layout);

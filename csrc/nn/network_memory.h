@@ -37,7 +37,7 @@ struct TrainingLayout {
 template <class T>
 class TrainingMemory {
  public:
-  void ensure(const std::vector<Stage<T>>& stages, int64_t rows);
+  void ensure(const std::vector<Stage<T>>& stages, int64_t rows, const Device& device);
   // Addresses alone, with no memory behind them: for explanations.
   static TrainingMemory unbacked(const std::vector<Stage<T>>& stages, int64_t rows);
 
@@ -59,8 +59,8 @@ class TrainingMemory {
 // Inference keeps nothing: two outputs that take turns, and batch norm's constants.
 template <class T>
 struct InferenceMemory {
-  InferenceMemory(int64_t rows, int64_t width)
-      : outputs{AlignedBuffer<T>(rows * width), AlignedBuffer<T>(rows * width)}, mean(width), rstd(width) {}
+  InferenceMemory(int64_t rows, int64_t width, const Device& device)
+      : outputs{AlignedBuffer<T>(rows * width, device), AlignedBuffer<T>(rows * width, device)}, mean(width, device), rstd(width, device) {}
 
   bool fits(int64_t rows, int64_t width) const { return outputs[0].size() >= rows * width && mean.size() >= width; }
 

@@ -10,7 +10,8 @@ int64_t ParameterEntry::size() const {
 }
 
 template <class T>
-ParameterBuffer<T>::ParameterBuffer(std::vector<ParameterEntry> entries) : entries_(std::move(entries)) {
+ParameterBuffer<T>::ParameterBuffer(std::vector<ParameterEntry> entries, const Device& device)
+    : entries_(std::move(entries)), device_(device) {
   int64_t end = 0;
   const auto place = [&](bool weights) {
     for (ParameterEntry& entry : entries_) {
@@ -22,8 +23,8 @@ ParameterBuffer<T>::ParameterBuffer(std::vector<ParameterEntry> entries) : entri
   place(true);
   weights_end_ = end;
   place(false);
-  parameters_ = AlignedBuffer<T>(end);
-  gradients_ = AlignedBuffer<T>(end);
+  parameters_ = AlignedBuffer<T>(end, device);
+  gradients_ = AlignedBuffer<T>(end, device);
 }
 
 template <class T>

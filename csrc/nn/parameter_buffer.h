@@ -31,19 +31,20 @@ struct ParameterSegment {
 template <class T>
 class ParameterBuffer {
  public:
-  explicit ParameterBuffer(std::vector<ParameterEntry> entries);
+  explicit ParameterBuffer(std::vector<ParameterEntry> entries, const Device& device = {});
 
   const std::vector<ParameterEntry>& entries() const { return entries_; }
   const ParameterEntry* find(int layer, ParameterKind kind, int nth = 0) const;
   Vector<T> parameters() const { return parameters_.view(); }
   Vector<T> gradients() const { return gradients_.view(); }
-  AlignedBuffer<T> make_slot() const { return AlignedBuffer<T>(parameters_.size()); }
+  AlignedBuffer<T> make_slot() const { return AlignedBuffer<T>(parameters_.size(), device_); }
 
   // merged: neighbours in one segment, padding included. Otherwise one per entry, without its padding.
   std::vector<ParameterSegment> segments(bool decay_all, bool merged) const;
 
  private:
   std::vector<ParameterEntry> entries_;
+  Device device_;
   int64_t weights_end_ = 0;
   AlignedBuffer<T> parameters_, gradients_;
 };

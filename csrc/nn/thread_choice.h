@@ -14,7 +14,7 @@ class ThreadChoice {
  public:
   // step(context) with all threads, or with one where that was faster the last time both were tried.
   template <class Step>
-  auto run(const Context& context, const Step& step) {
+  void run(const Context& context, const Step& step) {
     const int turn = turn_;
     turn_ = (turn_ + 1) % period;
     if (turn == 0) together_ = alone_ = std::numeric_limits<double>::infinity();
@@ -24,11 +24,10 @@ class ThreadChoice {
     if (alone) chosen.threads = 1;
     if (turn >= 2 * tries || context.threads == 1) return step(chosen);
     const auto start = std::chrono::steady_clock::now();
-    const auto result = step(chosen);
+    step(chosen);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     double& best = alone ? alone_ : together_;
     best = std::min(best, seconds);
-    return result;
   }
 
  private:

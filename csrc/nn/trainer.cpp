@@ -2,6 +2,7 @@
 #include "nn/trainer.h"
 
 #include "base/error.h"
+#include "nn/transfer.h"
 
 namespace lamina {
 
@@ -13,10 +14,14 @@ Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& op
       seed_(seed) {}
 
 template <class T>
-void Trainer<T>::check_data(const char* op, const DataSet<T>& data) const {
+void Trainer<T>::check_data(const char* op, const Context& context, const DataSet<T>& data) const {
   network_->check_input(op, data.x);
   const int64_t width = network_->out_features();
-  check<T>(op, loss_.view(), {nullptr, data.x.rows, width, width}, data.targets, data.sample_weight);
+  check<T>(op, context.device, loss_.view(), {nullptr, data.x.rows, width, width}, data.targets, data.sample_weight);
+  if (data.targets.labels && !context.device.is_host()) {
+    const std::vector<int64_t> labels = on_host(context, data.targets.labels);
+    check_labels(op, {labels.data(), data.x.rows}, width);
+  }
 }
 
 template <class T>
@@ -25,22 +30,21 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
   const char* op = "run_epoch";
   check_batches(op, data.x.rows, batch_size, network_->has_batchnorm());
   check_learning_rate(op, lr);
-  check_data(op, data);
+  check_data(op, context, data);
   const TrainingLock lock(network_->busy(), op);
 
   EpochOptions options{batch_size, network_->has_batchnorm(), {}};
   if (shuffle) {
     options.shuffle = RandomKey{seed_, 0, epoch, 0};
-    batches_.plan(data, options);
+    batches_.plan(context.device, data, options);
   }
   network_->plan_memory(options.largest_batch(data.x.rows));
   const Loss<T> loss = loss_.view();
-  const std::optional<double> mean =
-      lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, [&](const Context& chosen, const DataSet<T>& batch) {
-        const double value = network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, {true, seed_, step});
+  const std::optional<double> mean = lamina::run_epoch<T>(
+      context, data, options, batches_, threads_, poll, [&](const Context& chosen, const DataSet<T>& batch, double* value) {
+        network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, {true, seed_, step}, value);
         optimizer_.update(chosen, lr, int64_t{step} + 1);
         ++step;
-        return value;
       });
   if (mean) ++epoch;
   return mean;
@@ -50,14 +54,26 @@ template <class T>
 std::optional<Evaluation> Trainer<T>::evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size, const Poll& poll) const {
   const char* op = "evaluate";
   if (batch_size < 1) fail(op, "batch_size is ", batch_size, ", needs at least 1");
-  check_data(op, data);
+  check_data(op, context, data);
   // The outputs of all rows first, so that neither number depends on the blocks.
-  const AlignedBuffer<T> outputs(data.x.rows * network_->out_features());
-  const AlignedBuffer<double> row_loss(data.x.rows);
+  const Device& device = context.device;
+  const AlignedBuffer<T> outputs(data.x.rows * network_->out_features(), device);
+  const AlignedBuffer<double> row_loss(data.x.rows, device);
   const Matrix<T> prediction = matrix(outputs.data(), data.x.rows, network_->out_features());
   if (!network_->infer(context, data.x, network_->layer_count(), batch_size, prediction, poll)) return std::nullopt;
-  const double value = lamina::loss<T>(context, loss_.view(), prediction, data.targets, data.sample_weight, {}, row_loss.view());
-  return Evaluation{value, score<T>(loss_.kind, prediction, data.targets, data.sample_weight)};
+  const Loss<T> loss = loss_.view();
+  const double value = number_on_host(
+      context, [&](double* to) { lamina::loss<T>(context, loss, prediction, data.targets, data.sample_weight, {}, row_loss.view(), to); });
+  if (device.is_host()) return Evaluation{value, score<T>(loss_.kind, prediction, data.targets, data.sample_weight)};
+  // The score is counted on the host.
+  const std::vector<T> predicted = on_host(context, Matrix<const T>(prediction));
+  const std::vector<T> weights = on_host(context, data.sample_weight), values = on_host(context, data.targets.values);
+  const std::vector<int64_t> labels = on_host(context, data.targets.labels);
+  Targets<T> targets;
+  if (data.targets.labels) targets.labels = {labels.data(), data.targets.labels.size};
+  if (data.targets.values) targets.values = matrix(values.data(), data.targets.values.rows, data.targets.values.columns);
+  return Evaluation{value, score<T>(loss_.kind, matrix(predicted.data(), prediction.rows, prediction.columns), targets,
+                                    {weights.empty() ? nullptr : weights.data(), static_cast<int64_t>(weights.size())})};
 }
 
 template <class T>

@@ -11,17 +11,14 @@
 
 namespace lamina {
 
-// A loss that owns its class weights.
+// A loss that owns its class weights, on the net's device.
 template <class T>
 struct OwnedLoss {
   LossKind kind = LossKind::softmax_cross_entropy;
   double label_smoothing = 0;
-  std::vector<T> class_weight;
+  AlignedBuffer<T> class_weight;
 
-  Loss<T> view() const {
-    const Vector<const T> weight{class_weight.empty() ? nullptr : class_weight.data(), static_cast<int64_t>(class_weight.size())};
-    return {kind, Reduction::mean, weight, label_smoothing};
-  }
+  Loss<T> view() const { return {kind, Reduction::mean, class_weight.view(), label_smoothing}; }
 };
 
 // Bytes that training holds, by purpose.
@@ -56,7 +53,7 @@ class Trainer {
   uint32_t step = 0, epoch = 0;
 
  private:
-  void check_data(const char* op, const DataSet<T>& data) const;
+  void check_data(const char* op, const Context& context, const DataSet<T>& data) const;
 
   std::shared_ptr<Network<T>> network_;
   ParameterOptimizer<T> optimizer_;

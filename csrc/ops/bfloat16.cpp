@@ -6,6 +6,7 @@
 #include "kernels/kernel_table.h"
 #include "math/order.h"
 #include "ops/activation.h"
+#include "ops/convert.h"
 #include "ops/gemm.h"
 #include "ops/prepare.h"
 
@@ -26,7 +27,7 @@ void multiply(const Context& context, Gemm<float> g, const Operand& a, const Ope
   const Kernels<float>& kernels = context.table->f32;
   AlignedBuffer<float> wide_a, wide_b;
   const auto widened = [&](const Operand& x, AlignedBuffer<float>& wide) {
-    wide.ensure(x.matrix.rows * x.matrix.columns);
+    wide.ensure(x.matrix.rows * x.matrix.columns, context.device);
     const auto copy = matrix(wide.data(), x.matrix.rows, x.matrix.columns);
     convert(context, x.matrix, copy);
     return copy;
@@ -72,7 +73,7 @@ void gemm(const Context& context, Matrix<const bfloat16> a_, bool transpose_a, M
   if (beta != 0 && out.rounded) convert(context, Matrix<const bfloat16>(out.rounded), out.sums);
   AlignedBuffer<float> partial;  // the sums still hold what beta multiplies while those of chunks gather
   if (beta != 0 && g.depth > order::depth_chunk) {
-    partial.ensure(rows * columns);
+    partial.ensure(rows * columns, context.device);
     g.partial = matrix(partial.data(), rows, columns);
   }
   multiply(context, g, a, b, out);
@@ -123,8 +124,5 @@ void linear_backward(const Context& context, const Activation& activation, Matri
   g.depth = weight.rows;
   if (dx.sums) multiply(context, g, {dz.rounded, false}, {weight, false}, dx);  // (batch, in) = dz W
 }
-
-void convert(const Context& context, Matrix<const float> x, Matrix<bfloat16> out) { context.table->to_bfloat16(context, x, out); }
-void convert(const Context& context, Matrix<const bfloat16> x, Matrix<float> out) { context.table->to_float32(context, x, out); }
 
 }  // namespace lamina

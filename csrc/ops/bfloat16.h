@@ -27,7 +27,4 @@ void linear_backward(const Context& context, const Activation& activation, Matri
                      const Result16& dz, Matrix<const bfloat16> x, Matrix<const bfloat16> weight, const Result16& dx, const Result16& dw,
                      const Result16& db);
 
-void convert(const Context& context, Matrix<const float> x, Matrix<bfloat16> out);
-void convert(const Context& context, Matrix<const bfloat16> x, Matrix<float> out);
-
 }  // namespace lamina

@@ -59,8 +59,12 @@ std::atomic<Precision>& precision() {
 }  // namespace
 
 Context current_context() {
-  return {table().load(std::memory_order_relaxed), thread_count().load(std::memory_order_relaxed),
-          stream_bytes().load(std::memory_order_relaxed), precision().load(std::memory_order_relaxed)};
+  Context context;
+  context.table = table().load(std::memory_order_relaxed);
+  context.threads = thread_count().load(std::memory_order_relaxed);
+  context.stream_bytes = stream_bytes().load(std::memory_order_relaxed);
+  context.precision = precision().load(std::memory_order_relaxed);
+  return context;
 }
 
 std::vector<std::string> available_isas() {

@@ -11,10 +11,11 @@ void gather_rows(const Context& context, Matrix<const T> source, Vector<const in
   if (out.rows != index.size || out.columns != source.columns) {
     fail("gather_rows", "out has shape (", out.rows, ", ", out.columns, "), needs (", index.size, ", ", source.columns, ")");
   }
-  for (int64_t i = 0; i < index.size; ++i) {
-    if (index[i] < 0 || index[i] >= source.rows) fail("gather_rows", "index ", index[i], " at ", i, ", needs 0 to ", source.rows - 1);
-  }
   context.table->kernels<T>().gather_rows(context, source, index.data, out);
+}
+
+void gather_labels(const Context& context, Vector<const int64_t> source, Vector<const int64_t> index, Vector<int64_t> out) {
+  context.table->gather_labels(context, source.data, index.data, index.size, out.data);
 }
 
 template void gather_rows(const Context&, Matrix<const float>, Vector<const int64_t>, Matrix<float>);

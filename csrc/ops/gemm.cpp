@@ -37,7 +37,7 @@ void gemm(const Context& context, Matrix<const T> a, bool transpose_a, Matrix<co
   g.partial = out;
   AlignedBuffer<T> partial;  // c still holds what beta multiplies while chunk sums gather
   if (beta != T(0) && g.depth > order::depth_chunk) {
-    partial.ensure(rows * columns);
+    partial.ensure(rows * columns, context.device);
     g.partial = matrix(partial.data(), rows, columns);
   }
   context.table->kernels<T>().gemm(context, g);

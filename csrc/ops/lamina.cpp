@@ -84,9 +84,12 @@ LaminaSaves saves(const Lamina<T>& lamina) {
 template <class T>
 void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<const T> x, Matrix<T> h, const LaminaSaved<T>& saved) {
   check<T>(lamina, x, h);
-  if (lamina.batchnorm && !lamina.training) prepare_inference(lamina.batchnorm, saved.mean, saved.rstd);
-  if (x.rows == 0 || h.columns == 0) return;
   const Kernels<T>& kernels = context.table->kernels<T>();
+  if (const BatchNorm<T>& norm = lamina.batchnorm; norm && !lamina.training) {
+    kernels.inference_statistics(context, norm.running_mean.data, norm.running_var.data, norm.eps, norm.gamma.size, saved.mean.data,
+                                 saved.rstd.data);
+  }
+  if (x.rows == 0 || h.columns == 0) return;
   const Tail<T> tail = make_tail(lamina, saved);
   const BatchNorm<T>& norm = lamina.batchnorm;
   const bool needs_y = saves(lamina).y;

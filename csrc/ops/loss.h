@@ -32,15 +32,17 @@ struct Targets {
   }
 };
 
-// Returns the reduced loss (0 for Reduction::none). d_prediction is optional; row_loss (batch,) takes each row's
-// weighted loss and is always needed. Everything is checked before anything is written.
+// d_prediction is optional; row_loss (batch,) takes each row's weighted loss and is always needed; value takes their
+// reduction, but for Reduction::none. Everything is checked before anything is written; on a device, labels and weights
+// are taken as they are: a label out of range gives NaN.
 template <class T>
-double loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets,
-            Vector<const T> sample_weight, Matrix<T> d_prediction, Vector<double> row_loss);
+void loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight,
+          Matrix<T> d_prediction, Vector<double> row_loss, double* value);
 
 // Of the prediction only the shape is read.
 template <class T>
-void check(const char* op, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight);
+void check(const char* op, const Device& device, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets,
+           Vector<const T> sample_weight);
 void check_labels(const char* op, Vector<const int64_t> labels, int64_t classes);
 
 }  // namespace lamina

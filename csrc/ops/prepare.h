@@ -5,7 +5,6 @@
 
 #include "base/specs.h"
 #include "kernels/kernel_table.h"
-#include "math/batchnorm.h"
 #include "math/philox.h"
 
 namespace lamina {
@@ -34,15 +33,6 @@ Tail<T> prepare_tail(const Activation& activation, const Dropout& dropout) {
   tail.parameters[1] = static_cast<T>(activation.parameters[1]);
   if (dropout) tail.dropout = prepare_dropout(dropout);
   return tail;
-}
-
-// Inference normalises with the running statistics.
-template <class T>
-void prepare_inference(const BatchNorm<T>& norm, Vector<T> mean, Vector<T> rstd) {
-  for (int64_t c = 0; c < norm.gamma.size; ++c) {
-    mean[c] = norm.running_mean[c];
-    rstd[c] = static_cast<T>(reciprocal_deviation(norm.running_var[c], norm.eps));
-  }
 }
 
 }  // namespace lamina

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina import _core
+from lamina._arrays import is_on_device, on_host
 from lamina._core import BackendError
 
 __all__ = ["errors_of", "finite", "matrix", "number", "one_of", "values", "weights", "whole"]
@@ -120,6 +122,8 @@ def values(call: str, name: str, data: Any, dtype: np.dtype | None) -> np.ndarra
     >>> values("Trainer.fit", "X", [[1, 2]], np.dtype("float32"))
     array([[1., 2.]], dtype=float32)
     """
+    if is_on_device(data):
+        return _device_values(call, name, data, dtype)
     try:
         array = np.asarray(data)
         if array.dtype.kind not in "biufO":
@@ -128,6 +132,14 @@ def values(call: str, name: str, data: Any, dtype: np.dtype | None) -> np.ndarra
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{call}: {name} is not made of numbers ({error}), an array of numbers is needed") from None
+
+
+def _device_values(call: str, name: str, data: Any, dtype: np.dtype | None) -> Any:
+    """Return the data itself: what is on a device is not converted unasked."""
+    given = _core.cuda_view(data).dtype
+    if dtype is not None and given != dtype:
+        raise ValueError(f"{call}: {name} is on the device with dtype {given}, {dtype} is needed there")
+    return data
 
 
 def matrix(call: str, data: Any, columns: int, dtype: np.dtype, name: str = "X") -> np.ndarray:
@@ -168,11 +180,12 @@ def finite(call: str, array: np.ndarray, name: str = "X") -> np.ndarray:
     """
     if len(array) == 0:
         raise ValueError(f"{call}: {name} has no rows, at least one is needed")
+    array, given = on_host(array), array
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         found = array[row, column]
         raise ValueError(f"{call}: {name} holds {found} in row {row}, column {column}, finite numbers are needed")
-    return array
+    return given
 
 
 def weights(call: str, name: str, data: Any, size: int, dtype: np.dtype) -> np.ndarray | None:

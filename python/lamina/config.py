@@ -129,7 +129,7 @@ def config():
         "isa": get_isa(),
         "available_isas": available_isas(),
         "threads": get_num_threads(),
-        "devices": ["cpu"],
+        "devices": ["cpu", "cuda"] if _core.cuda_available() else ["cpu"],
         "precision": get_precision(),
         "units": {name: _core.precision_unit(name) or "fma" for name in PRECISIONS},
         "packages": {name: importlib.util.find_spec(name) is not None for name in OPTIONAL_PACKAGES},

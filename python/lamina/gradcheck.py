@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import ops
+from lamina._arrays import copied
 from lamina._checks import number, values, whole
 from lamina.losses import Loss
 from lamina.sequential import Sequential
@@ -157,7 +158,7 @@ def gradcheck(
     whole("gradcheck", "most_entries", most_entries, 1)
     if not isinstance(net, Sequential):
         raise TypeError(f"gradcheck: net is {net!r}, a lamina.Sequential is needed")
-    twin = Sequential(*net, seed=net.seed, dtype="float64", fuse=net.fuse)
+    twin = Sequential(*net, seed=net.seed, dtype="float64", fuse=net.fuse, device=net.device)
     twin.load_state_dict(net.state_dict())
     x = values("gradcheck", "x", x, twin.dtype)
     settings = {"sample_weight": sample_weight, "training": training, "seed": seed, "step": step}
@@ -166,7 +167,7 @@ def gradcheck(
         return twin.loss_and_gradients(x, targets, loss, **settings)[0]
 
     value, views = twin.loss_and_gradients(x, targets, loss, **settings)
-    gradients = {name: view.copy() for name, view in views.items()}
+    gradients = {name: copied(view) for name, view in views.items()}
     floor = _FLOOR * max(1.0, abs(value))
     checks = []
     for place, (name, array) in enumerate(twin.parameters().items()):
@@ -188,11 +189,11 @@ def gradcheck(
 
 def _difference(loss_of_twin, array: np.ndarray, index: tuple[int, ...], size: float) -> float:
     """The central difference of the loss by one entry of a parameter, which is put back."""
-    value = array[index]
+    value = float(array[index])
     step = size * max(1.0, abs(value))
     array[index] = value + step
-    above, upper = loss_of_twin(), array[index]
+    above, upper = loss_of_twin(), float(array[index])
     array[index] = value - step
-    below, lower = loss_of_twin(), array[index]
+    below, lower = loss_of_twin(), float(array[index])
     array[index] = value
     return float((above - below) / (upper - lower))

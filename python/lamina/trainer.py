@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, optim
+from lamina._arrays import copied, on_device_of, on_host
 from lamina._checks import errors_of, finite, matrix, number, weights, whole
 from lamina.callbacks import Callback
 from lamina.losses import Loss
@@ -18,7 +19,7 @@ from lamina.sequential import Sequential
 
 __all__ = ["Trainer"]
 
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # X, targets, sample weights as native code takes them
+Arrays = tuple[Any, Any, Any]  # X, targets, sample weights as native code takes them, the last optional
 _KEYS = ("loss", "val_loss", "val_score", "lr", "seconds")
 
 
@@ -132,15 +133,18 @@ class Trainer:
             settings["l1"] += self.regularizer.l1
         loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
         with errors_of("Trainer"):
-            self._core = _core.Trainer(self.net._core, settings, loss, self.seed, self.decay_all, self.precision)
+            self._trained = self.net._core
+            self._core = _core.Trainer(self._trained, settings, loss, self.seed, self.decay_all, self.precision)
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
 
     def __getstate__(self) -> dict[str, Any]:
-        slots = {name: view.copy() for name, view in self._core.state().items()}
+        slots = {name: copied(view) for name, view in self._core.state().items()}
         counters = {"step": self._core.step, "epoch": self._core.epoch}
-        return {key: value for key, value in vars(self).items() if key != "_core"} | {"native": (slots, counters)}
+        return {key: value for key, value in vars(self).items() if key not in ("_core", "_trained")} | {
+            "native": (slots, counters)
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         slots, counters = state.pop("native")
@@ -298,9 +302,14 @@ class Trainer:
     def _data(self, call: str, X: Any, y: Any, sample_weight: Any = None) -> Arrays:
         """Return the data ready for native code, or say what is wrong with it."""
         net = self.net
+        if net._core is not self._trained:
+            raise ValueError(f"{call}: the net has moved to {net.device} since the trainer was made, make a new one")
+        y, sample_weight = on_host(y), on_host(sample_weight)
         x = finite(call, matrix(call, X, net.in_features, net.dtype))
         targets = self.loss.targets(call, y, rows=len(x), outputs=net.out_features, dtype=net.dtype)
-        return x, targets, weights(call, "sample_weight", sample_weight, len(x), net.dtype)
+        sample_weight = weights(call, "sample_weight", sample_weight, len(x), net.dtype)
+        core = net._core
+        return on_device_of(core, x), on_device_of(core, targets), on_device_of(core, sample_weight)
 
     def evaluate(self, X: Any, y: Any, sample_weight: Any = None, *, batch_size: int = 1024) -> dict[str, float]:
         """Return loss and score of the net on a data set, in inference.

@@ -5,7 +5,7 @@ from lamina import _core
 from .checks import as_shape
 
 
-def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0):
+def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu"):
     """Draw which elements dropout keeps.
 
     Parameters
@@ -16,6 +16,8 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0):
         The share that is dropped, 0 <= p < 1.
     seed, layer, step, row_offset : int
         As in `random_uniform`.
+    device : {"cpu", "cuda"}
+        Where the result is.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0):
     >>> ops.dropout_mask((1, 6), 0.5, seed=7)
     array([[ True, False, False,  True, False, False]])
     """
-    return _core.dropout_mask(as_shape("dropout_mask", shape), p, seed, layer, step, row_offset)
+    return _core.dropout_mask(as_shape("dropout_mask", shape), p, seed, layer, step, row_offset, device)
 
 
 def dropout_forward(x, p, *, seed, layer=0, step=0, row_offset=0, out=None):

@@ -59,7 +59,7 @@ def philox(counter, key):
     return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key))
 
 
-def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"):
+def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
     """Draw uniform numbers in [0, 1).
 
     Parameters
@@ -73,6 +73,8 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
         Number of the first row, so that parts of a batch get the numbers of the whole.
     dtype : {"float32", "float64"}
         Of the result; the two types have draws of their own.
+    device : {"cpu", "cuda"}
+        Where the result is; the numbers are the same.
 
     Returns
     -------
@@ -100,10 +102,12 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
     array([[0.622, 0.548, 0.494],
            [0.904, 0.218, 0.25 ]], dtype=float32)
     """
-    return _core.random_uniform(as_shape("random_uniform", shape), seed, layer, step, row_offset, str(np.dtype(dtype)))
+    return _core.random_uniform(
+        as_shape("random_uniform", shape), seed, layer, step, row_offset, str(np.dtype(dtype)), device
+    )
 
 
-def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"):
+def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
     """Draw standard normal numbers by the transform of Box and Muller.
 
     Parameters
@@ -113,6 +117,8 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
         As in `random_uniform`.
     dtype : {"float32", "float64"}
         Of the result; the two types have draws of their own.
+    device : {"cpu", "cuda"}
+        Where the result is; the numbers are the same.
 
     Returns
     -------
@@ -141,7 +147,9 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     >>> ops.random_normal((2, 2), seed=1).shape
     (2, 2)
     """
-    return _core.random_normal(as_shape("random_normal", shape), seed, layer, step, row_offset, str(np.dtype(dtype)))
+    return _core.random_normal(
+        as_shape("random_normal", shape), seed, layer, step, row_offset, str(np.dtype(dtype)), device
+    )
 
 
 def random_permutation(n, *, seed, layer=0, step=0):

@@ -6,7 +6,7 @@ from .checks import deliver, to_float64
 from .random import DROPOUT, MASKING_NOISE, draw_words, lay_out, rows_and_columns
 
 
-def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0):
+def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu"):
     """Draw which elements dropout keeps.
 
     Parameters
@@ -17,6 +17,8 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0):
         The share that is dropped, 0 <= p < 1.
     seed, layer, step, row_offset : int
         As in `random_uniform`.
+    device : str
+        Taken and not used.
 
     Returns
     -------

@@ -111,7 +111,7 @@ def lay_out(numbers, shape):
     return numbers.reshape(rows, width)[:, :columns].reshape(shape)
 
 
-def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"):
+def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
     """Draw uniform numbers in [0, 1).
 
     Parameters
@@ -125,6 +125,8 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
         Number of the first row, so that parts of a batch get the numbers of the whole.
     dtype : {"float32", "float64"}
         Which of the two draws; the result is float64 either way.
+    device : str
+        Taken and not used.
 
     Returns
     -------
@@ -150,7 +152,7 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
     return lay_out(_fraction(words, double), shape)
 
 
-def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"):
+def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
     """Draw standard normal numbers by the transform of Box and Muller.
 
     Parameters
@@ -160,6 +162,8 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
         As in `random_uniform`.
     dtype : {"float32", "float64"}
         Which of the two draws; the result is float64 either way.
+    device : str
+        Taken and not used.
 
     Returns
     -------

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _core, ops
+from lamina import ops
+from lamina._arrays import is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, matrix, one_of, weights, whole
 from lamina.init import initializer
 from lamina.layers import Activation, Layer, Linear
@@ -33,6 +34,8 @@ class Sequential(NetState):
         Of parameters, inputs and outputs.
     fuse : bool
         False keeps each layer by itself; the results are the same.
+    device : {"cpu", "cuda"}
+        Where the arrays are and everything is computed; `to` moves them.
 
     Attributes
     ----------
@@ -49,6 +52,8 @@ class Sequential(NetState):
         If consecutive layers differ in width, none has a width, or dtype or seed is not one of those above.
     TypeError
         If something else than layers is given.
+    lamina.BackendError
+        If the device is cuda, and there is none.
 
     Notes
     -----
@@ -69,7 +74,9 @@ class Sequential(NetState):
     (ReLU(), ['0.weight', '0.bias', '1.weight', '1.bias', '3.weight', '3.bias'])
     """
 
-    def __init__(self, *layers: Layer, seed: int = 0, dtype: Any = "float32", fuse: bool = True) -> None:
+    def __init__(
+        self, *layers: Layer, seed: int = 0, dtype: Any = "float32", fuse: bool = True, device: str = "cpu"
+    ) -> None:
         for index, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 hint = ", call it: " + layer.__name__ + "(…)" if isinstance(layer, type) else ""
@@ -80,6 +87,7 @@ class Sequential(NetState):
         self.dtype = np.dtype(one_of("Sequential", "dtype", name, ["float32", "float64"]))
         self.fuse = bool(fuse)
         self.extra: dict[str, str] = {}
+        self._device = one_of("Sequential", "device", str(device), ["cpu", "cuda"])
         self._build()
         parameters = self.parameters()
         for index, layer in enumerate(layers):
@@ -98,6 +106,10 @@ class Sequential(NetState):
         return None
 
     @property
+    def device(self) -> str:
+        return self._device
+
+    @property
     def in_features(self) -> int:
         return self._core.in_features
 
@@ -114,7 +126,7 @@ class Sequential(NetState):
     def __getitem__(self, index: int | slice) -> Any:
         if not isinstance(index, slice):
             return self._layers[index]
-        part = Sequential(*self._layers[index], seed=self.seed, dtype=self.dtype, fuse=self.fuse)
+        part = Sequential(*self._layers[index], seed=self.seed, dtype=self.dtype, fuse=self.fuse, device=self.device)
         places = {str(old): new for new, old in enumerate(range(len(self))[index])}
         renamed = {}
         for name, array in self.state_dict().items():
@@ -158,7 +170,8 @@ class Sequential(NetState):
         x = matrix(call, x, self.in_features, self.dtype, "x")
         key = self._key(call, seed, step)
         with errors_of(call):
-            return self._core.forward(x, bool(training), *key)
+            result = self._core.forward(on_device_of(self._core, x), bool(training), *key)
+        return result if is_on_device(x) else on_host(result)
 
     def _key(self, call: str, seed: int | None, step: int) -> tuple[int, int]:
         seed = self.seed if seed is None else whole(call, "seed", seed, 0, _LAST_SEED)
@@ -189,10 +202,9 @@ class Sequential(NetState):
     def _predict(self, call: str, X: Any, batch_size: int) -> np.ndarray:
         x = matrix(call, X, self.in_features, self.dtype)
         batch_size = whole(call, "batch_size", batch_size, 1)
-        out = np.empty((len(x), self.out_features), self.dtype)
         with errors_of(call):
-            self._core.predict(x, out, batch_size)
-        return out
+            result = self._core.predict(on_device_of(self._core, x), None, batch_size)
+        return result if is_on_device(x) else on_host(result)
 
     def predict_proba(self, X: Any, batch_size: int = 1024, *, multi_label: bool = False) -> np.ndarray:
         """Return the classes' probabilities.
@@ -283,6 +295,7 @@ class Sequential(NetState):
         sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
         key = self._key(call, seed, step)
         with errors_of(call):
+            x, targets, sample_weight = (on_device_of(self._core, array) for array in (x, targets, sample_weight))
             value = self._core.loss_and_gradients(x, targets, settings, sample_weight, bool(training), *key)
         return value, self._core.gradients()
 
@@ -318,15 +331,27 @@ class Sequential(NetState):
             return self._core.explain(batch_size)
 
     def to(self, device: str) -> Sequential:
-        """Return the net on a device: itself for "cpu".
+        """Move the net to a device, and return it; views of its parameters taken before stay behind.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda"}
 
         Raises
         ------
         lamina.BackendError
-            For "cuda": this version computes on the CPU only.
+            For "cuda" where there is none, or while the net is being trained; it stays where it is.
         ValueError
             For any other name.
         """
-        if one_of("Sequential.to", "device", str(device).partition(":")[0], ["cpu", "cuda"]) == "cuda":
-            raise _core.BackendError("Sequential.to: cuda was asked for, this version of lamina has the CPU only")
+        device = one_of("Sequential.to", "device", str(device), ["cpu", "cuda"])
+        if device != self.device:
+            state, before = self.state_dict(), (self._device, self._core, self._training)
+            try:
+                self._device = device
+                self._build()
+                self.load_state_dict(state)
+            except BaseException:
+                self._device, self._core, self._training = before
+                raise
         return self

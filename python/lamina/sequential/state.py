@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core
+from lamina._arrays import copied, on_host
 from lamina.io import save_safetensors
 from lamina.layers import Layer, describe
 
@@ -28,13 +29,15 @@ class NetState:
     seed: int
     fuse: bool
     extra: dict[str, str]
+    _device: str
 
     def _build(self) -> None:
         try:
-            self._core = _core.Network([layer.settings() for layer in self._layers], self.dtype.name, self.fuse)
+            layers = [layer.settings() for layer in self._layers]
+            self._core = _core.Network(layers, self.dtype.name, self.fuse, self._device)
         except MemoryError:
             raise MemoryError(f"Sequential: the parameters of {self._layers} do not fit into memory") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, _core.BackendError) as error:
             raise type(error)(f"Sequential: {str(error).partition(': ')[2]}") from None
         self._training = threading.RLock()  # re-entered by callbacks of the fit that holds it
 
@@ -59,7 +62,7 @@ class NetState:
         self.load_state_dict(weights)
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """Return every trained array by its name, "0.weight" …, as a live writable view."""
+        """Return every trained array by its name, "0.weight" …, as a live writable view, where the net is."""
         return self._core.parameters()
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -72,7 +75,7 @@ class NetState:
         """
         with self._exclusive("Sequential.state_dict"):
             state = self._core.parameters() | self._core.buffers()
-            return {name: state[name].copy() for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
+            return {name: copied(state[name]) for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over parameters and running statistics: all of them, or none.
@@ -101,7 +104,7 @@ class NetState:
                 f"{what} {', '.join(names)}" for what, names in (("missing:", missing), ("unknown:", unknown)) if names
             ]
             raise ValueError(f"{call}: {'; '.join(wrong)}; exactly the net's own names are needed")
-        arrays = {name: np.asarray(state[name]) for name in own}
+        arrays = {name: np.asarray(on_host(state[name])) for name in own}
         for name, array in arrays.items():
             if array.shape != own[name].shape or array.dtype.kind != own[name].dtype.kind:
                 given, needed = (f"{a.dtype} {a.shape}" for a in (array, own[name]))

@@ -1,0 +1,68 @@
+// What the rest of lamina asks of CUDA: implemented in cuda/ or, in a build without it, absent; chosen when linking, never
+// by #ifdef.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/memory.h"
+
+namespace lamina {
+
+struct KernelTable;
+
+// Work recorded once and given to streams as often as wanted.
+class Graph {
+ public:
+  virtual ~Graph() = default;
+  virtual void launch(Stream stream) = 0;
+};
+
+// Of the emulated device, for tests; see cuda/emulated/model.h.
+class Emulation {
+ public:
+  virtual void set_order(uint64_t seed) = 0;
+  virtual std::vector<std::string> barriers() = 0;
+  virtual void skip_barrier(const std::string& site) = 0;
+  virtual void set_memory_limit(size_t bytes) = 0;
+  virtual void break_kernel(const std::string& name) = 0;  // which fails, and with it the device
+
+ protected:
+  ~Emulation() = default;
+};
+
+class Cuda {
+ public:
+  virtual const KernelTable& table() = 0;
+  virtual Memory& memory() = 0;
+  virtual std::string name() = 0;  // of the device
+  struct Bytes {
+    size_t held, in_use, free, total;  // by lamina; of these by living arrays; and of the device
+  };
+  virtual Bytes bytes() = 0;
+  virtual void release_unused() = 0;
+
+  virtual bool is_here(const void* memory) = 0;  // whether it is device memory
+  virtual Stream create_stream() = 0;
+  virtual void destroy_stream(Stream stream) = 0;
+  virtual void synchronize(Stream stream) = 0;  // throws what went wrong
+  virtual void synchronize_all() = 0;
+  // What `later` is given from now on comes after what `earlier` has been given so far.
+  virtual void order(Stream earlier, Stream later) = 0;
+  // Records what `work` gives the stream, which does not run.
+  virtual std::unique_ptr<Graph> capture(Stream stream, const std::function<void()>& work) = 0;
+  // Host memory that copies read and write while the host goes on.
+  virtual void* allocate_pinned(size_t bytes) = 0;
+  virtual void release_pinned(void* memory) noexcept = 0;
+  virtual Emulation* emulation() { return nullptr; }
+
+ protected:
+  ~Cuda() = default;
+};
+
+Cuda* cuda_device();        // null where it is not built, has no driver or no device
+std::string cuda_status();  // why, in words
+
+}  // namespace lamina

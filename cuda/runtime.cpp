@@ -1,0 +1,202 @@
+// The device as the rest of lamina sees it: memory, streams, graphs, and why there is none.
+#include "cuda/runtime.h"
+
+#include <unistd.h>
+
+#include <atomic>
+
+#include "base/error.h"
+#include "cuda/allocator.h"
+#include "cuda/table.h"
+#include "kernels/kernel_table.h"
+
+namespace lamina {
+namespace cuda {
+
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  const std::string why = cudaGetErrorString(error);
+  cudaGetLastError();  // or the next call would be told of it again
+  if (cudaFree(nullptr) == cudaSuccess) fail<BackendError>("cuda", what, ": ", why);
+  // After a kernel's failure every call fails, in this process for good.
+  static std::atomic<bool> told{false};
+  constexpr const char* anew = "the device has failed and is of no use to this process any more, which needs to start anew";
+  if (told.exchange(true)) fail<BackendError>("cuda", what, ": ", anew);
+  fail<BackendError>("cuda", what, ": ", why, "; the kernel started last was ", last_kernel.load(), "; ", anew);
+}
+
+namespace {
+
+KernelTable filled() {
+  KernelTable table{};
+  table.name = "cuda";
+  fill(table.f32);
+  fill(table.f64);
+  fill_shared(table);
+  return table;
+}
+
+class DeviceMemory final : public Memory {
+ public:
+  void* allocate(size_t bytes, size_t, Stream stream) override { return blocks.allocate(bytes, stream); }
+  void release(void* memory, size_t, size_t, Stream) noexcept override { blocks.release(memory); }
+  void zero(void* memory, size_t bytes, Stream stream) override {
+    if (bytes > 0) check(cudaMemsetAsync(memory, 0, bytes, of(stream)), "setting memory to zero");
+  }
+  void copy_in(void* here, const void* host, const Rows& rows, Stream stream) override {
+    copy(here, host, rows, cudaMemcpyHostToDevice, stream);
+    // Ordinary memory has been read when the call returns; pinned memory is read while the host goes on.
+    cudaPointerAttributes attributes{};
+    check(cudaPointerGetAttributes(&attributes, host), "asking for the kind of memory");
+    if (attributes.type == cudaMemoryTypeHost) check(cudaStreamSynchronize(of(stream)), "copying to the device");
+  }
+  void copy_out(void* host, const void* here, const Rows& rows, Stream stream) override {
+    copy(host, here, rows, cudaMemcpyDeviceToHost, stream);
+    check(cudaStreamSynchronize(of(stream)), "copying from the device");
+  }
+  void copy(void* to, const void* from, const Rows& rows, Stream stream) override {
+    copy(to, from, rows, cudaMemcpyDeviceToDevice, stream);
+  }
+
+  Allocator blocks;
+
+ private:
+  static void copy(void* to, const void* from, const Rows& rows, cudaMemcpyKind kind, Stream stream) {
+    if (rows.count == 0 || rows.width == 0) return;
+    const bool contiguous = rows.count == 1 || (rows.to_pitch == rows.width && rows.from_pitch == rows.width);
+    check(contiguous ? cudaMemcpyAsync(to, from, rows.count * rows.width, kind, of(stream))
+                     : cudaMemcpy2DAsync(to, rows.to_pitch, from, rows.from_pitch, rows.width, rows.count, kind, of(stream)),
+          "copying");
+  }
+};
+
+class RecordedGraph final : public Graph {
+ public:
+  explicit RecordedGraph(cudaGraph_t graph) {
+    const cudaError_t error = cudaGraphInstantiate(&exec_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(error, "making a graph ready");
+  }
+  ~RecordedGraph() override { cudaGraphExecDestroy(exec_); }
+  void launch(Stream stream) override { check(cudaGraphLaunch(exec_, of(stream)), "launching a graph"); }
+
+ private:
+  cudaGraphExec_t exec_ = nullptr;
+};
+
+class Driver final : public Cuda {
+ public:
+  const KernelTable& table() override { return table_; }
+  Memory& memory() override { return memory_; }
+  std::string name() override {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, 0), "asking for the device's name");
+    return properties.name;
+  }
+  Bytes bytes() override { return memory_.blocks.bytes(); }
+  void release_unused() override { memory_.blocks.release_unused(); }
+
+  bool is_here(const void* memory) override {
+    cudaPointerAttributes attributes{};
+    check(cudaPointerGetAttributes(&attributes, memory), "asking for the kind of memory");
+    return attributes.type == cudaMemoryTypeDevice;
+  }
+  Stream create_stream() override {
+    cudaStream_t stream = nullptr;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
+    return stream;
+  }
+  void destroy_stream(Stream stream) override {
+    check(cudaStreamSynchronize(of(stream)), "waiting for a stream");
+    memory_.blocks.forget(stream);
+    check(cudaStreamDestroy(of(stream)), "giving a stream back");
+  }
+  void synchronize(Stream stream) override { check(cudaStreamSynchronize(of(stream)), "waiting for the device"); }
+  void synchronize_all() override { check(cudaDeviceSynchronize(), "waiting for the device"); }
+  void order(Stream earlier, Stream later) override {
+    if (earlier == later) return;
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event");
+    cudaError_t error = cudaEventRecord(event, of(earlier));
+    if (error == cudaSuccess) error = cudaStreamWaitEvent(of(later), event, 0);
+    cudaEventDestroy(event);
+    check(error, "ordering streams");
+  }
+  std::unique_ptr<Graph> capture(Stream stream, const std::function<void()>& work) override {
+    check(cudaStreamBeginCapture(of(stream), cudaStreamCaptureModeThreadLocal), "recording a graph");
+    cudaGraph_t graph = nullptr;
+    try {
+      work();
+    } catch (...) {
+      if (cudaStreamEndCapture(of(stream), &graph) == cudaSuccess) cudaGraphDestroy(graph);
+      cudaGetLastError();
+      throw;
+    }
+    check(cudaStreamEndCapture(of(stream), &graph), "recording a graph");
+    return std::make_unique<RecordedGraph>(graph);
+  }
+  void* allocate_pinned(size_t bytes) override {
+    void* memory = nullptr;
+    check(cudaHostAlloc(&memory, bytes, cudaHostAllocDefault), "pinning host memory");
+    return memory;
+  }
+  void release_pinned(void* memory) noexcept override { cudaFreeHost(memory); }
+  Emulation* emulation() override;
+
+ private:
+  const KernelTable table_ = filled();
+  DeviceMemory memory_;
+};
+
+#ifdef LAMINA_CUDA_EMULATED
+class ForTests final : public Emulation {
+ public:
+  void set_order(uint64_t seed) override { emulated::set_order(seed); }
+  std::vector<std::string> barriers() override { return emulated::barriers(); }
+  void skip_barrier(const std::string& site) override { emulated::skip_barrier(site); }
+  void set_memory_limit(size_t bytes) override { emulated::set_memory_limit(bytes); }
+  void break_kernel(const std::string& name) override { emulated::break_kernel(name); }
+};
+Emulation* Driver::emulation() {
+  static ForTests tests;
+  return &tests;
+}
+#else
+Emulation* Driver::emulation() { return nullptr; }
+#endif
+
+// Found out once, at the first question. Never destroyed: arrays may outlive static objects.
+struct Found {
+  Driver* driver = nullptr;
+  std::string status;
+  pid_t process = getpid();
+  Found() {
+    int devices = 0;
+    const cudaError_t error = cudaGetDeviceCount(&devices);
+    if (error != cudaSuccess || devices == 0) {
+      cudaGetLastError();
+      status = std::string("built, but there is no device to use: ") + (error != cudaSuccess ? cudaGetErrorString(error) : "none found");
+      return;
+    }
+    driver = new Driver;
+    status = driver->name();
+  }
+};
+Found& found() {
+  static Found* const found = new Found;
+  return *found;
+}
+
+}  // namespace
+}  // namespace cuda
+
+Cuda* cuda_device() {
+  const cuda::Found& found = cuda::found();
+  if (found.driver && found.process != getpid()) {
+    fail<BackendError>("cuda", "this process was forked from one that had used the device, needs the start method 'spawn'");
+  }
+  return found.driver;
+}
+std::string cuda_status() { return cuda::found().status; }
+
+}  // namespace lamina

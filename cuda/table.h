@@ -1,0 +1,49 @@
+// The CUDA table, a function a file: for float and double, and what has no element type.
+#pragma once
+
+#include "kernels/kernel_table.h"
+
+namespace lamina::cuda {
+
+template <class T>
+void fill_gemm(Kernels<T>& kernels);
+template <class T>
+void fill_tail(Kernels<T>& kernels);
+template <class T>
+void fill_tail_backward(Kernels<T>& kernels);
+template <class T>
+void fill_batchnorm(Kernels<T>& kernels);
+template <class T>
+void fill_rows(Kernels<T>& kernels);
+template <class T>
+void fill_optimizers(Kernels<T>& kernels);
+template <class T>
+void fill_random(Kernels<T>& kernels);
+void fill_row_sums(KernelTable& table);
+void fill_masks(KernelTable& table);
+void fill_moves(KernelTable& table);
+
+template <class T>
+void fill(Kernels<T>& kernels) {
+  fill_gemm(kernels);
+  fill_tail(kernels);
+  fill_tail_backward(kernels);
+  fill_batchnorm(kernels);
+  fill_rows(kernels);
+  fill_optimizers(kernels);
+  fill_random(kernels);
+}
+inline void fill_shared(KernelTable& table) {
+  fill_row_sums(table);
+  fill_masks(table);
+  fill_moves(table);
+}
+
+// Parts of one file's kernels that another's launcher goes on with.
+template <class T>
+void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
+template <class T>
+void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
+                       Matrix<T> h);
+
+}  // namespace lamina::cuda
