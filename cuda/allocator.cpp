@@ -11,6 +11,7 @@ namespace lamina::cuda {
 void* Allocator::allocate(size_t bytes, Stream stream) {
   const std::lock_guard lock(mutex_);
   const size_t size = (std::max<size_t>(bytes, 1) + grain - 1) / grain * grain;
+  if (const auto owner = owners_.find(stream); owner != owners_.end()) stream = owner->second;
   Block* block = find_free(size, stream);
   if (!block) block = from_driver(size, stream);
   free_[stream].erase(block);
@@ -88,7 +89,9 @@ void Allocator::release(void* memory) noexcept {
 }
 
 void Allocator::release_unused_locked() {
-  for (auto& [stream, free] : free_) release_stream(free);
+  for (auto& [stream, free] : free_) {
+    if (!set_aside_.count(stream)) release_stream(free);
+  }
 }
 void Allocator::release_stream(Free& free) {
   for (auto i = free.begin(); i != free.end();) {
@@ -115,6 +118,7 @@ void Allocator::forget(Stream stream) {
   }
   free_[nullptr].merge(free_[stream]);
   free_.erase(stream);
+  set_aside_.erase(stream);
 }
 
 Cuda::Bytes Allocator::bytes() {

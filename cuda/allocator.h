@@ -18,8 +18,27 @@ class Allocator {
  public:
   void* allocate(size_t bytes, Stream stream);  // throws BackendError with sizes when there is not enough
   void release(void* memory) noexcept;
-  void release_unused();       // to the driver
-  void forget(Stream stream);  // which is idle and about to be destroyed: its blocks go to the default stream
+  void release_unused();  // to the driver
+  // While it lives, what the stream asks for comes from blocks of their own.
+  class SetAside {
+   public:
+    SetAside(Allocator& allocator, Stream stream, void* owner) : allocator_(allocator), stream_(stream) {
+      const std::lock_guard lock(allocator.mutex_);
+      allocator.owners_[stream] = owner;
+      allocator.set_aside_.insert(owner);
+    }
+    ~SetAside() {
+      const std::lock_guard lock(allocator_.mutex_);
+      allocator_.owners_.erase(stream_);
+    }
+    SetAside(const SetAside&) = delete;
+    SetAside& operator=(const SetAside&) = delete;
+
+   private:
+    Allocator& allocator_;
+    Stream stream_;
+  };
+  void forget(Stream stream);  // or owner, which is idle and about to go: its blocks go to the default stream
   Cuda::Bytes bytes();
 
  private:
@@ -48,7 +67,9 @@ class Allocator {
 
   std::mutex mutex_;
   std::unordered_map<std::byte*, Block> blocks_;
-  std::map<Stream, Free> free_;
+  std::map<Stream, Free> free_;  // by stream, or by what they were set aside for
+  std::map<Stream, void*> owners_;
+  std::set<void*> set_aside_;
   size_t held_ = 0, in_use_ = 0;
 };
 

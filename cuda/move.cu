@@ -48,6 +48,17 @@ void convert_all(const Context& context, const From* from, int64_t count, To* to
   launch_threads(context, "convert", count, convert_all_kernel<From, To>, from, count, to);
 }
 
+__global__ void begin_step_kernel(StepClock clock) {
+  const int64_t i = thread_number(), step = *clock.position;
+  if (i < clock.words) clock.current[i] = clock.records[step * clock.words + i];
+  if (i < clock.count) clock.rows[i] = clock.order[clock.first[step] + i];
+}
+__global__ void end_step_kernel(StepClock clock) {
+  if (threadIdx.x != 0) return;
+  clock.losses[*clock.position] = *clock.loss;
+  ++*clock.position;
+}
+
 }  // namespace
 
 void fill_moves(KernelTable& table) {
@@ -59,6 +70,10 @@ void fill_moves(KernelTable& table) {
   table.f32.from_double = convert_all<double, float>;
   table.f64.from_double = convert_all<double, double>;
   table.widen_labels = convert_all<int32_t, int64_t>;
+  table.begin_step = [](const Context& context, const StepClock& clock) {
+    launch_threads(context, "begin_step", clock.count > clock.words ? clock.count : clock.words, begin_step_kernel, clock);
+  };
+  table.end_step = [](const Context& context, const StepClock& clock) { launch(context, "end_step", end_step_kernel, 1, warp, clock); };
   table.to_bfloat16 = convert<float, bfloat16>;
   table.to_float32 = convert<bfloat16, float>;
 }

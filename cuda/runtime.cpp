@@ -70,17 +70,40 @@ class DeviceMemory final : public Memory {
   }
 };
 
+// Its memory is set aside under its own address.
 class RecordedGraph final : public Graph {
  public:
-  explicit RecordedGraph(cudaGraph_t graph) {
-    const cudaError_t error = cudaGraphInstantiate(&exec_, graph, 0);
-    cudaGraphDestroy(graph);
-    check(error, "making a graph ready");
+  RecordedGraph(Stream stream, Allocator& blocks, const std::function<void()>& work) : stream_(stream), blocks_(blocks) {
+    // Memory may have to come from the driver while this goes on, which the other modes forbid.
+    check(cudaStreamBeginCapture(of(stream), cudaStreamCaptureModeRelaxed), "recording a graph");
+    cudaGraph_t graph = nullptr;
+    try {
+      const Allocator::SetAside aside(blocks, stream, this);
+      work();
+    } catch (...) {
+      if (cudaStreamEndCapture(of(stream), &graph) == cudaSuccess) cudaGraphDestroy(graph);
+      cudaGetLastError();
+      blocks.forget(this);
+      throw;
+    }
+    cudaError_t error = cudaStreamEndCapture(of(stream), &graph);
+    if (error == cudaSuccess) {
+      error = cudaGraphInstantiate(&exec_, graph, 0);
+      cudaGraphDestroy(graph);
+    }
+    if (error != cudaSuccess) blocks.forget(this);
+    check(error, "recording a graph");
   }
-  ~RecordedGraph() override { cudaGraphExecDestroy(exec_); }
-  void launch(Stream stream) override { check(cudaGraphLaunch(exec_, of(stream)), "launching a graph"); }
+  ~RecordedGraph() override {
+    cudaStreamSynchronize(of(stream_));
+    cudaGraphExecDestroy(exec_);
+    blocks_.forget(this);
+  }
+  void launch() override { check(cudaGraphLaunch(exec_, of(stream_)), "launching a graph"); }
 
  private:
+  Stream stream_;
+  Allocator& blocks_;
   cudaGraphExec_t exec_ = nullptr;
 };
 
@@ -122,18 +145,8 @@ class Driver final : public Cuda {
     cudaEventDestroy(event);
     check(error, "ordering streams");
   }
-  std::unique_ptr<Graph> capture(Stream stream, const std::function<void()>& work) override {
-    check(cudaStreamBeginCapture(of(stream), cudaStreamCaptureModeThreadLocal), "recording a graph");
-    cudaGraph_t graph = nullptr;
-    try {
-      work();
-    } catch (...) {
-      if (cudaStreamEndCapture(of(stream), &graph) == cudaSuccess) cudaGraphDestroy(graph);
-      cudaGetLastError();
-      throw;
-    }
-    check(cudaStreamEndCapture(of(stream), &graph), "recording a graph");
-    return std::make_unique<RecordedGraph>(graph);
+  std::unique_ptr<Graph> record(Stream stream, const std::function<void()>& work) override {
+    return std::make_unique<RecordedGraph>(stream, memory_.blocks, work);
   }
   void* allocate_pinned(size_t bytes) override {
     void* memory = nullptr;

@@ -4,6 +4,7 @@ import numpy as np
 
 import lamina
 import on_device
+from lamina._arrays import on_host
 
 
 def assert_within(actual, expected, bound):
@@ -33,7 +34,7 @@ def assert_same_bits(actual, expected):
     elif expected is None:
         assert actual is None
     else:
-        actual, expected = np.asarray(actual), np.asarray(expected)
+        actual, expected = np.asarray(on_host(actual)), np.asarray(on_host(expected))
         assert actual.dtype == expected.dtype and actual.shape == expected.shape
         if actual.dtype.kind == "f" or actual.dtype.name == "bfloat16":
             different = bits(actual) != bits(expected)

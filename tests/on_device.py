@@ -18,13 +18,19 @@ def is_active():
 
 @contextmanager
 def active(on):
-    """Let wrapped ops compute on the device, or on the CPU."""
+    """Let wrapped ops compute on the device or on the CPU, and let models that do not say where they are be there."""
     global _active
-    outer, _active = _active, on
+    defaults = [model.__init__.__kwdefaults__ for model in (lamina.Sequential, lamina.Autoencoder)]
+    outer, devices = _active, [default["device"] for default in defaults]
+    _active = on
+    for default in defaults:
+        default["device"] = "cuda" if on else "cpu"
     try:
         yield
     finally:
         _active = outer
+        for default, device in zip(defaults, devices, strict=True):
+            default["device"] = device
 
 
 def level():

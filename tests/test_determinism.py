@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import lamina
+import on_device
+from lamina._arrays import on_host
 
 ROWS = 403  # neither a multiple of the batch nor of any vector
 
@@ -62,7 +64,8 @@ def scale_by_squares(dtype):
         net = lamina.Sequential(lamina.Linear(37, 29), lamina.ReLU(), lamina.Linear(29, 5), seed=4, dtype=dtype)
         trainer = lamina.Trainer(net, optimizer=optimizer)
         trainer.fit(x, y, epochs=3, batch_size=50, progress=False)
-        digests.append(digest(net.state_dict() | trainer._core.state()))
+        state = {name: on_host(slot) for name, slot in trainer._core.state().items()}
+        digests.append(digest(net.state_dict() | state))
     return digests
 
 
@@ -91,6 +94,9 @@ def test_determinism_of_bits(run, dtype):
             for count in (1, 2):
                 lamina.set_num_threads(count)
                 digests[f"{isa}, {count} threads"] = run(dtype)
+        if lamina.cuda.is_available():
+            with on_device.active(True):
+                digests["cuda"] = run(dtype)
         digests["again"] = run(dtype)
     finally:
         lamina.set_isa(level)

@@ -10,6 +10,7 @@ import lamina
 import tolerances
 from comparison import assert_levels_agree, assert_same_bits
 from lamina import ops, reference
+from lamina._arrays import copied
 from lamina.pretrain import Autoencoder, greedy
 
 
@@ -25,7 +26,7 @@ def assert_close(actual, expected):
 
 
 def values_of(model):
-    return {name: array.copy() for name, array in model.parameters().items()}
+    return {name: copied(array) for name, array in model.parameters().items()}
 
 
 @pytest.mark.parametrize("activation", ops.activations())

@@ -62,11 +62,10 @@ def test_sequential_training_moves_running_statistics(x):
 
 
 def test_sequential_levels_and_threads_give_equal_bits(isa, dtype, rng):
-    net, x = deep_net(dtype), rng.normal(size=(70, 5)).astype(dtype)
-    labels = rng.integers(0, 3, 70)
+    x, labels = rng.normal(size=(70, 5)).astype(dtype), rng.integers(0, 3, 70)
 
     def compute():
-        twin = copy.deepcopy(net)
+        twin = copy.deepcopy(deep_net(dtype))
         loss, gradients = twin.loss_and_gradients(x, labels, step=2)
         return [twin(x), twin.forward(x, training=True), np.array(loss), gradients]
 

@@ -24,7 +24,7 @@ def data(rng):
 def steps_by_hand(net, x, y, rule, batch_size, epochs, seed, has_norm):
     """The training loop written out with the public parts; returns the loss of each epoch."""
     parameters = net.parameters()
-    slots = {name: [np.zeros_like(array) for _ in range(2)] for name, array in parameters.items()}
+    slots = {name: [np.zeros(array.shape, array.dtype) for _ in range(2)] for name, array in parameters.items()}
     losses, step = [], 0
     for epoch in range(epochs):
         order, total, first = ops.random_permutation(len(x), seed=seed, step=epoch), 0.0, 0

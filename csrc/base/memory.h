@@ -27,10 +27,13 @@ class Memory {
 };
 Memory& host_memory();
 
+class Recorder;
+
 // Where something is computed, and in turn with what else.
 struct Device {
   Memory* memory = &host_memory();
   Stream stream = nullptr;
+  Recorder* recorder = nullptr;  // of work that is to be repeated, where that is worth it
 
   bool is_host() const { return memory == &host_memory(); }
 };

@@ -19,6 +19,7 @@ struct RandomKey {
   uint32_t layer = 0;
   uint32_t step = 0;
   int64_t row_offset = 0;
+  const uint32_t* step_at = nullptr;  // in recorded work: where a device finds the step instead
 };
 
 struct Dropout {
@@ -26,6 +27,21 @@ struct Dropout {
   RandomKey key;
 
   explicit operator bool() const { return p > 0; }
+};
+
+// A recorded step's place in its epoch, all on the device: what differs from step to step is brought to where the recorded
+// work looks for it.
+struct StepClock {
+  int64_t* position;        // counts the steps
+  const uint64_t* records;  // of each step, `words` long
+  uint64_t* current;
+  int64_t words;
+  const int64_t* order;  // of all rows; `first` says for each step where its batch begins there
+  const int64_t* first;
+  int64_t* rows;  // of the batch, `count` of them
+  int64_t count;
+  const double* loss;
+  double* losses;  // of each step
 };
 
 template <class T>

@@ -3,6 +3,7 @@
 
 #include <pybind11/stl.h>
 
+#include <mutex>
 #include <optional>
 
 #include "base/context.h"
@@ -15,6 +16,27 @@
 
 namespace lamina {
 
+bool is_cuda(const char* op, py::handle device);  // "cpu" or "cuda", which there has to be then
+
+// Where a model is: on a device with a stream of its own, which outlives it.
+struct Home {
+  StreamPointer stream;
+  std::shared_ptr<DeviceBlock> users;  // of its arrays: the model itself, and streams that look at views
+
+  Home(const char* op, py::handle device_) {
+    if (!is_cuda(op, device_)) return;
+    stream = std::make_shared<SharedStream>();
+    users = std::make_shared<DeviceBlock>(nullptr, [] {});
+    users->use(stream);
+  }
+  bool on_device() const { return static_cast<bool>(stream); }
+  Device device() const {
+    if (!stream) return {};
+    Cuda& cuda = needed_cuda("cuda");
+    return {&cuda.memory(), stream->get(), &cuda};
+  }
+};
+
 // Entering native code: the GIL released, rounding settled, the context read once.
 struct Native {
   py::gil_scoped_release release;
@@ -25,11 +47,14 @@ struct Native {
       : context(kind.on_device ? device_context("cuda") : calling_context()) {
     if (precision) context.precision = *precision;
   }
-  // On a model's device, whose stream takes its turn after and before this thread's.
-  explicit Native(const Device& device, std::optional<Precision> precision = std::nullopt)
-      : Native(Kind{DType::float32, !device.is_host()}, precision) {
-    if (!device.is_host()) needed_cuda("cuda").order(context.device.stream, device.stream);
-    context.device = device;
+  // Where a model is. On a device its calls take turns, and its stream comes after and before this thread's.
+  explicit Native(const Home& home, std::optional<Precision> precision = std::nullopt)
+      : Native(Kind{DType::float32, home.on_device()}, precision) {
+    if (!home.on_device()) return;
+    turn = std::unique_lock(home.stream->turn());
+    context.device = home.device();
+    needed_cuda("cuda").order(current_stream(), context.device.stream);
+    home.users->use(home.stream);
   }
   ~Native() {
     if (!context.device.is_host() && context.device.stream != current_stream()) leave();
@@ -38,6 +63,7 @@ struct Native {
   Native& operator=(const Native&) = delete;
 
  private:
+  std::unique_lock<std::mutex> turn;
   void leave() noexcept;
 };
 
@@ -47,7 +73,6 @@ int64_t integer_in(const char* op, const char* name, py::handle value);
 bool flag_in(const char* op, const char* name, py::handle value);
 std::optional<Precision> precision_in(const char* op, py::handle value);  // None: the process's
 std::string text_in(const char* op, const char* name, py::handle value);
-bool is_cuda(const char* op, py::handle device);  // "cpu" or "cuda", which there has to be then
 
 Activation activation_in(const char* op, py::handle name, const py::dict& parameters);
 // limits: 0 <= seed < 2**64, layer < 2**24, step < 2**32, rows from row_offset within 2**32.

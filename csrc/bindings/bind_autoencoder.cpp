@@ -33,8 +33,11 @@ PyAutoencoder make_autoencoder(const py::object& visible, const py::object& hidd
                              key.layer};
   const OptimizerSpec update = optimizer_in(op, optimizer);
   const Home home(op, device);
-  if (dtype_in(op, dtype) == DType::float32) return {home, std::make_unique<Autoencoder<float>>(spec, update, home.device())};
-  return {home, std::make_unique<Autoencoder<double>>(spec, update, home.device())};
+  const auto make = [&](auto zero) -> PyAutoencoder {
+    auto autoencoder = std::make_unique<Autoencoder<decltype(zero)>>(spec, update, home.device());
+    return {home, std::move(autoencoder)};
+  };
+  return dtype_in(op, dtype) == DType::float32 ? make(float{}) : make(double{});
 }
 
 double loss_and_gradients(const PyAutoencoder& autoencoder, const py::object& x_, const py::object& seed, const py::object& step) {
@@ -43,7 +46,7 @@ double loss_and_gradients(const PyAutoencoder& autoencoder, const py::object& x_
   const Array x = array_in(op, "x", x_, autoencoder.kind());
   return with(autoencoder, [&](auto& a, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
-    const Native native(a.device());
+    const Native native(autoencoder.home);
     return a.loss_and_gradients(native.context, in, key.seed, key.step);
   });
 }
@@ -59,7 +62,7 @@ double train_epoch(const PyAutoencoder& autoencoder, const py::object& x_, const
     const auto in = matrix_view<const decltype(zero)>(x);
     std::optional<double> loss;
     {
-      const Native native(a.device());
+      const Native native(autoencoder.home);
       loss = a.run_epoch(native.context, in, batch_size, shuffle, lr, signal_poll);
     }
     return epoch_result(loss);
@@ -75,7 +78,7 @@ py::object transform(const PyAutoencoder& autoencoder, const py::object& x_, boo
     const Array out = new_array(op, "out", x, x.dtype, {x.size(0), reconstruct ? a.spec().visible : a.spec().hidden});
     const auto result = matrix_view<T>(out);
     {
-      const Native native(a.device());
+      const Native native(autoencoder.home);
       reconstruct ? a.reconstruct(native.context, in, result) : a.encode(native.context, in, result);
     }
     return out.object();
@@ -89,22 +92,23 @@ void bind_autoencoder(py::module_& m) {
       .def(py::init(&make_autoencoder), py::arg("n_visible"), py::arg("n_hidden"), py::arg("dtype"), py::arg("activation"),
            py::arg("activation_parameters"), py::arg("loss"), py::arg("tied"), py::arg("corruption"), py::arg("optimizer"), py::arg("seed"),
            py::arg("layer"), py::arg("device") = "cpu")
+      .def_property_readonly("device", [](const PyAutoencoder& a) { return a.home.on_device() ? "cuda" : "cpu"; })
       .def("parameters",
            [](const py::object& self) {
              return with(self.cast<const PyAutoencoder&>(), [&](auto& a, auto) {
-               return entry_views(!a.device().is_host(), a.parameters(), a.parameters().parameters(), self);
+               return entry_views(self.cast<const PyAutoencoder&>().home, a.parameters(), a.parameters().parameters(), self);
              });
            })
       .def("gradients",
            [](const py::object& self) {
              return with(self.cast<const PyAutoencoder&>(), [&](auto& a, auto) {
-               return entry_views(!a.device().is_host(), a.parameters(), a.parameters().gradients(), self);
+               return entry_views(self.cast<const PyAutoencoder&>().home, a.parameters(), a.parameters().gradients(), self);
              });
            })
       .def("state",
            [](const py::object& self) {
              return with(self.cast<const PyAutoencoder&>(),
-                         [&](auto& a, auto) { return state_views(!a.device().is_host(), a.optimizer(), self); });
+                         [&](auto& a, auto) { return state_views(self.cast<const PyAutoencoder&>().home, a.optimizer(), self); });
            })
       .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("seed"), py::arg("step"))
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("batch_size"), py::arg("shuffle"), py::arg("lr"))

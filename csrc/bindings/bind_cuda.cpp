@@ -39,6 +39,32 @@ ArrayPointer view_at(const ArrayPointer& self, py::handle key_) {
   return view;
 }
 
+ArrayPointer reshaped(const ArrayPointer& self, const py::args& sizes) {
+  if (!self->contiguous()) fail("reshape", "the array is not contiguous, needs C order");
+  auto view = std::make_shared<DeviceArray>(*self);
+  view->shape.clear();
+  int64_t product = 1;
+  std::optional<size_t> open;
+  for (const py::handle size : sizes) {
+    const int64_t n = integer_in("reshape", "a size", size);
+    if (n == -1 && !open) {
+      open = view->shape.size();
+    } else if (n < 0) {
+      fail("reshape", "a size is ", n, ", needs sizes from 0 on and one of -1 at most");
+    } else {
+      product *= n;
+    }
+    view->shape.push_back(n);
+  }
+  if (open) view->shape[*open] = product > 0 ? self->size() / product : 0;
+  if (view->size() != self->size())
+    fail("reshape", "an array of ", self->size(), " elements does not take shape ", shape_text(view->shape));
+  view->strides = Shape(view->shape.size());
+  int64_t stride = view->dtype.itemsize();
+  for (size_t i = view->shape.size(); i-- > 0; stride *= view->shape[i]) view->strides[i] = stride;
+  return view;
+}
+
 void assign(const ArrayPointer& self, py::handle key, py::handle value) {
   const char* op = "array assignment";
   const ArrayPointer view = view_at(self, key);
@@ -80,6 +106,11 @@ void bind_array(py::module_& m) {
       .def_property_readonly(
           "pointer", [](const DeviceArray& a) { return reinterpret_cast<uintptr_t>(a.data); }, "The address on the device.")
       .def("numpy", &to_host, "Copy to the host, after everything that the array waits for.")
+      .def("reshape", &reshaped, "A view of a contiguous array in another shape; one size may be -1.")
+      .def("__array__",
+           [](const DeviceArray&, const py::args&, const py::kwargs&) -> py::object {
+             throw py::type_error("an array on the CUDA device does not become NumPy's by itself: call its numpy()");
+           })
       .def("__getitem__", &view_at)
       .def("__setitem__", &assign)
       .def("__len__",

@@ -13,17 +13,6 @@
 
 namespace lamina {
 
-// Where a model is: on a device with a stream of its own, which outlives it.
-struct Home {
-  StreamPointer stream;
-
-  Home(const char* op, py::handle device_) {
-    if (is_cuda(op, device_)) stream = std::make_shared<SharedStream>();
-  }
-  bool on_device() const { return static_cast<bool>(stream); }
-  Device device() const { return stream ? Device{&needed_cuda("cuda").memory(), stream->get()} : Device{}; }
-};
-
 // The Python class holds the float or the double form.
 struct PyNetwork {
   Home home;
@@ -114,24 +103,24 @@ struct DataArrays {
   }
 };
 
-// A view of memory that `owner` keeps alive.
+// A view of a model's memory; `owner` keeps it alive.
 template <class T>
-py::object live_view(bool on_device, T* data, const Shape& shape, const py::object& owner) {
-  if (on_device) return py::cast(DeviceArray::view(data, py::dtype::of<T>(), shape, owner));
+py::object live_view(const Home& home, T* data, const Shape& shape, const py::object& owner) {
+  if (home.on_device()) return py::cast(DeviceArray::view(data, py::dtype::of<T>(), shape, owner, home.users));
   return py::array(py::dtype::of<T>(), shape, data, owner);
 }
 
 template <class T>
-py::dict entry_views(bool on_device, const ParameterBuffer<T>& buffer, Vector<T> values, const py::object& owner) {
+py::dict entry_views(const Home& home, const ParameterBuffer<T>& buffer, Vector<T> values, const py::object& owner) {
   py::dict views;
   for (const ParameterEntry& entry : buffer.entries())
-    views[py::str(entry.name)] = live_view(on_device, values.data + entry.offset, entry.shape, owner);
+    views[py::str(entry.name)] = live_view(home, values.data + entry.offset, entry.shape, owner);
   return views;
 }
 template <class T>
-py::dict state_views(bool on_device, const ParameterOptimizer<T>& optimizer, const py::object& owner) {
+py::dict state_views(const Home& home, const ParameterOptimizer<T>& optimizer, const py::object& owner) {
   py::dict views;
-  for (const auto& [name, slot] : optimizer.state()) views[py::str(name)] = live_view(on_device, slot.data(), {slot.size()}, owner);
+  for (const auto& [name, slot] : optimizer.state()) views[py::str(name)] = live_view(home, slot.data(), {slot.size()}, owner);
   return views;
 }
 

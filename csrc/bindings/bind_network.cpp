@@ -41,8 +41,11 @@ PyNetwork make_network(const py::object& dicts, const py::object& dtype, const p
   std::vector<LayerSpec> layers;
   for (const py::handle dict : dicts) layers.push_back(layer_in(dict_in(op, "a layer", dict)));
   const Home home(op, device);
-  if (dtype_in(op, dtype) == DType::float32) return {home, std::make_shared<Network<float>>(std::move(layers), fuse, home.device())};
-  return {home, std::make_shared<Network<double>>(std::move(layers), fuse, home.device())};
+  const auto make = [&](auto zero) -> PyNetwork {
+    auto network = std::make_shared<Network<decltype(zero)>>(std::move(layers), fuse, home.device());
+    return {home, std::move(network)};
+  };
+  return dtype_in(op, dtype) == DType::float32 ? make(float{}) : make(double{});
 }
 
 // Calls f(network, zero of its type).
@@ -53,21 +56,25 @@ decltype(auto) with(const PyNetwork& network, const F& f) {
 }
 
 py::dict parameters(const py::object& self) {
-  return with(self.cast<const PyNetwork&>(),
-              [&](auto& net, auto) { return entry_views(!net.device().is_host(), net.parameters(), net.parameters().parameters(), self); });
+  return with(self.cast<const PyNetwork&>(), [&](auto& net, auto) {
+    return entry_views(self.cast<const PyNetwork&>().home, net.parameters(), net.parameters().parameters(), self);
+  });
 }
 py::dict gradients(const py::object& self) {
-  return with(self.cast<const PyNetwork&>(),
-              [&](auto& net, auto) { return entry_views(!net.device().is_host(), net.parameters(), net.parameters().gradients(), self); });
+  return with(self.cast<const PyNetwork&>(), [&](auto& net, auto) {
+    return entry_views(self.cast<const PyNetwork&>().home, net.parameters(), net.parameters().gradients(), self);
+  });
 }
 py::dict buffers(const py::object& self) {
   return with(self.cast<const PyNetwork&>(), [&](auto& net, auto) {
     py::dict views;
     for (const auto& statistics : net.running_statistics()) {
       const std::string prefix = std::to_string(statistics.layer);
-      views[py::str(prefix + ".running_mean")] = live_view(!net.device().is_host(), statistics.mean.data, {statistics.mean.size}, self);
-      views[py::str(prefix + ".running_var")] = live_view(!net.device().is_host(), statistics.var.data, {statistics.var.size}, self);
-      views[py::str(prefix + ".num_batches_tracked")] = live_view(false, statistics.batches_seen.get(), {}, self);
+      views[py::str(prefix + ".running_mean")] =
+          live_view(self.cast<const PyNetwork&>().home, statistics.mean.data, {statistics.mean.size}, self);
+      views[py::str(prefix + ".running_var")] =
+          live_view(self.cast<const PyNetwork&>().home, statistics.var.data, {statistics.var.size}, self);
+      views[py::str(prefix + ".num_batches_tracked")] = py::array(py::dtype::of<int64_t>(), Shape{}, statistics.batches_seen.get(), self);
     }
     return views;
   });
@@ -88,7 +95,7 @@ py::object infer(const char* op, const PyNetwork& network, const py::object& x_,
     const Matrix<T> result = matrix_view<T>(out);
     bool finished;
     {
-      const Native native(net.device());
+      const Native native(network.home);
       finished = net.infer(native.context, in, count, rows, result, signal_poll);
     }
     if (!finished) throw py::error_already_set();
@@ -113,7 +120,7 @@ py::object forward(const PyNetwork& network, const py::object& x_, const py::obj
     const Array out = new_array(op, "out", x, x.dtype, {x.size(0), net.out_features()});
     const Matrix<T> result = matrix_view<T>(out);
     {
-      const Native native(net.device());
+      const Native native(network.home);
       net.forward_training(native.context, in, {true, key.seed, key.step}, result);
     }
     return out.object();
@@ -130,7 +137,7 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
     using T = decltype(zero);
     const OwnedLoss<T> loss = loss_in<T>(op, loss_, net.device());
     const DataSet<T> data = arrays.view<T>();
-    const Native native(net.device());
+    const Native native(network.home);
     return net.loss_and_gradients(native.context, data.x, data.targets, loss.view(), data.sample_weight, {training, key.seed, key.step});
   });
 }
@@ -141,7 +148,7 @@ void set_batchnorm_statistics(const PyNetwork& network, const py::object& layer_
   const Array x = array_in(op, "x", x_, network.kind());
   with(network, [&](auto& net, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
-    const Native native(net.device());
+    const Native native(network.home);
     net.set_batchnorm_statistics(native.context, layer, in);
   });
 }

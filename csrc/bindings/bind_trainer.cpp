@@ -41,7 +41,9 @@ PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, co
   return std::visit(
       [&](const auto& net) -> PyTrainer {
         using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
-        return {network.home, std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss, net->device()), key, decay_all), precision};
+        if (network.home.on_device()) network.home.users->use(network.home.stream);
+        auto trainer = std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss, net->device()), key, decay_all);
+        return {network.home, std::move(trainer), precision};
       },
       network.form);
 }
@@ -57,7 +59,7 @@ double train_epoch(const PyTrainer& trainer, const py::object& x, const py::obje
     const auto data = arrays.view<decltype(zero)>();
     std::optional<double> loss;
     {
-      const Native native(t.network()->device(), trainer.precision);
+      const Native native(trainer.home, trainer.precision);
       loss = t.run_epoch(native.context, data, batch_size, shuffle, lr, signal_poll);
     }
     return epoch_result(loss);
@@ -70,7 +72,7 @@ py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::obje
   const DataArrays arrays("evaluate", trainer.kind(), x, targets, sample_weight);
   const std::optional<Evaluation> found = with(trainer, [&](auto& t, auto zero) {
     const auto data = arrays.view<decltype(zero)>();
-    const Native native(t.network()->device(), trainer.precision);
+    const Native native(trainer.home, trainer.precision);
     return t.evaluate(native.context, data, batch_size, signal_poll);
   });
   if (!found) throw py::error_already_set();
@@ -105,7 +107,7 @@ void bind_trainer(py::module_& m) {
           "state",
           [](const py::object& self) {
             return with(self.cast<const PyTrainer&>(),
-                        [&](auto& t, auto) { return state_views(!t.network()->device().is_host(), t.optimizer(), self); });
+                        [&](auto& t, auto) { return state_views(self.cast<const PyTrainer&>().home, t.optimizer(), self); });
           },
           "Live views of the optimizer's state, in the layout of the flat parameter buffer.")
       .def_property(

@@ -186,10 +186,10 @@ DeviceBlock::DeviceBlock(size_t bytes) : bytes_(bytes), home_(stream_of_thread()
 DeviceBlock::DeviceBlock(void* data, std::function<void()> give_back)
     : data_(static_cast<std::byte*>(data)), home_(stream_of_thread()), last_(home_), give_back_(std::move(give_back)) {}
 
-void DeviceBlock::use() {
-  if (current_stream() == stream_in(last_)) return;
-  needed_cuda("cuda").order(stream_in(last_), current_stream());
-  last_ = stream_of_thread();
+void DeviceBlock::use(const StreamPointer& stream) {
+  if (stream_in(stream) == stream_in(last_)) return;
+  needed_cuda("cuda").order(stream_in(last_), stream_in(stream));
+  last_ = stream;
 }
 void DeviceBlock::lend(Stream other) {
   if (other == stream_in(last_)) return;
@@ -225,13 +225,15 @@ std::shared_ptr<DeviceArray> DeviceArray::make(const py::dtype& dtype, const Sha
   array->data = array->block->data();
   return array;
 }
-std::shared_ptr<DeviceArray> DeviceArray::view(void* data, const py::dtype& dtype, const Shape& shape, const py::object& owner) {
+std::shared_ptr<DeviceArray> DeviceArray::view(void* data, const py::dtype& dtype, const Shape& shape, const py::object& owner,
+                                               const std::shared_ptr<DeviceBlock>& block) {
   auto array = std::make_shared<DeviceArray>();
   array->data = static_cast<std::byte*>(data);
   array->dtype = dtype;
   array->shape = shape;
   array->strides = c_strides(shape, dtype.itemsize());
-  array->block = std::make_shared<DeviceBlock>(data, [kept = std::make_shared<py::object>(owner)] {});
+  array->block = block;
+  array->owner = owner;
   return array;
 }
 int64_t DeviceArray::size() const {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "base/context.h"
@@ -31,10 +32,12 @@ class SharedStream {
   SharedStream(const SharedStream&) = delete;
   SharedStream& operator=(const SharedStream&) = delete;
   Stream get() const { return stream_; }
+  std::mutex& turn() { return turn_; }  // of whoever gives it work that belongs together
 
  private:
   Stream stream_;
   bool own_ = true;
+  std::mutex turn_;
 };
 using StreamPointer = std::shared_ptr<SharedStream>;
 inline Stream stream_in(const StreamPointer& pointer) { return pointer ? pointer->get() : nullptr; }
@@ -54,7 +57,8 @@ class DeviceBlock {
   DeviceBlock& operator=(const DeviceBlock&) = delete;
 
   std::byte* data() const { return data_; }
-  void use();               // on this thread's stream
+  void use() { use(stream_of_thread()); }
+  void use(const StreamPointer& stream);
   void lend(Stream other);  // to a stream that we do not know the end of
 
  private:
@@ -71,9 +75,12 @@ struct DeviceArray {
   py::dtype dtype;
   Shape shape, strides;  // in bytes
   bool writeable = true;
+  py::object owner = {};  // of the memory, where it is not the block's
 
   static std::shared_ptr<DeviceArray> make(const py::dtype& dtype, const Shape& shape);
-  static std::shared_ptr<DeviceArray> view(void* data, const py::dtype& dtype, const Shape& shape, const py::object& owner);  // C order
+  // In C order, of memory whose users `block` keeps apart.
+  static std::shared_ptr<DeviceArray> view(void* data, const py::dtype& dtype, const Shape& shape, const py::object& owner,
+                                           const std::shared_ptr<DeviceBlock>& block);
   int64_t size() const;
   bool contiguous() const;  // C order
 };

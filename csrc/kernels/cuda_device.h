@@ -2,23 +2,15 @@
 // by #ifdef.
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/graph.h"
 #include "base/memory.h"
 
 namespace lamina {
 
 struct KernelTable;
-
-// Work recorded once and given to streams as often as wanted.
-class Graph {
- public:
-  virtual ~Graph() = default;
-  virtual void launch(Stream stream) = 0;
-};
 
 // Of the emulated device, for tests; see cuda/emulated/model.h.
 class Emulation {
@@ -33,7 +25,7 @@ class Emulation {
   ~Emulation() = default;
 };
 
-class Cuda {
+class Cuda : public Recorder {
  public:
   virtual const KernelTable& table() = 0;
   virtual Memory& memory() = 0;
@@ -51,8 +43,6 @@ class Cuda {
   virtual void synchronize_all() = 0;
   // What `later` is given from now on comes after what `earlier` has been given so far.
   virtual void order(Stream earlier, Stream later) = 0;
-  // Records what `work` gives the stream, which does not run.
-  virtual std::unique_ptr<Graph> capture(Stream stream, const std::function<void()>& work) = 0;
   // Host memory that copies read and write while the host goes on.
   virtual void* allocate_pinned(size_t bytes) = 0;
   virtual void release_pinned(void* memory) noexcept = 0;

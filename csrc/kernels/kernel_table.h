@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/context.h"
+#include "base/specs.h"
 #include "base/types.h"
 #include "math/optimizers.h"
 
@@ -148,6 +149,8 @@ struct KernelTable {
   void (*random_words)(const Draw&, int64_t first, int64_t count, uint64_t* out);
   void (*to_bfloat16)(const Context&, Matrix<const float> x, Matrix<bfloat16> out);
   void (*to_float32)(const Context&, Matrix<const bfloat16> x, Matrix<float> out);
+  void (*begin_step)(const Context&, const StepClock&) = nullptr;  // of recorded work, on a device only
+  void (*end_step)(const Context&, const StepClock&) = nullptr;
   const char* bfloat16_unit = nullptr;  // what multiplies at `medium` and, where `high` says so, at `high`
   bool high = false;
 

@@ -92,14 +92,14 @@ void Autoencoder<T>::decode(const Context& context, Matrix<const T> h, Matrix<T>
 }
 
 template <class T>
-void Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t at_step, double* value) {
+void Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x, const RandomKey& noise, double* value) {
   const int64_t rows = x.rows;
   const auto& entries = parameters_.entries();
   const Vector<T> gradients = parameters_.gradients();
   Matrix<const T> input = x;
   if (spec_.corruption > 0) {
     const Matrix<T> corrupted = matrix(corrupted_.data(), rows, spec_.visible);
-    masking_noise<T>(context, {spec_.corruption, {seed, spec_.layer, at_step, 0}}, x, corrupted);
+    masking_noise<T>(context, {spec_.corruption, noise}, x, corrupted);
     input = corrupted;
   }
   const Matrix<T> h = matrix(h_.data(), rows, spec_.hidden), dh = matrix(dh_.data(), rows, spec_.hidden);
@@ -127,7 +127,7 @@ double Autoencoder<T>::loss_and_gradients(const Context& context, Matrix<const T
   check_batches("loss_and_gradients", x.rows, 1, false);
   const TrainingLock lock(busy_, "loss_and_gradients");
   plan_memory(x.rows);
-  return number_on_host(context, [&](double* value) { step_gradients(context, x, seed, at_step, value); });
+  return number_on_host(context, [&](double* value) { step_gradients(context, x, {seed, spec_.layer, at_step, 0}, value); });
 }
 
 template <class T>
@@ -146,12 +146,23 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
     batches_.plan(context.device, data, options);
   }
   plan_memory(options.largest_batch(x.rows));
-  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll,
-                                                          [&](const Context& chosen, const DataSet<T>& batch, double* value) {
-                                                            step_gradients(chosen, batch.x, spec_.seed, step, value);
-                                                            optimizer_.update(chosen, lr, int64_t{step} + 1);
-                                                            ++step;
-                                                          });
+  struct {
+    Autoencoder& self;
+    double lr;
+
+    void work(const Context& chosen, const DataSet<T>& batch, const StepPlace& place) const {
+      const StepInputs* const inputs = place.inputs;
+      self.step_gradients(chosen, batch.x, {self.spec_.seed, self.spec_.layer, self.step, 0, inputs ? &inputs->step : nullptr}, place.loss);
+      self.optimizer_.update(chosen, lr, int64_t{self.step} + 1, inputs ? &inputs->optimizer : nullptr);
+    }
+    StepInputs inputs(int64_t ahead) const {
+      const int64_t at = int64_t{self.step} + ahead;
+      return {self.optimizer_.inputs(lr, at + 1), static_cast<uint32_t>(at)};
+    }
+    void advance() const { ++self.step; }
+    std::vector<const void*> memory() const { return {self.corrupted_.data(), self.h_.data(), self.r_.data(), self.row_loss_.data()}; }
+  } steps{*this, lr};
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, steps);
   if (mean) ++epoch;
   return mean;
 }

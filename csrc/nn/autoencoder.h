@@ -46,7 +46,7 @@ class Autoencoder {
  private:
   void check_input(const char* op, Matrix<const T> x) const;
   void plan_memory(int64_t rows);
-  void step_gradients(const Context& context, Matrix<const T> x, uint64_t seed, uint32_t step, double* value);
+  void step_gradients(const Context& context, Matrix<const T> x, const RandomKey& noise, double* value);
   Lamina<T> encoder() const;
   Lamina<T> decoder() const;  // untied
   void decode(const Context& context, Matrix<const T> h, Matrix<T> r) const;

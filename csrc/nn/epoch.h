@@ -9,6 +9,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "nn/poll.h"
+#include "nn/recorded_steps.h"
 #include "nn/thread_choice.h"
 #include "nn/transfer.h"
 #include "ops/config.h"
@@ -76,10 +77,22 @@ class BatchMemory {
     const size_t bytes = order_.size() * sizeof(int64_t);
     context.device.memory->copy_in(index_.data(), order_.data(), {1, bytes, bytes, bytes}, context.device.stream);
   }
+  const int64_t* index() const { return index_.data(); }  // the order on the device
+  void add_addresses(std::vector<const void*>& to) const {
+    for (const void* address :
+         {static_cast<const void*>(index_.data()), static_cast<const void*>(labels_.data()), static_cast<const void*>(x_.data()),
+          static_cast<const void*>(values_.data()), static_cast<const void*>(weights_.data())}) {
+      to.push_back(address);
+    }
+  }
+  RecordedSteps<T>& recorded() { return recorded_; }
   const int64_t* order() const { return order_.empty() ? index_.data() : order_.data(); }  // on the host
 
   DataSet<T> gather(const Context& context, const DataSet<T>& data, int64_t first, int64_t count) const {
-    const Vector<const int64_t> index{index_.data() + first, count};
+    return gather(context, data, {index_.data() + first, count});
+  }
+  DataSet<T> gather(const Context& context, const DataSet<T>& data, Vector<const int64_t> index) const {
+    const int64_t count = index.size;
     DataSet<T> batch;
     const auto rows = [&](Matrix<const T> source, const AlignedBuffer<T>& place) {
       const Matrix<T> out = matrix(place.data(), count, source.columns);
@@ -110,6 +123,7 @@ class BatchMemory {
     one(memory.x_, layout.x), one(memory.values_, layout.values), one(memory.weights_, layout.weights);
   }
   std::vector<int64_t> order_;  // for a device
+  RecordedSteps<T> recorded_;
   AlignedBuffer<int64_t> index_, labels_;
   AlignedBuffer<T> x_, values_, weights_;
 };
@@ -136,45 +150,91 @@ class HostWeights {
   std::vector<T> copy_;
 };
 
-// Runs step(context, batch, loss) for every batch, with the threads that `choice` settles on, and returns the mean of the
-// losses that it writes, weighted by rows; nothing when `poll` stops it.
+// Where a step leaves its loss; and in recorded work where it finds its inputs.
+struct StepPlace {
+  double* loss;
+  const StepInputs* inputs = nullptr;
+};
+
+struct Batch {
+  int64_t first, count;  // rows, in their order
+};
 // A batch whose sample weights are all zero says nothing and is left out.
-template <class T, class Step>
-std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
-                                ThreadChoice& choice, const Poll& poll, const Step& step) {
-  const int64_t rows = data.x.rows;
-  const Device& device = context.device;
-  const HostWeights<T> weights(context, data.sample_weight);
-  if (options.shuffle) memory.shuffle(context, *options.shuffle, rows);
-  const int64_t* const order = options.shuffle ? memory.order() : nullptr;
-  PollClock clock(poll);
-  double total = 0, value = 0;
-  int64_t counted = 0;
-  AlignedBuffer<double> there;  // the losses on a device, looked at when the epoch is over
-  if (!device.is_host()) there.ensure((rows + options.batch_size - 1) / options.batch_size, device);
-  std::vector<int64_t> counts;
+template <class T>
+std::vector<Batch> batches_of(int64_t rows, const EpochOptions& options, const HostWeights<T>& weights, const int64_t* order) {
+  std::vector<Batch> batches;
   for (int64_t first = 0, count; first < rows; first += count) {
     count = std::min(options.batch_size, rows - first);
     if (options.lone_row_joins && rows - first - count == 1) ++count;
-    if (weights.all_zero(order, first, count)) continue;
-    double* const loss = device.is_host() ? &value : there.data() + counts.size();
-    choice.run(context, [&](const Context& chosen) {
-      step(chosen, options.shuffle ? memory.gather(chosen, data, first, count) : data.slice(first, count), loss);
-    });
-    counted += count;
-    if (device.is_host()) {
-      total += value * static_cast<double>(count);
-    } else {
-      counts.push_back(count);
+    if (!weights.all_zero(order, first, count)) batches.push_back({first, count});
+  }
+  if (batches.empty()) fail("run_epoch", "the sample weights are all zero, a mean needs a positive sum");
+  return batches;
+}
+
+// Takes all steps of an epoch, with the threads that `choice` settles on, and returns the mean of their losses, weighted by
+// rows; nothing when `poll` stops it. Of a step `steps` has
+//   work(context, batch, place)   everything that is computed,
+//   inputs(ahead)                 what differs from step to step of that, `ahead` steps from now,
+//   advance()                     what is counted, and
+//   memory()                      the addresses of what it works in.
+template <class T, class Steps>
+std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
+                                ThreadChoice& choice, const Poll& poll, Steps& steps) {
+  const Device& device = context.device;
+  const HostWeights<T> weights(context, data.sample_weight);
+  if (options.shuffle) memory.shuffle(context, *options.shuffle, data.x.rows);
+  const std::vector<Batch> batches = batches_of(data.x.rows, options, weights, options.shuffle ? memory.order() : nullptr);
+  const auto rows_of = [&](const Context& chosen, const Batch& batch) {
+    return options.shuffle ? memory.gather(chosen, data, batch.first, batch.count) : data.slice(batch.first, batch.count);
+  };
+  PollClock clock(poll);
+  double total = 0, counted = 0;
+  const auto add = [&](double loss, const Batch& batch) {
+    total += loss * static_cast<double>(batch.count);
+    counted += static_cast<double>(batch.count);
+  };
+  if (device.is_host()) {
+    for (const Batch& batch : batches) {
+      double loss = 0;
+      choice.run(context, [&](const Context& chosen) { steps.work(chosen, rows_of(chosen, batch), {&loss}); });
+      steps.advance();
+      add(loss, batch);
+      if (clock.stop()) return std::nullopt;
     }
-    if (clock.stop()) return std::nullopt;
+    return total / counted;
   }
-  if (counted == 0) fail("run_epoch", "the sample weights are all zero, a mean needs a positive sum");
-  if (!device.is_host()) {
-    const std::vector<double> losses = on_host(context, Vector<const double>{there.data(), static_cast<int64_t>(counts.size())});
-    for (size_t i = 0; i < losses.size(); ++i) total += losses[i] * static_cast<double>(counts[i]);
+  // On a device the losses are looked at when the epoch is over, and whole batches of shuffled rows repeat a recorded step.
+  RecordedSteps<T>& recorded = memory.recorded();
+  typename RecordedSteps<T>::Epoch epoch;
+  for (const Batch& batch : batches) {
+    epoch.inputs.push_back(steps.inputs(static_cast<int64_t>(epoch.inputs.size())));
+    epoch.repeats.push_back(options.shuffle && batch.count == options.batch_size);
+    epoch.first.push_back(batch.first);
   }
-  return total / static_cast<double>(counted);
+  epoch.batch_rows = options.batch_size;
+  epoch.order = memory.index();
+  epoch.made_of = steps.memory();
+  memory.add_addresses(epoch.made_of);
+  for (const void* address : {static_cast<const void*>(data.x.data), static_cast<const void*>(data.targets.labels.data),
+                              static_cast<const void*>(data.targets.values.data), static_cast<const void*>(data.sample_weight.data)}) {
+    epoch.made_of.push_back(address);
+  }
+  epoch.work = [&](Vector<const int64_t> rows, double* loss, const StepInputs* inputs) {
+    steps.work(context, memory.gather(context, data, rows), {loss, inputs});
+  };
+  recorded.begin_epoch(context, std::move(epoch));
+  bool stopped = false;
+  for (size_t i = 0; i < batches.size() && !stopped; ++i) {
+    if (!recorded.replay(i)) steps.work(context, rows_of(context, batches[i]), {recorded.loss(i)});
+    steps.advance();
+    stopped = clock.stop();
+  }
+  const std::vector<double> losses = recorded.losses();
+  recorded.end_epoch();
+  if (stopped) return std::nullopt;
+  for (size_t i = 0; i < batches.size(); ++i) add(losses[i], batches[i]);
+  return total / counted;
 }
 
 inline void check_batches(const char* op, int64_t rows, int64_t batch_size, bool has_batchnorm) {

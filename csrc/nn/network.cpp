@@ -47,6 +47,7 @@ Lamina<T> for_pass(const Lamina<T>& lamina, const Pass& pass) {
   result.training = pass.training;
   result.dropout.key.seed = pass.seed;
   result.dropout.key.step = pass.step;
+  result.dropout.key.step_at = pass.step_at;
   return result;
 }
 
@@ -146,10 +147,12 @@ Matrix<const T> Network<T>::forward(const Context& context, Matrix<const T> x, c
   const size_t last = stages_.size() - 1;
   const Matrix<T> prediction = out ? out : memory_.h(last, x.rows);
   forward_stage(context, memory_, last, x, pass, prediction);
-  if (pass.training) {
-    for (const RunningStatistics<T>& statistics : statistics_) ++*statistics.batches_seen;
-  }
   return prediction;
+}
+
+template <class T>
+void Network<T>::count_batch() {
+  for (const RunningStatistics<T>& statistics : statistics_) ++*statistics.batches_seen;
 }
 
 template <class T>
@@ -158,6 +161,7 @@ void Network<T>::forward_training(const Context& context, Matrix<const T> x, con
   const TrainingLock lock(busy_, "forward");
   plan_memory(x.rows);
   forward(context, x, pass, out);
+  count_batch();
 }
 
 template <class T>
@@ -167,6 +171,7 @@ double Network<T>::loss_and_gradients(const Context& context, Matrix<const T> x,
   check<T>("loss_and_gradients", context.device, loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
   const TrainingLock lock(busy_, "loss_and_gradients");
   plan_memory(x.rows);
+  if (pass.training) count_batch();
   return number_on_host(context, [&](double* value) { step_gradients(context, x, targets, loss, sample_weight, pass, value); });
 }
 

@@ -21,6 +21,7 @@ struct Pass {
   bool training = false;
   uint64_t seed = 0;
   uint32_t step = 0;
+  const uint32_t* step_at = nullptr;  // in recorded work: where the device finds the step
 };
 
 // What a batch-norm layer remembers for inference.
@@ -68,7 +69,9 @@ class Network {
   // algorithm 2, in one pass over the data instead of an average over batches).
   void set_batchnorm_statistics(const Context& context, int64_t layer, Matrix<const T> x);
 
-  // For a training loop, which holds the lock for many steps and plans the memory first.
+  const void* memory_address() const { return memory_.address(); }  // another once it was planned anew
+  void count_batch();                                               // that batch norm has seen
+  // For a training loop, which holds the lock for many steps, plans the memory first and counts its batches.
   std::atomic<bool>& busy() { return busy_; }
   void plan_memory(int64_t rows) { memory_.ensure(stages_, rows, device_); }
   size_t activation_bytes(int64_t rows) const { return AlignedBuffer<T>::bytes(TrainingLayout<T>(stages_, rows).size); }

@@ -45,6 +45,7 @@ class TrainingMemory {
   LaminaSaved<T> saved(size_t stage, int64_t rows) const;
   // Two that take turns: the gradient of a lamina's output and that of its input.
   Matrix<T> gradient(int turn, int64_t rows, int64_t columns) const { return matrix(at(layout_.gradients[turn & 1]), rows, columns); }
+  const void* address() const { return start_; }
   Vector<double> row_loss(int64_t rows) const { return {row_loss_.data(), rows}; }
 
  private:

@@ -31,13 +31,22 @@ ParameterOptimizer<T>::ParameterOptimizer(const char* op, const OptimizerSpec& s
 }
 
 template <class T>
-void ParameterOptimizer<T>::update(const Context& context, double lr, int64_t step) {
+OptimizerInputs ParameterOptimizer<T>::inputs(double lr, int64_t step) {
+  for (OptimizerSpec* spec : {&decayed_, &spared_}) std::visit([&](auto& s) { s.lr = lr; }, *spec);
+  return {step_constants(decayed_, step), step_constants(spared_, step)};
+}
+
+template <class T>
+void ParameterOptimizer<T>::update(const Context& context, double lr, int64_t step, const OptimizerInputs* there) {
   for (const ParameterSegment& segment : segments_) {
     OptimizerSpec& spec = segment.decayed ? decayed_ : spared_;
     std::visit([&](auto& s) { s.lr = lr; }, spec);
     OptimizerState<T> state;
     for (size_t i = 0; i < state_.size(); ++i) state[i] = part(state_[i].second.view(), segment);
-    optimizer_step<T>(context, spec, step, part(buffer_.parameters(), segment), part(buffer_.gradients(), segment), state);
+    optimizer_step<T>(context, spec, step, part(buffer_.parameters(), segment), part(buffer_.gradients(), segment), state,
+                      !there            ? nullptr
+                      : segment.decayed ? there->decayed.data()
+                                        : there->spared.data());
   }
 }
 

@@ -11,6 +11,11 @@
 
 namespace lamina {
 
+// The constants of one step.
+struct OptimizerInputs {
+  StepConstants decayed, spared;
+};
+
 template <class T>
 class ParameterOptimizer {
  public:
@@ -18,7 +23,10 @@ class ParameterOptimizer {
   ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all);
 
   // step counts from 1.
-  void update(const Context& context, double lr, int64_t step);
+  void update(const Context& context, double lr, int64_t step) { update(context, lr, step, nullptr); }
+  // Recorded work finds the constants on the device instead.
+  OptimizerInputs inputs(double lr, int64_t step);
+  void update(const Context& context, double lr, int64_t step, const OptimizerInputs* there);
   // The state by its names in the spec, in the layout of the flat parameter buffer.
   const std::vector<std::pair<std::string, AlignedBuffer<T>>>& state() const { return state_; }
 

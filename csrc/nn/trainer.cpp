@@ -40,12 +40,27 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
   }
   network_->plan_memory(options.largest_batch(data.x.rows));
   const Loss<T> loss = loss_.view();
-  const std::optional<double> mean = lamina::run_epoch<T>(
-      context, data, options, batches_, threads_, poll, [&](const Context& chosen, const DataSet<T>& batch, double* value) {
-        network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, {true, seed_, step}, value);
-        optimizer_.update(chosen, lr, int64_t{step} + 1);
-        ++step;
-      });
+  struct {
+    Trainer& self;
+    const Loss<T>& loss;
+    double lr;
+
+    void work(const Context& chosen, const DataSet<T>& batch, const StepPlace& place) const {
+      const Pass pass{true, self.seed_, self.step, place.inputs ? &place.inputs->step : nullptr};
+      self.network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, pass, place.loss);
+      self.optimizer_.update(chosen, lr, int64_t{self.step} + 1, place.inputs ? &place.inputs->optimizer : nullptr);
+    }
+    StepInputs inputs(int64_t ahead) const {
+      const int64_t at = int64_t{self.step} + ahead;
+      return {self.optimizer_.inputs(lr, at + 1), static_cast<uint32_t>(at)};
+    }
+    void advance() const {
+      self.network_->count_batch();
+      ++self.step;
+    }
+    std::vector<const void*> memory() const { return {self.network_->memory_address()}; }
+  } steps{*this, loss, lr};
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, steps);
   if (mean) ++epoch;
   return mean;
 }

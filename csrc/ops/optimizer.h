@@ -73,11 +73,16 @@ using OptimizerSpec = std::variant<Sgd, Adagrad, Rmsprop, Adam>;
 
 void check(const char* op, const OptimizerSpec& spec);
 
-// step counts from 1; state in the spec's order, absent where it keeps fewer arrays.
+// The constants of a step as the kernels take them, to be laid out in a device's memory for recorded steps.
+using StepConstants = std::array<double, 10>;
+StepConstants step_constants(const OptimizerSpec& spec, int64_t step);
+
+// step counts from 1; state in the spec's order, absent where it keeps fewer arrays. `constants` lie on the device, and are
+// taken instead of those of the spec and the step.
 template <class T>
 using OptimizerState = std::array<Vector<T>, 2>;
 template <class T>
 void optimizer_step(const Context& context, const OptimizerSpec& spec, int64_t step, Vector<T> params, Vector<const T> grads,
-                    const OptimizerState<T>& state);
+                    const OptimizerState<T>& state, const double* constants = nullptr);
 
 }  // namespace lamina

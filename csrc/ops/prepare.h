@@ -14,6 +14,7 @@ inline Draw prepare_draw(Purpose purpose, const RandomKey& key) {
   draw.seed = key.seed;
   draw.purpose_and_layer = purpose_word(purpose, key.layer);
   draw.step = key.step;
+  draw.step_at = key.step_at;
   draw.row_offset = static_cast<uint32_t>(key.row_offset);
   return draw;
 }

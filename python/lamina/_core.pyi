@@ -14,6 +14,8 @@ class DeviceArray:
     """
     An array on the CUDA device.
     """
+    def __array__(self, *args, **kwargs) -> typing.Any:
+        ...
     def __dlpack__(self, *, stream: typing.Any = None, max_version: typing.Any = None, dl_device: typing.Any = None, copy: typing.Any = None) -> typing_extensions.CapsuleType:
         ...
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -31,6 +33,10 @@ class DeviceArray:
     def numpy(self) -> numpy.ndarray:
         """
         Copy to the host, after everything that the array waits for.
+        """
+    def reshape(self, *args) -> DeviceArray:
+        """
+        A view of a contiguous array in another shape; one size may be -1.
         """
     @property
     def __cuda_array_interface__(self) -> dict:
@@ -170,6 +176,9 @@ class Autoencoder:
     def run_epoch(self, x: typing.Any, batch_size: typing.Any, shuffle: typing.Any, lr: typing.Any) -> float:
         ...
     def state(self) -> dict:
+        ...
+    @property
+    def device(self) -> str:
         ...
     @property
     def epoch(self) -> int:

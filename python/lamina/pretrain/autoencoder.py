@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, optim
+from lamina._arrays import copied, is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, matrix, number, one_of, whole
 from lamina.init import initializer
 from lamina.layers import Activation, activation_layer
@@ -43,6 +44,8 @@ class Autoencoder:
         Keys the random numbers together with the seed, so that the modules of a stack differ.
     dtype : {"float32", "float64"}
         Of parameters and data.
+    device : {"cpu", "cuda"}
+        Where the arrays are and everything is computed.
 
     Attributes
     ----------
@@ -88,6 +91,7 @@ class Autoencoder:
         seed: int = 0,
         layer: int = 0,
         dtype: Any = "float32",
+        device: str = "cpu",
     ) -> None:
         call = "Autoencoder"
         self.n_visible = whole(call, "n_visible", n_visible, 1, 2**31 - 1)
@@ -100,6 +104,7 @@ class Autoencoder:
         self.seed = whole(call, "seed", seed, 0, 2**64 - 1)
         self.layer = whole(call, "layer", layer, 0, 2**24 - 1)
         self.dtype = np.dtype(one_of(call, "dtype", np.dtype(dtype).name, ["float32", "float64"]))
+        self.device = one_of(call, "device", str(device), ["cpu", "cuda"])
         self.history: dict[str, list[float]] = {"loss": [], "seconds": []}
         self._build()
         scheme = initializer(call, init).before(self.activation)
@@ -119,10 +124,11 @@ class Autoencoder:
             self.optimizer.settings(),
             self.seed,
             self.layer,
+            self.device,
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        parameters = {name: view.copy() for name, view in self.parameters().items()}
+        parameters = {name: copied(view) for name, view in self.parameters().items()}
         return {key: value for key, value in vars(self).items() if key != "_core"} | {"parameters": parameters}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -144,6 +150,7 @@ class Autoencoder:
         ValueError
             If a shape is wrong.
         """
+        weight, hidden_bias = on_host(weight), on_host(hidden_bias)
         if np.shape(weight) != (self.n_hidden, self.n_visible):
             raise ValueError(f"Autoencoder.set_weights: weight has shape {np.shape(weight)}, "
                              f"{(self.n_hidden, self.n_visible)} is needed")  # fmt: skip
@@ -151,7 +158,7 @@ class Autoencoder:
         parameters["hidden_bias"][...] = hidden_bias
         parameters["weight"][...] = weight
         if not self.tied:
-            parameters["decoder_weight"][...] = parameters["weight"].T
+            parameters["decoder_weight"][...] = np.transpose(weight)
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Return live views: "weight", "hidden_bias", "visible_bias", if untied "decoder_weight" (visible, hidden)."""
@@ -202,8 +209,9 @@ class Autoencoder:
                 advance(f"loss {loss:.4g}")
         return self.history
 
-    def _data(self, call: str, X: Any) -> np.ndarray:
-        x = matrix(call, X, self.n_visible, self.dtype)
+    def _data(self, call: str, X: Any) -> Any:
+        given = matrix(call, X, self.n_visible, self.dtype)
+        x = on_host(given)
         if len(x) == 0:
             raise ValueError(f"{call}: X has no rows, at least one is needed")
         if not np.isfinite(x).all():
@@ -213,7 +221,7 @@ class Autoencoder:
                 f"{call}: X holds numbers from {x.min():g} to {x.max():g}, sigmoid_cross_entropy needs [0, 1]; "
                 "scale them, or take loss='squared_error'"
             )
-        return x
+        return on_device_of(self._core, given)
 
     def loss_and_gradients(self, X: Any, step: int = 0) -> tuple[float, dict[str, np.ndarray]]:
         """Return the mean loss of a batch, corrupted as in step `step`, and views of the gradients.
@@ -229,8 +237,12 @@ class Autoencoder:
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes (rows, n_hidden) of uncorrupted data (rows, n_visible)."""
-        return self._core.encode(matrix("Autoencoder.transform", X, self.n_visible, self.dtype))
+        x = matrix("Autoencoder.transform", X, self.n_visible, self.dtype)
+        codes = self._core.encode(on_device_of(self._core, x))
+        return codes if is_on_device(x) else on_host(codes)
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return what the decoder makes of the codes of X, (rows, n_visible)."""
-        return self._core.reconstruct(matrix("Autoencoder.reconstruct", X, self.n_visible, self.dtype))
+        x = matrix("Autoencoder.reconstruct", X, self.n_visible, self.dtype)
+        outputs = self._core.reconstruct(on_device_of(self._core, x))
+        return outputs if is_on_device(x) else on_host(outputs)

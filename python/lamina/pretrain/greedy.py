@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import optim
+from lamina._arrays import on_device_of, on_host
 from lamina._checks import finite, matrix, number, one_of, whole
 from lamina.layers import Activation, BatchNorm, Linear
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
@@ -123,7 +124,7 @@ def greedy(
     elif module != "denoising":
         raise ValueError(f"{call}: corruption={corruption!r} given with module={module!r}, it needs module='denoising'")
     number(call, "corruption", corruption, below=1)
-    x = finite(call, matrix(call, X, net.in_features, net.dtype))
+    x = on_host(finite(call, matrix(call, X, net.in_features, net.dtype)))
     groups = _groups(net)
     if len(x) == 1 and any(isinstance(layer, BatchNorm) for layer in net):
         raise ValueError(f"{call}: X has 1 row, batch norm needs at least 2")
@@ -132,6 +133,7 @@ def greedy(
 
     stages = []
     with net._exclusive(call):
+        x = on_device_of(net._core, x)
         _set_statistics(net, range(groups[0].start), x)
         for count, group in enumerate(groups, 1):
             place = group.start
@@ -140,7 +142,7 @@ def greedy(
             data = net._core.forward_to(x, place)
             criterion = loss
             if loss == "auto":
-                criterion = LOSSES[0] if _in_unit_interval(data) else LOSSES[1]
+                criterion = LOSSES[0] if _in_unit_interval(on_host(data)) else LOSSES[1]
             learner = Autoencoder(
                 linear.in_features,
                 linear.out_features,
@@ -152,8 +154,9 @@ def greedy(
                 seed=seed,
                 layer=place,
                 dtype=net.dtype,
+                device=net.device,
             )
-            learner.set_weights(_start(weight, learner), 0.0 if bias is None else bias)
+            learner.set_weights(_start(on_host(weight), learner), 0.0 if bias is None else bias)
             description = f"layer {count} of {len(groups)}"
             history = learner._fit(call, data, epochs, batch_size, True, progress, description)
             learned = learner.parameters()
@@ -161,7 +164,9 @@ def greedy(
             if bias is not None:
                 bias[...] = learned["hidden_bias"]
             rest = group[1:]
-            _set_statistics(net, rest, x, _inner_norms(net, rest), learned["hidden_bias"] if bias is None else None)
+            _set_statistics(
+                net, rest, x, _inner_norms(net, rest), on_host(learned["hidden_bias"]) if bias is None else None
+            )
             stages.append({"layer": place, "criterion": criterion, **history})
     return stages
 
@@ -204,7 +209,7 @@ def _inner_norms(net: Sequential, places: range) -> list[int]:
 
 
 def _set_statistics(
-    net: Sequential, places: range, x: np.ndarray, inner: Sequence[int] = (), bias: np.ndarray | None = None
+    net: Sequential, places: range, x: Any, inner: Sequence[int] = (), bias: np.ndarray | None = None
 ) -> None:
     """Give batch norms the statistics of their inputs; the inner ones scale and shift back, and add `bias` if given."""
     for place in places:
@@ -213,11 +218,9 @@ def _set_statistics(
         net._core.set_batchnorm_statistics(place, x)
         if place in inner:
             parameters, statistics = net._core.parameters(), net._core.buffers()
-            scale = np.sqrt(statistics[f"{place}.running_var"] + net.dtype.type(net[place].eps))
-            parameters[f"{place}.weight"][...] = scale
-            parameters[f"{place}.bias"][...] = statistics[f"{place}.running_mean"]
-            if bias is not None and place == inner[0]:
-                parameters[f"{place}.bias"][...] += bias
+            mean, var = (on_host(statistics[f"{place}.running_{what}"]) for what in ("mean", "var"))
+            parameters[f"{place}.weight"][...] = np.sqrt(var + net.dtype.type(net[place].eps))
+            parameters[f"{place}.bias"][...] = mean + bias if bias is not None and place == inner[0] else mean
 
 
 def _in_unit_interval(data: np.ndarray) -> bool:
