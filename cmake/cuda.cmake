@@ -24,7 +24,9 @@ if(LAMINA_CUDA_CHOSEN STREQUAL "on")
   set(CMAKE_CUDA_STANDARD 20)
   set(LAMINA_CUDA_SOURCES ${LAMINA_CUDA_HOST} ${LAMINA_CUDA_KERNELS})
   # The order of arithmetic is a contract here too: no contraction, no flushing of subnormals, IEEE division and roots.
-  set(LAMINA_CUDA_FLAGS --expt-relaxed-constexpr -fmad=false -ftz=false -prec-div=true -prec-sqrt=true -Xptxas=-v)
+  # 554 is about a view of constants, which converts to itself.
+  set(LAMINA_CUDA_FLAGS --expt-relaxed-constexpr -fmad=false -ftz=false -prec-div=true -prec-sqrt=true
+    -diag-suppress=554)
   set(LAMINA_CUDA_LIBRARIES CUDA::cudart_static)
 elseif(LAMINA_CUDA_CHOSEN STREQUAL "emulated")
   set(LAMINA_CUDA_SOURCES ${LAMINA_CUDA_HOST} ${LAMINA_CUDA_KERNELS} cuda/emulated/cuda_runtime.cpp cuda/emulated/fiber.cpp

@@ -6,6 +6,13 @@
 #include "base/error.h"
 #include "cuda/runtime.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, bytes) (static_cast<void>(memory), static_cast<void>(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, bytes) (static_cast<void>(memory), static_cast<void>(bytes))
+#endif
+
 namespace lamina::cuda {
 
 void* Allocator::allocate(size_t bytes, Stream stream) {
@@ -18,6 +25,7 @@ void* Allocator::allocate(size_t bytes, Stream stream) {
   split(*block, size);
   block->used = true;
   in_use_ += block->bytes;
+  ASAN_UNPOISON_MEMORY_REGION(block->memory, bytes);  // of the emulated device; no more than was asked for
   return block->memory;
 }
 
@@ -47,6 +55,7 @@ Allocator::Block* Allocator::from_driver(size_t bytes, Stream stream) {
   }
   check(error, "allocating memory");
   held_ += size;
+  ASAN_POISON_MEMORY_REGION(memory, size);
   auto* const start = static_cast<std::byte*>(memory);
   Block& block = blocks_[start] = {start, size, stream, false, nullptr, nullptr};
   free_[stream].insert(&block);
@@ -77,6 +86,7 @@ void Allocator::release(void* memory) noexcept {
   const std::lock_guard lock(mutex_);
   Block* block = &blocks_.at(static_cast<std::byte*>(memory));
   in_use_ -= block->bytes;
+  ASAN_POISON_MEMORY_REGION(block->memory, block->bytes);
   block->used = false;
   join(*block, block->after);
   if (block->before && !blocks_.at(block->before).used) {
@@ -100,6 +110,7 @@ void Allocator::release_stream(Free& free) {
       ++i;
       continue;
     }
+    ASAN_UNPOISON_MEMORY_REGION(block.memory, block.bytes);
     cudaFree(block.memory);  // waits for whatever still uses it
     held_ -= block.bytes;
     std::byte* const memory = block.memory;

@@ -26,11 +26,7 @@ struct Vector {
 
   constexpr explicit operator bool() const { return data != nullptr; }
   constexpr T& operator[](int64_t i) const { return data[i]; }
-  constexpr operator Vector<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, size};
-  }
+  constexpr operator Vector<const T>() const { return {data, size}; }
 };
 
 // A row-major matrix: unit column stride, any row stride (counted in elements, >= columns).
@@ -42,11 +38,7 @@ struct Matrix {
   constexpr explicit operator bool() const { return data != nullptr; }
   constexpr T* row(int64_t i) const { return data + i * stride; }
   constexpr Matrix slice(int64_t first, int64_t count) const { return {row(first), count, columns, stride}; }
-  constexpr operator Matrix<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, rows, columns, stride};
-  }
+  constexpr operator Matrix<const T>() const { return {data, rows, columns, stride}; }
 };
 
 template <class T>
