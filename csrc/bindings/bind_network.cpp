@@ -170,7 +170,9 @@ void bind_network(py::module_& m) {
           "explain",
           [](const PyNetwork& n, const py::object& batch_size) {
             return with(n, [&](auto& net, auto) {
-              return batch_size.is_none() ? net.explain() : net.explain(current_context(), integer_in("explain", "batch_size", batch_size));
+              if (batch_size.is_none()) return net.explain();
+              const int64_t rows = integer_in("explain", "batch_size", batch_size);
+              return net.explain(n.home.on_device() ? device_context("explain") : current_context(), rows);
             });
           },
           py::arg("batch_size") = py::none())

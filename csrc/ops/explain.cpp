@@ -61,8 +61,13 @@ Words stages(const Tail<T>& tail) {
   return words;
 }
 
+// On a device a task is a block of threads.
 std::string threads(const Context& context, const Split& split) {
   std::ostringstream text;
+  if (!context.device.is_host()) {
+    text << ", " << split.threads << " threads each";
+    return text.str();
+  }
   text << " on " << split.threads << (split.threads == 1 ? " thread" : " threads");
   if (context.threads > 1 && split.cost < Context::worthwhile_cost) text << ": too little work to share";
   return text.str();
@@ -70,7 +75,8 @@ std::string threads(const Context& context, const Split& split) {
 
 std::string tasks(const Context& context, const Split& split) {
   std::ostringstream text;
-  text << split.tasks << (split.tasks == 1 ? " task" : " tasks") << threads(context, split);
+  const char* what = context.device.is_host() ? " task" : " block";
+  text << split.tasks << what << (split.tasks == 1 ? "" : "s") << threads(context, split);
   return text.str();
 }
 
@@ -90,14 +96,20 @@ struct Describe {
     const GemmPlanInfo plan = real(n).describe_gemm(context, g);
     n.title("product (", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>(plan));
     if (plan.halves > 0) n.line("unit", n.real->bfloat16_unit, plan.halves == 1 ? " of bfloat16" : ", three bfloat16 products for one");
-    n.line("tasks", plan.down, " x ", plan.across, " of ", plan.height, " rows x ", plan.width, " columns",
-           threads(context, n.splits.back()));
-    n.line("tile", plan.tile_rows, " rows x ", plan.tile_columns, " columns in registers");
-    n.line("a", plan.pack_a ? "copied, a panel of rows at a time" : "read in place");
-    n.line("b", plan.pack_b ? "packed, a block of columns at a time" : "read in place", plan.pack_edge ? ", its last columns packed" : "");
+    const bool host = context.device.is_host();
+    n.line(host ? "tasks" : "blocks", plan.down, " x ", plan.across, " of ", plan.height, " rows x ", plan.width, " columns",
+           threads(context, host ? n.splits.back() : n.splits.front()));
+    n.line("tile", plan.tile_rows, " rows x ", plan.tile_columns, " columns in registers", host ? "" : " of a thread");
+    if (host) {
+      n.line("a", plan.pack_a ? "copied, a panel of rows at a time" : "read in place");
+      n.line("b", plan.pack_b ? "packed, a block of columns at a time" : "read in place",
+             plan.pack_edge ? ", its last columns packed" : "");
+    } else {
+      n.line("a, b", "through shared memory, a slice of the depth at a time");
+    }
     const int64_t chunks = (g.depth + plan.depth_step - 1) / plan.depth_step;
     if (chunks > 1) {
-      const char* where = g.partial.data == g.c.data ? "the result itself" : "scratch of the result's size";
+      const char* where = !host ? "registers" : g.partial.data == g.c.data ? "the result itself" : "scratch of the result's size";
       n.line("depth", chunks, " chunks of ", plan.depth_step, ", summed in ", where);
     } else {
       n.line("depth", g.depth == 0 ? "nothing is read" : "one chunk");
@@ -108,7 +120,10 @@ struct Describe {
     if (g.bias) after.push_back("bias");
     if (!after.empty()) n.line("then", joined(after), " from registers");
     if (g.tail) {
-      const char* when = g.statistics ? " behind the batch statistics of each strip of columns" : " on each panel of rows while in cache";
+      const char* when = !host && g.statistics ? " in kernels of their own, behind the batch statistics"
+                         : !host               ? " from registers"
+                         : g.statistics        ? " behind the batch statistics of each strip of columns"
+                                               : " on each panel of rows while in cache";
       n.line("tail", joined(stages(*g.tail)), when);
     }
   }
@@ -158,7 +173,8 @@ struct Describe {
     n.line(what, "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>({}), ", ", where);
   }
   static void result(PlanNotes& n, const Context& context, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-    n.line("result", real(n).streams(context, z, y, h) ? "streamed past the caches" : "written through the caches");
+    if (context.device.is_host())
+      n.line("result", real(n).streams(context, z, y, h) ? "streamed past the caches" : "written through the caches");
   }
 
   static void fill(Kernels<T>& kernels) {
