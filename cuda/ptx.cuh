@@ -1,7 +1,8 @@
 // The instructions of tensor cores and of copies that go on by themselves; for the emulated device the same in C++.
 #pragma once
 
-#include "cuda/launch.h"
+#include <cuda_runtime.h>
+
 #include "math/bfloat16.h"
 
 namespace lamina::cuda {

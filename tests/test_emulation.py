@@ -64,6 +64,15 @@ def test_emulation_of_blocks_and_warps(program, seed):
     assert output(program(), "shuffles", seed)[0] == " ".join(map(str, expected))
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_emulation_of_tensor_cores_and_copies(program, seed):
+    numbers = np.array(NUMBERS) % 9 - 4
+    product = 1 + numbers[:256].reshape(16, 16) @ numbers[256:].reshape(16, 8)
+    checksum = (product.ravel() * np.arange(1, 129)).sum()
+    assert output(program(), "tensor_cores", seed)[0] == f"{checksum} {checksum} 0"
+    assert output(program(), "copies", seed)[0] == "1 1 1"
+
+
 def test_emulation_shows_what_is_wrong(program):
     right = output(program(), "tree_sum")[0]
     assert output(program(), "race")[0] != right, "without barriers the sum should be wrong, at every run"
