@@ -3,6 +3,7 @@
 // way to shared memory while earlier ones are multiplied. An element's sum is one thread's, in the order of the depth.
 #include "cuda/gemm_finish.cuh"
 #include "cuda/launch.h"
+#include "cuda/mma_slice.cuh"
 #include "cuda/ptx.cuh"
 #include "cuda/table.h"
 #include "cuda/tile.cuh"
@@ -11,9 +12,10 @@
 namespace lamina::cuda {
 namespace {
 
-inline constexpr int slice_depth = 32, stages = 3, run = 8;  // run: bfloat16 numbers that are copied at once
+inline constexpr int stages = 3;  // slices of the depth that are multiplied or on their way
 
-// A block computes so many rows and columns of the result, its warps an equal share each, 32 columns wide.
+// A block computes so many rows and columns of the result, its warps an equal share each, 32 columns wide: two blocks of
+// either shape find room on a multiprocessor, in registers and in shared memory.
 template <int rows_, int columns_, int warps_down_>
 struct Shape {
   static constexpr int rows = rows_, columns = columns_, across = columns / warp, threads = warps_down_ * across * warp;
@@ -27,40 +29,6 @@ using Small = Shape<64, 64, 2>;
 struct Halves {
   const bfloat16 *high, *low;
   int64_t stride;
-};
-
-// A slice of an operand in shared memory, as its rows lie in memory: by_line, a row is a step; otherwise it is a line.
-// Runs of a row change places such that eight rows' runs of one place lie in different banks.
-template <int lines_, bool by_line_>
-struct Slice {
-  static constexpr bool by_line = by_line_;
-  static constexpr int lines = lines_, rows = by_line ? slice_depth : lines, across = (by_line ? lines : slice_depth) / run;
-  Run<bfloat16> at[rows * across];
-
-  __device__ static constexpr int place(int row, int i) { return row * across + (by_line ? i ^ row % 8 : i ^ row / 2 % 4); }
-  // From where the slice starts; zero beyond the operand's lines and steps.
-  template <int threads>
-  __device__ void begin_load(const bfloat16* from, int64_t stride, int64_t lines_left, int64_t steps_left) {
-    const int64_t rows_left = by_line ? steps_left : lines_left, columns_left = by_line ? lines_left : steps_left;
-    static_assert(rows * across % threads == 0);
-    for (int i = 0; i < rows * across / threads; ++i) {
-      const int index = i * threads + static_cast<int>(threadIdx.x), row = index / across, column = index % across * run;
-      const int64_t left = row < rows_left ? columns_left - column : 0;
-      const int count = static_cast<int>(left < 0 ? 0 : left < run ? left : run);
-      copy_async(&at[place(row, column / run)], count > 0 ? from + row * stride + column : from, count * 2);
-    }
-  }
-  // 16 lines by 16 steps as the four matrices (line, step) (0, 0), (8, 0), (0, 8), (8, 8).
-  __device__ void load(int line, int step, uint32_t (&matrices)[4]) const {
-    const int matrix = threadIdx.x % warp / 8, row = threadIdx.x % 8;
-    line += matrix % 2 * 8;
-    step += matrix / 2 * 8;
-    if constexpr (by_line) {
-      load_transposed_matrices(matrices, &at[place(step + row, line / run)]);
-    } else {
-      load_matrices(matrices, &at[place(line + row, step / run)]);
-    }
-  }
 };
 
 // Four lanes hold two columns each of four tiles in a row; afterwards each lane holds the eight columns of one tile.
@@ -78,7 +46,7 @@ __device__ inline void gather_tile(float (&sums)[group_columns]) {
 }
 
 template <class S, bool a_by_line, bool b_by_line>
-__global__ void __launch_bounds__(S::threads)
+__global__ void __launch_bounds__(S::threads, 2)
     gemm_mma_kernel(Gemm<float> g, Tail<float> tail, bool has_tail, Halves a, Halves b, int products) {
   using SliceA = Slice<S::rows, a_by_line>;
   using SliceB = Slice<S::columns, b_by_line>;
