@@ -1,16 +1,15 @@
 // Matrix product with fma, for any shape and any strides: blocks of the result in registers, operands through shared memory.
 // An element's chain is the contract's (math/order.h): per 256 depth steps one chain of fma from +0, the sums added in
 // order, nothing padded.
+#include "cuda/gemm_finish.cuh"
 #include "cuda/launch.h"
 #include "cuda/table.h"
-#include "cuda/tail.cuh"
 #include "cuda/tile.cuh"
-#include "math/philox.h"
 
 namespace lamina::cuda {
 namespace {
 
-inline constexpr int thread_columns = 8;  // of a thread's part of the result: a group of dropout
+inline constexpr int thread_columns = group_columns;  // of a thread's part of the result
 
 // A block of threads computes so many rows and columns of the result; a thread thread_rows x 8 of them.
 template <int rows_, int columns_, int thread_rows_>
@@ -116,31 +115,10 @@ __global__ void __launch_bounds__(S::threads) gemm_kernel(Gemm<T> g, Tail<T> tai
   }
   if (thread_column >= columns_left) return;
 
-  const int columns = static_cast<int>(columns_left - thread_column < thread_columns ? columns_left - thread_column : thread_columns);
-  const int64_t column = block_column + thread_column;
   for (int i = 0; i < S::thread_rows && thread_row + i < rows_left; ++i) {
-    const int64_t row = block_row + thread_row + i;
-    T* const c = g.c.row(row) + column;
-    T* const y = g.y ? g.y.row(row) + column : nullptr;
     T result[thread_columns];
-    for (int j = 0; j < thread_columns; ++j) {
-      result[j] = g.depth == 0 ? T(0) : total[i][j];
-      if (g.alpha != T(1)) result[j] = g.alpha * result[j];
-      if (g.beta != T(0) && j < columns) result[j] = fma(g.beta, c[j], result[j]);
-      if (g.bias && j < columns) result[j] = result[j] + g.bias[column + j];
-    }
-    if (has_tail) {
-      const uint32_t bits = tail.dropout ? keep_bits(tail.dropout, row, column / thread_columns) : 0;
-      with_activation(tail.activation, Activations{}, [&](auto activation) {
-        for (int j = 0; j < columns; ++j) {
-          const TailColumn<T> stages(tail, column + j);
-          result[j] = stages.activated(activation, result[j]);
-          if (y) y[j] = result[j];
-          result[j] = stages.dropped(result[j], bits >> j & 1);
-        }
-      });
-    }
-    for (int j = 0; j < columns; ++j) c[j] = result[j];
+    for (int j = 0; j < thread_columns; ++j) result[j] = g.depth == 0 ? T(0) : total[i][j];
+    finish_group(g, tail, has_tail, block_row + thread_row + i, block_column + thread_column, result);
   }
 }
 
@@ -161,18 +139,6 @@ bool takes_large(const Gemm<T>& g) {
   return divide_up(g.c.rows, Large<T>::rows) * divide_up(g.c.columns, Large<T>::columns) >= enough;
 }
 
-template <class T>
-void gemm(const Context& context, const Gemm<T>& g) {
-  const bool has_tail = g.tail && !g.statistics;
-  const Tail<T> tail = has_tail ? *g.tail : Tail<T>{};
-  if (takes_large(g)) {
-    start<T, Large<T>>(context, g, tail, has_tail);
-  } else {
-    start<T, Small>(context, g, tail, has_tail);
-  }
-  if (g.statistics) batchnorm_forward<T>(context, *g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h);
-}
-
 template <class T, class S>
 GemmPlanInfo describe(const Gemm<T>& g) {
   GemmPlanInfo info{};
@@ -190,14 +156,34 @@ GemmPlanInfo describe(const Gemm<T>& g) {
 }  // namespace
 
 template <class T>
-void fill_gemm(Kernels<T>& kernels) {
-  kernels.gemm = gemm<T>;
-  kernels.describe_gemm = [](const Context&, const Gemm<T>& g) {
-    return takes_large(g) ? describe<T, Large<T>>(g) : describe<T, Small>(g);
-  };
+void gemm(const Context& context, const Gemm<T>& g) {
+  const bool has_tail = g.tail && !g.statistics;
+  const Tail<T> tail = has_tail ? *g.tail : Tail<T>{};
+  if (takes_large(g)) {
+    start<T, Large<T>>(context, g, tail, has_tail);
+  } else {
+    start<T, Small>(context, g, tail, has_tail);
+  }
+  if (g.statistics) batchnorm_forward<T>(context, *g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h);
 }
 
-template void fill_gemm(Kernels<float>&);
-template void fill_gemm(Kernels<double>&);
+template <class T>
+GemmPlanInfo describe_gemm(const Context&, const Gemm<T>& g) {
+  return takes_large(g) ? describe<T, Large<T>>(g) : describe<T, Small>(g);
+}
+
+template <class T>
+void fill_gemm(Kernels<T>& kernels) {
+  kernels.gemm = gemm<T>;
+  kernels.describe_gemm = describe_gemm<T>;
+}
+
+#define INSTANTIATE(T)                                                 \
+  template void gemm(const Context&, const Gemm<T>&);                  \
+  template GemmPlanInfo describe_gemm(const Context&, const Gemm<T>&); \
+  template void fill_gemm(Kernels<T>&);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
 
 }  // namespace lamina::cuda

@@ -22,6 +22,7 @@ void fill_random(Kernels<T>& kernels);
 void fill_row_sums(KernelTable& table);
 void fill_masks(KernelTable& table);
 void fill_moves(KernelTable& table);
+void fill_gemm_mma(KernelTable& table);  // over what fill_gemm left there
 
 template <class T>
 void fill(Kernels<T>& kernels) {
@@ -37,9 +38,14 @@ inline void fill_shared(KernelTable& table) {
   fill_row_sums(table);
   fill_masks(table);
   fill_moves(table);
+  fill_gemm_mma(table);
 }
 
 // Parts of one file's kernels that another's launcher goes on with.
+template <class T>
+void gemm(const Context& context, const Gemm<T>& g);
+template <class T>
+GemmPlanInfo describe_gemm(const Context& context, const Gemm<T>& g);
 template <class T>
 void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
 template <class T>

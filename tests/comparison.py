@@ -73,7 +73,7 @@ def assert_threads_agree(op, *arguments, **options):
     level, threads = on_device.level(), lamina.get_num_threads()
     try:
         expected = _run(level, 1, op, arguments, options)
-        for count in (2, 3, 7):
+        for count in (2,) if level == "cuda" else (2, 3, 7):  # which the device has no use for
             assert_same_bits(_run(level, count, op, arguments, options), expected)
     finally:
         lamina.set_num_threads(threads)

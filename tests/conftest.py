@@ -5,21 +5,14 @@ import pytest
 
 import lamina
 import on_device
-from lamina import ops
-
-# Ops that take no arrays, or draw what only the host needs.
-CPU_ONLY = {"activations", "explain", "philox", "random_permutation"}
 
 
 @pytest.fixture(params=[*lamina.available_isas(), *(["cuda"] if lamina.cuda.is_available() else [])])
 def isa(request, monkeypatch):
     """Every level of this machine in turn, restored after the test; with "cuda" all ops run on the device."""
     if request.param == "cuda":
-        for name in set(ops.__all__) - CPU_ONLY:
-            monkeypatch.setattr(ops, name, on_device.through_device(getattr(ops, name)))
-        with on_device.active(True):
+        with on_device.all_ops(monkeypatch):
             yield "cuda"
-        lamina.cuda.release_unused()
     else:
         previous = lamina.get_isa()
         lamina.set_isa(request.param)

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cuda/launch.h"
+#include "cuda/ptx.cuh"
 
 namespace {
 
@@ -65,6 +66,64 @@ __global__ void overflow(const int* in, int* out) {
   out[0] = partial[threadIdx.x + 1];  // one too far in the last thread
 }
 
+// Copies land at the wait for their group, and not before.
+__global__ void copies(const int* in, int* out) {
+  struct alignas(16) Four {
+    int at[4];
+  };
+  struct Targets {
+    Four first[threads], second[threads];
+  };
+  LAMINA_SHARED(Targets, targets);
+  const int *const from = in + threadIdx.x / 2 * 4, *const first = targets.first[threadIdx.x].at,
+                   *const second = targets.second[threadIdx.x].at;
+  cuda::copy_async(&targets.first[threadIdx.x], from, 16);
+  cuda::commit_copies();
+  cuda::copy_async(&targets.second[threadIdx.x], from, 12);
+  cuda::commit_copies();
+  bool right = first[0] == -1 && second[0] == -1;
+  cuda::wait_for_copies<1>();
+  for (int i = 0; i < 4; ++i) right = right && first[i] == from[i] && second[i] == -1;
+  cuda::wait_for_copies<0>();
+  for (int i = 0; i < 4; ++i) right = right && second[i] == (i < 3 ? from[i] : 0);
+  const unsigned all = __ballot_sync(~0u, right);
+  if (threadIdx.x == 0) out[blockIdx.x] = all == ~0u;
+}
+
+// a of 16 x 16 times b of 16 x 8: a checksum of the result for a as it lies in memory, and for a transposed.
+__global__ void tensor_cores(const int* in, int* out) {
+  struct Operands {
+    bfloat16 a[16][16], a_transposed[16][16], b[16][8];
+  };
+  LAMINA_SHARED(Operands, operands);
+  const auto number = [&](int i) { return to_bfloat16(static_cast<float>(in[i] % 9 - 4)); };
+  for (int i = static_cast<int>(threadIdx.x); i < 256; i += threads) {
+    operands.a[i / 16][i % 16] = operands.a_transposed[i % 16][i / 16] = number(i);
+    if (i < 128) operands.b[i / 8][i % 8] = number(256 + i);
+  }
+  __syncthreads();
+  const int lane = static_cast<int>(threadIdx.x % 32), row = lane % 8, matrix = lane / 8;
+  for (int transposed = 0; transposed < 2; ++transposed) {
+    uint32_t a[4], b[4];
+    if (transposed) {
+      cuda::load_transposed_matrices(a, &operands.a_transposed[matrix / 2 * 8 + row][matrix % 2 * 8]);
+    } else {
+      cuda::load_matrices(a, &operands.a[matrix % 2 * 8 + row][matrix / 2 * 8]);
+    }
+    cuda::load_transposed_matrices(b, &operands.b[matrix % 2 * 8 + row][0]);
+    float upper[2] = {1, 1}, lower[2] = {1, 1};
+    cuda::multiply_add(upper, lower, a, b[0], b[1]);
+    int sum = 0;
+    for (int j = 0; j < 2; ++j) {
+      const int place = lane / 4 * 8 + lane % 4 * 2 + j;
+      sum += static_cast<int>(upper[j]) * (place + 1) + static_cast<int>(lower[j]) * (place + 65);
+    }
+    for (int half = 16; half > 0; half /= 2) sum += __shfl_xor_sync(~0u, sum, half);
+    if (threadIdx.x == 0) out[transposed] = sum;
+  }
+  if (threadIdx.x == 0) out[2] = 0;
+}
+
 using Kernel = void (*)(const int*, int*);
 Kernel kernel_named(const std::string& name) {
   if (name == "tree_sum") return tree_sum<true>;
@@ -74,6 +133,8 @@ Kernel kernel_named(const std::string& name) {
   if (name == "early_exit") return early_exit;
   if (name == "foreign_mask") return foreign_mask;
   if (name == "uninitialised") return uninitialised;
+  if (name == "copies") return copies;
+  if (name == "tensor_cores") return tensor_cores;
   if (name == "overflow") return overflow;
   std::abort();
 }

@@ -7,6 +7,10 @@ from contextlib import contextmanager
 import numpy as np
 
 import lamina
+from lamina import ops
+
+# Ops that take no arrays, or draw what only the host needs.
+CPU_ONLY = {"activations", "explain", "philox", "random_permutation"}
 
 _active = False
 
@@ -31,6 +35,16 @@ def active(on):
         _active = outer
         for default, device in zip(defaults, devices, strict=True):
             default["device"] = device
+
+
+@contextmanager
+def all_ops(monkeypatch):
+    """Let the functions of `lamina.ops` compute on the device."""
+    for name in set(ops.__all__) - CPU_ONLY:
+        monkeypatch.setattr(ops, name, through_device(getattr(ops, name)))
+    with active(True):
+        yield
+    lamina.cuda.release_unused()
 
 
 def level():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lamina
+import on_device
 from bad_inputs import changed, check_refused, spoiled, strided, with_bad_out
 from comparison import assert_same_bits, assert_threads_agree, assert_within
 from lamina import ops
@@ -17,9 +18,13 @@ SHAPES = [(1, 1, 1), (3, 5, 7), (33, 65, 49), (45, 513, 37), (64, 700, 530), (0,
 TRANSPOSES = [(False, False), (False, True), (True, False), (True, True)]
 
 
-@pytest.fixture(params=[*lamina.available_isas(), "emulated_amx"])
-def level(request):
-    """Every level, and the tile unit in plain C++."""
+@pytest.fixture(params=[*lamina.available_isas(), "emulated_amx", *(["cuda"] if lamina.cuda.is_available() else [])])
+def level(request, monkeypatch):
+    """Every level, and the tile unit in plain C++; with "cuda" all ops run on the device."""
+    if request.param == "cuda":
+        with on_device.all_ops(monkeypatch):
+            yield "cuda"
+        return
     previous = lamina.get_isa()
     lamina.set_isa(request.param)
     yield request.param

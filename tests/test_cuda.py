@@ -3,6 +3,7 @@
 import contextlib
 import faulthandler
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -145,6 +146,19 @@ def test_arrays_by_cuda_array_interface(rng):
         ops.softmax_forward(there, out=read_only)
     with pytest.raises(ValueError, match="is not in this device's memory"):
         cuda.from_dlpack(Interface(there, data=(host.ctypes.data, False)))
+
+
+def test_bfloat16_arrays_of_others(rng, monkeypatch):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    a, b = rng.normal(size=(2, 40, 40)).astype(ml_dtypes.bfloat16)
+    lent = Lender(cuda.array(a)), Lender(cuda.array(b))
+    assert_same_bits(cuda.from_dlpack(lent[0]).numpy(), a)
+    result = ops.gemm(*lent)
+    assert isinstance(result, Lender)
+    assert_same_bits(result.array.numpy(), ops.gemm(cuda.array(a), cuda.array(b)).numpy())
+    monkeypatch.delitem(sys.modules, "ml_dtypes")
+    with pytest.raises(ValueError, match="gemm: a has dtype bfloat16, needs `import ml_dtypes`"):
+        ops.gemm(*lent)
 
 
 def test_lent_memory_lives_as_long_as_its_views(rng):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import lamina
+import on_device
 from comparison import assert_same_bits, assert_threads_agree, assert_within
 from lamina import _core, ops
 from tolerances import OPERANDS, product_at
@@ -37,9 +38,13 @@ HIDDEN = available("emulated_amx", "emulated_tiles")
 UNITS = available("avx512_bf16", "amx") + HIDDEN
 
 
-@pytest.fixture(params=UNITS)
-def unit(request):
-    """Every level with a bfloat16 unit in turn."""
+@pytest.fixture(params=[*UNITS, *(["cuda"] if lamina.cuda.is_available() else [])])
+def unit(request, monkeypatch):
+    """Every level with a bfloat16 unit in turn; with "cuda" all ops run on the device."""
+    if request.param == "cuda":
+        with on_device.all_ops(monkeypatch):
+            yield "cuda"
+        return
     previous = lamina.get_isa()
     lamina.set_isa(request.param)
     yield request.param
@@ -53,7 +58,7 @@ def precision(request):
 
 
 def faster(precision):
-    return bool(_core.precision_unit(precision))
+    return on_device.is_active() or bool(_core.precision_unit(precision))
 
 
 def operands(rng, shape, transposes=(False, False)):
@@ -208,9 +213,11 @@ def test_settings(unit, rng):
         assert lamina.get_precision() == "medium"
         assert_same_bits(ops.gemm(a, b), medium)
         assert_same_bits(ops.gemm(a, b, precision="highest"), highest)
-        assert "float32 at medium" in ops.explain("gemm", ((40, 100), (100, 50)))
+        if unit != "cuda":  # the plan is the processor's
+            assert "float32 at medium" in ops.explain("gemm", ((40, 100), (100, 50)))
     assert_same_bits(ops.gemm(a, b), highest)
-    assert lamina.config()["units"]["medium"] == _core.precision_unit("medium") != ""
+    if unit != "cuda":
+        assert lamina.config()["units"]["medium"] == _core.precision_unit("medium") != ""
 
 
 def test_unknown_precisions_are_refused():
@@ -231,6 +238,8 @@ def train(precision, threads):
     net = lamina.Sequential(
         lamina.Linear(70, 64), lamina.BatchNorm(64), lamina.ReLU(), lamina.Dropout(0.3), lamina.Linear(64, 5), seed=3
     )
+    if on_device.is_active():
+        net.to("cuda")
     previous = lamina.get_num_threads()
     lamina.set_num_threads(threads)
     try:

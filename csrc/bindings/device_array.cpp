@@ -24,7 +24,17 @@ Shape c_strides(const Shape& shape, int64_t itemsize) {
 int64_t number_of(Stream stream) { return stream ? reinterpret_cast<intptr_t>(stream) : 1; }
 Stream stream_of(int64_t number) { return number <= 1 ? nullptr : reinterpret_cast<Stream>(number); }
 
+// NumPy knows bfloat16 from ml_dtypes, which only the caller imports.
+py::dtype bfloat16_dtype(const char* op, const char* name) {
+  const py::dict modules = py::module_::import("sys").attr("modules");
+  if (modules.contains("ml_dtypes") && py::hasattr(modules["ml_dtypes"], "bfloat16")) {
+    return py::dtype::from_args(py::object(modules["ml_dtypes"].attr("bfloat16")));
+  }
+  fail(op, name, " has dtype bfloat16, needs `import ml_dtypes` before, which gives NumPy this dtype");
+}
+
 py::dtype dtype_of_type(const char* op, const char* name, const dlpack::Type& type) {
+  if (type.lanes == 1 && type.code == dlpack::bfloat && type.bits == 16) return bfloat16_dtype(op, name);
   std::string text;
   if (type.lanes == 1) {
     switch (type.code) {
@@ -46,11 +56,12 @@ py::dtype dtype_of_type(const char* op, const char* name, const dlpack::Type& ty
   }
   if (text.empty()) {
     fail(op, name, " has a dtype that lamina does not know (code ", int{type.code}, ", ", int{type.bits},
-         " bits), needs float32 or float64");
+         " bits), needs float32, float64 or bfloat16");
   }
   return py::dtype(text);
 }
 dlpack::Type type_of(const py::dtype& dtype) {
+  if (std::string(py::str(dtype)) == "bfloat16") return {dlpack::bfloat, 16, 1};
   const std::string kinds = "iufb", kind(1, dtype.kind());
   if (kinds.find(kind) == std::string::npos) fail("__dlpack__", "dtype ", std::string(py::str(dtype)), " has no DLPack type");
   constexpr dlpack::TypeCode codes[] = {dlpack::integer, dlpack::unsigned_integer, dlpack::floating, dlpack::boolean};

@@ -12,6 +12,12 @@
 namespace lamina::emulated {
 namespace {
 
+struct Copy {
+  void* to;
+  const void* from;
+  size_t bytes, size;
+};
+
 struct Thread {
   Place place{};
   unsigned number = 0;
@@ -20,6 +26,8 @@ struct Thread {
   const uint64_t* waits_on = nullptr;  // until this generation has gone by
   uint64_t generation = 0;
   Location at;  // where it waits
+  std::vector<Copy> begun;
+  std::vector<std::vector<Copy>> groups;  // of copies under way, the oldest first
 
   bool runnable() const { return !done && (!waits_on || *waits_on != generation); }
 };
@@ -28,7 +36,7 @@ struct Thread {
 struct Meeting {
   unsigned mask = 0, arrived = 0, predicates[2] = {0, 0};
   uint64_t generation = 0;
-  uint64_t values[2][warp_size];
+  Words values[2][warp_size];
 };
 
 struct Release {
@@ -58,7 +66,7 @@ class Block {
   std::string run(uint3 index, dim3 grid, uint64_t order);
   void wait(const uint64_t& generation, const Location& at);
   void barrier(const Location& at);
-  uint64_t exchange(unsigned mask, uint64_t value, bool predicate, int source, unsigned* predicates, const Location& at);
+  const Words* meet(unsigned mask, const Words& mine, bool predicate, unsigned* predicates, const Location& at);
   void* shared_variable(const void* identity, size_t bytes);
   std::byte* dynamic_shared() { return dynamic_.get(); }
   Thread* current = nullptr;
@@ -203,7 +211,7 @@ void Block::barrier(const Location& at) {
   happens_after(&meet_);
 }
 
-uint64_t Block::exchange(unsigned mask, uint64_t value, bool predicate, int source, unsigned* predicates, const Location& at) {
+const Words* Block::meet(unsigned mask, const Words& mine, bool predicate, unsigned* predicates, const Location& at) {
   const unsigned number = current->number, bit = 1u << number % 32;
   auto& meetings = warps_[number / 32];
   auto found = std::find_if(meetings.begin(), meetings.end(), [=](const auto& m) { return m->mask == mask; });
@@ -215,7 +223,7 @@ uint64_t Block::exchange(unsigned mask, uint64_t value, bool predicate, int sour
   if (!(mask & bit)) stop("a lane meets others of its warp at " + name_of(at) + " under a mask that leaves it out");
   const int turn = static_cast<int>(meeting.generation & 1);
   if (meeting.arrived == 0) meeting.predicates[turn] = 0;
-  meeting.values[turn][number % 32] = value;
+  meeting.values[turn][number % 32] = mine;
   if (predicate) meeting.predicates[turn] |= bit;
   meeting.arrived |= bit;
   happens_before(&meeting);
@@ -227,7 +235,7 @@ uint64_t Block::exchange(unsigned mask, uint64_t value, bool predicate, int sour
   }
   happens_after(&meeting);
   *predicates = meeting.predicates[turn];
-  return mask >> source & 1 ? meeting.values[turn][source] : ~uint64_t{0};
+  return meeting.values[turn];
 }
 
 void* Block::shared_variable(const void* identity, size_t bytes) {
@@ -263,17 +271,40 @@ std::string Block::stuck() const {
 const Place& place() { return running->current->place; }
 unsigned lane() { return running->current->number % warp_size; }
 void block_barrier(const Location& at) { running->barrier(at); }
-uint64_t exchange(unsigned mask, uint64_t value, int source, const Location& at) {
+const Words* meet(unsigned mask, const Words& mine, const Location& at) {
   unsigned predicates;
-  return running->exchange(mask, value, false, source, &predicates, at);
+  return running->meet(mask, mine, false, &predicates, at);
+}
+uint64_t exchange(unsigned mask, uint64_t value, int source, const Location& at) {
+  const Words* const all = meet(mask, {{value}}, at);
+  return mask >> source & 1 ? all[source].at[0] : ~uint64_t{0};
 }
 unsigned ballot(unsigned mask, bool predicate, const Location& at) {
   unsigned predicates;
-  running->exchange(mask, 0, predicate, 0, &predicates, at);
+  running->meet(mask, {}, predicate, &predicates, at);
   return predicates;
 }
 void* shared_variable(const void* identity, size_t bytes) { return running->shared_variable(identity, bytes); }
 std::byte* dynamic_shared() { return running->dynamic_shared(); }
+
+void copy_later(void* to, const void* from, size_t bytes, size_t size) {
+  std::memset(to, 0xFF, size);
+  running->current->begun.push_back({to, from, bytes, size});
+}
+void commit_copies() {
+  Thread& self = *running->current;
+  self.groups.push_back(std::move(self.begun));
+  self.begun.clear();
+}
+void wait_for_copies(size_t newest) {
+  auto& groups = running->current->groups;
+  for (; groups.size() > newest; groups.erase(groups.begin())) {
+    for (const Copy& copy : groups.front()) {
+      std::memcpy(copy.to, copy.from, copy.bytes);
+      std::memset(static_cast<std::byte*>(copy.to) + copy.bytes, 0, copy.size - copy.bytes);
+    }
+  }
+}
 
 std::string run(dim3 grid, dim3 block, size_t dynamic_bytes, Body body, const void* arguments) {
   Block state(block, dynamic_bytes, body, arguments);

@@ -32,8 +32,13 @@ const Place& place();
 
 void block_barrier(const Location& at);
 
-// All lanes of `mask` meet, then the value that lane `source` of them brought is returned; a lane outside has none to give.
+// All lanes of `mask` meet; what each of the warp's lanes brought, to be read before this lane meets others again.
 inline constexpr int warp_size = 32;
+struct Words {
+  uint64_t at[3];
+};
+const Words* meet(unsigned mask, const Words& mine, const Location& at);
+// ... then the value that lane `source` of them brought is returned; a lane outside has none to give.
 uint64_t exchange(unsigned mask, uint64_t value, int source, const Location& at);
 unsigned lane();
 // The lanes of `mask` whose predicate holds.
@@ -42,6 +47,12 @@ unsigned ballot(unsigned mask, bool predicate, const Location& at);
 // A block's shared memory starts as NaNs. A variable is known by the address of something that its declaration owns.
 void* shared_variable(const void* identity, size_t bytes);
 std::byte* dynamic_shared();
+
+// A thread's copies to shared memory that go on by themselves. They land when the thread waits for them, all but the `newest`
+// groups, and not before: until then NaNs are there. `size` bytes are written, `bytes` of them copied, the others zero.
+void copy_later(void* to, const void* from, size_t bytes, size_t size);
+void commit_copies();
+void wait_for_copies(size_t newest);
 
 // Runs body() for every thread of every block; what went wrong, or nothing.
 using Body = void (*)(const void* arguments);

@@ -111,7 +111,7 @@ def from_dlpack(x):
     ------
     ValueError
         If the library does not lend its memory (a PyTorch tensor that requires a gradient: give ``x.detach()``), or it
-        is on another device.
+        is on another device, or of bfloat16 and ml_dtypes, from which NumPy has this dtype, is not imported.
     TypeError
         If the object is not on a CUDA device.
     """

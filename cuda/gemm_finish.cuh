@@ -1,0 +1,88 @@
+// What becomes of a product's sums: alpha, beta, bias, the tail. A thread finishes eight neighbouring columns of a row, a
+// group of dropout.
+#pragma once
+
+#include "cuda/tail.cuh"
+#include "cuda/tile.cuh"
+#include "math/bfloat16.h"
+
+namespace lamina::cuda {
+
+inline constexpr int group_columns = 8;
+
+// Sixteen bytes, which are moved at once.
+template <class T>
+struct alignas(16) Run {
+  static constexpr int size = 16 / sizeof(T);
+  T at[size];
+};
+template <class T>
+__device__ bool in_runs(const T* group, int columns) {
+  return columns == group_columns && reinterpret_cast<uintptr_t>(group) % alignof(Run<T>) == 0;
+}
+
+// The first `columns` of a group; the others are zero.
+template <class T>
+__device__ void load_group(const T* from, int columns, T (&to)[group_columns]) {
+  if (in_runs(from, columns)) {
+    for (int r = 0; r < group_columns / Run<T>::size; ++r) {
+      const Run<T> run = reinterpret_cast<const Run<T>*>(from)[r];
+      for (int j = 0; j < Run<T>::size; ++j) to[r * Run<T>::size + j] = run.at[j];
+    }
+  } else {
+    for (int j = 0; j < group_columns; ++j) to[j] = j < columns ? from[j] : T{};
+  }
+}
+template <class T>
+__device__ void store_group(T* to, int columns, const T (&from)[group_columns]) {
+  if (in_runs(to, columns)) {
+    for (int r = 0; r < group_columns / Run<T>::size; ++r) {
+      Run<T> run;
+      for (int j = 0; j < Run<T>::size; ++j) run.at[j] = from[r * Run<T>::size + j];
+      reinterpret_cast<Run<T>*>(to)[r] = run;
+    }
+  } else {
+    for (int j = 0; j < group_columns; ++j) {
+      if (j < columns) to[j] = from[j];
+    }
+  }
+}
+
+template <class T>
+__device__ void finish_group(const Gemm<T>& g, const Tail<T>& tail, bool has_tail, int64_t row, int64_t column,
+                             T (&result)[group_columns]) {
+  const int columns = static_cast<int>(g.c.columns - column < group_columns ? g.c.columns - column : group_columns);
+  T* const c = g.c.row(row) + column;
+  T other[group_columns];
+  if (g.alpha != T(1)) {
+    for (int j = 0; j < group_columns; ++j) result[j] = g.alpha * result[j];
+  }
+  if (g.beta != T(0)) {
+    load_group(c, columns, other);
+    for (int j = 0; j < group_columns; ++j) result[j] = fma(g.beta, other[j], result[j]);
+  }
+  if (g.bias) {
+    load_group(g.bias + column, columns, other);
+    for (int j = 0; j < group_columns; ++j) result[j] = result[j] + other[j];
+  }
+  if (has_tail) {
+    const uint32_t bits = tail.dropout ? keep_bits(tail.dropout, row, column / group_columns) : 0;
+    with_activation(tail.activation, Activations{}, [&](auto activation) {
+      for (int j = 0; j < group_columns; ++j) {
+        const TailColumn<T> stages(tail, column + (j < columns ? j : 0));
+        other[j] = stages.activated(activation, result[j]);
+        result[j] = stages.dropped(other[j], bits >> j & 1);
+      }
+    });
+    if (g.y) store_group(g.y.row(row) + column, columns, other);
+  }
+  store_group(c, columns, result);
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (!g.rounded) return;
+    bfloat16 rounded[group_columns];
+    for (int j = 0; j < group_columns; ++j) rounded[j] = to_bfloat16(result[j]);
+    store_group(g.rounded.row(row) + column, columns, rounded);
+  }
+}
+
+}  // namespace lamina::cuda
