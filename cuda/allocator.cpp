@@ -6,14 +6,17 @@
 #include "base/error.h"
 #include "cuda/runtime.h"
 
+namespace lamina::cuda {
+namespace {
+
+// AddressSanitizer is told what an array may touch of the emulated device's memory; a stream tells it in its turn.
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
+void mark(void* memory, size_t bytes, bool usable, Stream stream) { emulated::mark(memory, bytes, usable, of(stream)); }
 #else
-#define ASAN_POISON_MEMORY_REGION(memory, bytes) (static_cast<void>(memory), static_cast<void>(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(memory, bytes) (static_cast<void>(memory), static_cast<void>(bytes))
+void mark(void*, size_t, bool, Stream) {}
 #endif
 
-namespace lamina::cuda {
+}  // namespace
 
 void* Allocator::allocate(size_t bytes, Stream stream) {
   const std::lock_guard lock(mutex_);
@@ -25,7 +28,7 @@ void* Allocator::allocate(size_t bytes, Stream stream) {
   split(*block, size);
   block->used = true;
   in_use_ += block->bytes;
-  ASAN_UNPOISON_MEMORY_REGION(block->memory, bytes);  // of the emulated device; no more than was asked for
+  if (!set_aside_.count(stream)) mark(block->memory, bytes, true, stream);
   return block->memory;
 }
 
@@ -55,7 +58,6 @@ Allocator::Block* Allocator::from_driver(size_t bytes, Stream stream) {
   }
   check(error, "allocating memory");
   held_ += size;
-  ASAN_POISON_MEMORY_REGION(memory, size);
   auto* const start = static_cast<std::byte*>(memory);
   Block& block = blocks_[start] = {start, size, stream, false, nullptr, nullptr};
   free_[stream].insert(&block);
@@ -86,7 +88,7 @@ void Allocator::release(void* memory) noexcept {
   const std::lock_guard lock(mutex_);
   Block* block = &blocks_.at(static_cast<std::byte*>(memory));
   in_use_ -= block->bytes;
-  ASAN_POISON_MEMORY_REGION(block->memory, block->bytes);
+  if (!set_aside_.count(block->stream)) mark(block->memory, block->bytes, false, block->stream);
   block->used = false;
   join(*block, block->after);
   if (block->before && !blocks_.at(block->before).used) {
@@ -110,7 +112,6 @@ void Allocator::release_stream(Free& free) {
       ++i;
       continue;
     }
-    ASAN_UNPOISON_MEMORY_REGION(block.memory, block.bytes);
     cudaFree(block.memory);  // waits for whatever still uses it
     held_ -= block.bytes;
     std::byte* const memory = block.memory;

@@ -30,6 +30,22 @@ struct Home {
     users->use(stream);
   }
   bool on_device() const { return static_cast<bool>(stream); }
+  // The model's stream comes after whoever looked at its arrays: before they change, or go.
+  void take_turn() const {
+    if (users) users->use(stream);
+  }
+  // An owner of `model`, which goes when nobody looks at it any more.
+  template <class Model>
+  std::shared_ptr<Model> own(std::unique_ptr<Model> model) const {
+    return {model.release(), [home = *this](Model* m) {
+              try {
+                home.take_turn();
+              } catch (const std::exception&) {
+                // A broken device, on which nothing runs any more.
+              }
+              delete m;
+            }};
+  }
   Device device() const {
     if (!stream) return {};
     Cuda& cuda = needed_cuda("cuda");
@@ -54,7 +70,7 @@ struct Native {
     turn = std::unique_lock(home.stream->turn());
     context.device = home.device();
     needed_cuda("cuda").order(current_stream(), context.device.stream);
-    home.users->use(home.stream);
+    home.take_turn();
   }
   ~Native() {
     if (!context.device.is_host() && context.device.stream != current_stream()) leave();

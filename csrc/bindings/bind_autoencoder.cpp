@@ -7,7 +7,7 @@ namespace {
 
 struct PyAutoencoder {
   Home home;
-  std::variant<std::unique_ptr<Autoencoder<float>>, std::unique_ptr<Autoencoder<double>>> form;
+  std::variant<std::shared_ptr<Autoencoder<float>>, std::shared_ptr<Autoencoder<double>>> form;
   Kind kind() const { return {form.index() == 0 ? DType::float32 : DType::float64, home.on_device()}; }
 };
 
@@ -35,7 +35,7 @@ PyAutoencoder make_autoencoder(const py::object& visible, const py::object& hidd
   const Home home(op, device);
   const auto make = [&](auto zero) -> PyAutoencoder {
     auto autoencoder = std::make_unique<Autoencoder<decltype(zero)>>(spec, update, home.device());
-    return {home, std::move(autoencoder)};
+    return {home, home.own(std::move(autoencoder))};
   };
   return dtype_in(op, dtype) == DType::float32 ? make(float{}) : make(double{});
 }

@@ -42,8 +42,8 @@ PyNetwork make_network(const py::object& dicts, const py::object& dtype, const p
   for (const py::handle dict : dicts) layers.push_back(layer_in(dict_in(op, "a layer", dict)));
   const Home home(op, device);
   const auto make = [&](auto zero) -> PyNetwork {
-    auto network = std::make_shared<Network<decltype(zero)>>(std::move(layers), fuse, home.device());
-    return {home, std::move(network)};
+    auto network = std::make_unique<Network<decltype(zero)>>(std::move(layers), fuse, home.device());
+    return {home, home.own(std::move(network))};
   };
   return dtype_in(op, dtype) == DType::float32 ? make(float{}) : make(double{});
 }

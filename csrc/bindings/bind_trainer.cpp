@@ -20,7 +20,7 @@ namespace {
 
 struct PyTrainer {
   Home home;
-  std::variant<std::unique_ptr<Trainer<float>>, std::unique_ptr<Trainer<double>>> form;
+  std::variant<std::shared_ptr<Trainer<float>>, std::shared_ptr<Trainer<double>>> form;
   std::optional<Precision> precision;  // none: the process's
   Kind kind() const { return {form.index() == 0 ? DType::float32 : DType::float64, home.on_device()}; }
 };
@@ -41,9 +41,9 @@ PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, co
   return std::visit(
       [&](const auto& net) -> PyTrainer {
         using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
-        if (network.home.on_device()) network.home.users->use(network.home.stream);
+        network.home.take_turn();
         auto trainer = std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss, net->device()), key, decay_all);
-        return {network.home, std::move(trainer), precision};
+        return {network.home, network.home.own(std::move(trainer)), precision};
       },
       network.form);
 }

@@ -11,6 +11,13 @@
 #include <set>
 #include <vector>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, bytes) (static_cast<void>(memory), static_cast<void>(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, bytes) (static_cast<void>(memory), static_cast<void>(bytes))
+#endif
+
 #include "base/fp_environment.h"
 
 using Task = std::function<std::string()>;
@@ -190,6 +197,7 @@ cudaError_t cudaFree(void* memory) {
   const auto found = device().blocks.find(static_cast<std::byte*>(memory));
   if (found == device().blocks.end()) return answer(cudaErrorInvalidValue);
   finish_all();
+  ASAN_UNPOISON_MEMORY_REGION(found->first, found->second);
   const auto [region, reserved] = device().regions.at(found->first);
   munmap(region, reserved);
   device().regions.erase(found->first);
@@ -348,6 +356,13 @@ cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t dynamic_bytes
 void break_kernel(const std::string& name) {
   LOCK;
   device().to_break = name;
+}
+void mark(void* memory, size_t bytes, bool usable, cudaStream_t stream) {
+  LOCK;
+  give(stream, [=] {
+    usable ? ASAN_UNPOISON_MEMORY_REGION(memory, bytes) : ASAN_POISON_MEMORY_REGION(memory, bytes);
+    return std::string();
+  });
 }
 void set_memory_limit(size_t bytes) {
   LOCK;

@@ -86,6 +86,8 @@ namespace lamina::emulated {
 
 // What <<<>>> does.
 cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t dynamic_bytes, cudaStream_t stream, std::function<void()> thread);
+// For AddressSanitizer, in the stream's turn: what may be touched.
+void mark(void* memory, size_t bytes, bool usable, cudaStream_t stream);
 // For tests: what the device's memory holds at most, and a kernel that is to fail.
 void set_memory_limit(size_t bytes);
 void break_kernel(const std::string& name);
