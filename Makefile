@@ -63,10 +63,10 @@ asan: sanitized-address
 	LD_PRELOAD="$(call LIBRARY,libasan.so) $(call LIBRARY,libubsan.so) $(call LIBRARY,libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
 		PYTHONPATH=build/address-sanitizer/site $(BIN)/python -m pytest -q -p no:faulthandler -k "cuda and not forked and not cannot_look and not out_of_memory" tests
 
-TSAN_TESTS := tests/test_cuda.py tests/test_cuda_models.py tests/test_softmax.py tests/test_emulation.py
+TSAN_TESTS := tests/test_cuda.py tests/test_softmax.py
 tsan: sanitized-thread
 	LD_PRELOAD="$(call LIBRARY,libtsan.so) $(call LIBRARY,libstdc++.so)" TSAN_OPTIONS="halt_on_error=1 report_signal_unsafe=0" \
-		PYTHONPATH=build/thread-sanitizer/site $(BIN)/python -m pytest -q -p no:faulthandler -k "cuda and not forked and not cannot_look or order_of_threads" $(TSAN_TESTS)
+		PYTHONPATH=build/thread-sanitizer/site $(BIN)/python -m pytest -q -p no:faulthandler -k "cuda and not forked and not cannot_look" $(TSAN_TESTS)
 
 ARCHITECTURES := 80 90a
 cuda-gate:

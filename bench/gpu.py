@@ -8,6 +8,7 @@ seen on an H200 (4.3 TB/s read and written, 45 TFLOP/s of float32). A row is a l
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import time
@@ -180,7 +181,9 @@ def main():
     parser.add_argument("stage", choices=["ceilings", "speed", "why"])
     parser.add_argument("--out", default="bench/results", type=Path)
     options = parser.parse_args()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    commit = ""
+    if shutil.which("git"):
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     device = cuda.status().lower().replace("nvidia ", "").replace(" ", "-")
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / f"{date.today()}-{device}-{commit or 'unknown'}-{options.stage}.jsonl"

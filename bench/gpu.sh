@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU, nvcc and no network: bench/gpu.sh truth | speed | why. Each stage takes less than 10 minutes.
+# On a machine with an NVIDIA GPU, nvcc and no network: bench/gpu.sh build | truth | ceilings | speed | why.
 # Needs that machine's python3 with numpy, pytest, pybind11, scikit-build-core, cmake and ninja; torch for comparisons.
 # Results go to ${OUT:-bench/results}.
 set -euo pipefail
@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 out=${OUT:-bench/results}
 site=build/gpu/site
 mkdir -p "$out" build/gpu
-export PYTHONPATH=$PWD/$site
+export PYTHONPATH=$PWD/$site PATH=$PATH:/usr/local/cuda/bin
 
 build() {
   local architecture
@@ -19,21 +19,21 @@ build() {
   rm -rf $site && mkdir -p $site && cp -r python/lamina $site && cp build/gpu/_core*.so $site/lamina
 }
 
+build
 case ${1:-} in
-  truth)
-    build
+  build)
     python3 -m lamina config
-    python3 cuda/try_wheel.py
-    python3 -m pytest -q -x -k "cuda or determinism" tests 2>&1 | tee "$out/gpu-truth.txt"
-    python3 bench/gpu.py ceilings --out "$out"
     ;;
-  speed)
-    [ -d $site ] || build
-    python3 bench/gpu.py speed --out "$out"
+  truth)
+    python3 cuda/try_wheel.py
+    python3 -m pytest -q --maxfail=30 -W default -p no:cacheprovider -k "cuda or determinism" tests 2>&1 | tee "$out/gpu-truth.txt"
+    ;;
+  ceilings | speed)
+    python3 bench/gpu.py "$1" --out "$out"
     ;;
   why)
-    [ -d $site ] || build
-    ncu --set full --launch-count 60 -o "$out/gpu-why" python3 bench/gpu.py why --out "$out"
+    ncu --set full --clock-control none -f -k 'regex:gemm|tail|softmax|measure|merge|optimizer|sum' -o "$out/gpu-why" \
+      python3 bench/gpu.py why --out "$out"
     ;;
   *)
     sed -n '2,4p' "$0"

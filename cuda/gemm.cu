@@ -115,7 +115,8 @@ __global__ void __launch_bounds__(S::threads) gemm_kernel(Gemm<T> g, Tail<T> tai
   }
   if (thread_column >= columns_left) return;
 
-  for (int i = 0; i < S::thread_rows && thread_row + i < rows_left; ++i) {
+  for (int i = 0; i < S::thread_rows; ++i) {
+    if (thread_row + i >= rows_left) continue;
     T result[thread_columns];
     for (int j = 0; j < thread_columns; ++j) result[j] = g.depth == 0 ? T(0) : total[i][j];
     finish_group(g, tail, has_tail, block_row + thread_row + i, block_column + thread_column, result);

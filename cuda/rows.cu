@@ -73,7 +73,10 @@ __global__ void softmax_backward_kernel(Matrix<const T> dy, Matrix<const T> y, M
 template <class T>
 __device__ double row_weight(const RowWeights<T>& weights, int64_t row, const int64_t* labels) {
   double w = weights.sample ? static_cast<double>(weights.sample[row]) : 1.0;
-  if (weights.classes && labels) w *= weights.classes[labels[row]];
+  if (weights.classes && labels) {
+    const int64_t label = labels[row];
+    w *= label >= 0 && label < weights.class_count ? static_cast<double>(weights.classes[label]) : 0.0;
+  }
   return w;
 }
 template <class T>

@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <mutex>
 
 #include "base/error.h"
 #include "cuda/allocator.h"
@@ -17,7 +19,8 @@ void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   const std::string why = cudaGetErrorString(error);
   cudaGetLastError();  // or the next call would be told of it again
-  if (cudaFree(nullptr) == cudaSuccess) fail<BackendError>("cuda", what, ": ", why);
+  size_t free = 0, total = 0;
+  if (cudaMemGetInfo(&free, &total) == cudaSuccess) fail<BackendError>("cuda", what, ": ", why);
   // After a kernel's failure every call fails, in this process for good.
   static std::atomic<bool> told{false};
   constexpr const char* anew = "the device has failed and is of no use to this process any more, which needs to start anew";
@@ -45,10 +48,8 @@ class DeviceMemory final : public Memory {
   }
   void copy_in(void* here, const void* host, const Rows& rows, Stream stream) override {
     copy(here, host, rows, cudaMemcpyHostToDevice, stream);
-    // Ordinary memory has been read when the call returns; pinned memory is read while the host goes on.
-    cudaPointerAttributes attributes{};
-    check(cudaPointerGetAttributes(&attributes, host), "asking for the kind of memory");
-    if (attributes.type == cudaMemoryTypeHost) check(cudaStreamSynchronize(of(stream)), "copying to the device");
+    // Only then has the host's memory surely been read, of whatever kind it is.
+    check(cudaStreamSynchronize(of(stream)), "copying to the device");
   }
   void copy_out(void* host, const void* here, const Rows& rows, Stream stream) override {
     copy(host, here, rows, cudaMemcpyDeviceToHost, stream);
@@ -73,37 +74,49 @@ class DeviceMemory final : public Memory {
 // Its memory is set aside under its own address.
 class RecordedGraph final : public Graph {
  public:
-  RecordedGraph(Stream stream, Allocator& blocks, const std::function<void()>& work) : stream_(stream), blocks_(blocks) {
-    // Memory may have to come from the driver while this goes on, which the other modes forbid.
-    check(cudaStreamBeginCapture(of(stream), cudaStreamCaptureModeRelaxed), "recording a graph");
-    cudaGraph_t graph = nullptr;
+  RecordedGraph(Allocator& blocks, const std::function<void(Stream)>& work) : blocks_(blocks) {
+    cudaStream_t stream = nullptr;
+    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
     try {
-      const Allocator::SetAside aside(blocks, stream, this);
-      work();
+      record(stream, work);
     } catch (...) {
-      if (cudaStreamEndCapture(of(stream), &graph) == cudaSuccess) cudaGraphDestroy(graph);
-      cudaGetLastError();
+      cudaStreamDestroy(stream);
       blocks.forget(this);
       throw;
     }
-    cudaError_t error = cudaStreamEndCapture(of(stream), &graph);
-    if (error == cudaSuccess) {
-      error = cudaGraphInstantiate(&exec_, graph, 0);
-      cudaGraphDestroy(graph);
-    }
-    if (error != cudaSuccess) blocks.forget(this);
-    check(error, "recording a graph");
+    cudaStreamDestroy(stream);
   }
   ~RecordedGraph() override {
-    cudaStreamSynchronize(of(stream_));
+    if (last_) cudaStreamSynchronize(of(last_));
     cudaGraphExecDestroy(exec_);
     blocks_.forget(this);
   }
-  void launch() override { check(cudaGraphLaunch(exec_, of(stream_)), "launching a graph"); }
+  void launch(Stream stream) override {
+    last_ = stream;
+    check(cudaGraphLaunch(exec_, of(stream)), "launching a graph");
+  }
 
  private:
-  Stream stream_;
+  void record(cudaStream_t stream, const std::function<void(Stream)>& work) {
+    // Memory may have to come from the driver while this goes on, which the other modes forbid.
+    check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), "recording a graph");
+    cudaGraph_t graph = nullptr;
+    try {
+      const Allocator::SetAside aside(blocks_, stream, this);
+      work(stream);
+    } catch (...) {
+      if (cudaStreamEndCapture(stream, &graph) == cudaSuccess) cudaGraphDestroy(graph);
+      cudaGetLastError();
+      throw;
+    }
+    check(cudaStreamEndCapture(stream, &graph), "recording a graph");
+    const cudaError_t error = cudaGraphInstantiate(&exec_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(error, "making a graph ready");
+  }
+
   Allocator& blocks_;
+  Stream last_ = nullptr;
   cudaGraphExec_t exec_ = nullptr;
 };
 
@@ -135,7 +148,10 @@ class Driver final : public Cuda {
     check(cudaStreamDestroy(of(stream)), "giving a stream back");
   }
   void synchronize(Stream stream) override { check(cudaStreamSynchronize(of(stream)), "waiting for the device"); }
-  void synchronize_all() override { check(cudaDeviceSynchronize(), "waiting for the device"); }
+  void synchronize_all() override {
+    const std::lock_guard alone(recording_);  // which the device does not allow together
+    check(cudaDeviceSynchronize(), "waiting for the device");
+  }
   void order(Stream earlier, Stream later) override {
     if (earlier == later) return;
     cudaEvent_t event = nullptr;
@@ -145,12 +161,13 @@ class Driver final : public Cuda {
     cudaEventDestroy(event);
     check(error, "ordering streams");
   }
-  std::unique_ptr<Graph> record(Stream stream, const std::function<void()>& work) override {
-    return std::make_unique<RecordedGraph>(stream, memory_.blocks, work);
+  std::unique_ptr<Graph> record(const std::function<void(Stream)>& work) override {
+    const std::lock_guard alone(recording_);
+    return std::make_unique<RecordedGraph>(memory_.blocks, work);
   }
   void* allocate_pinned(size_t bytes) override {
     void* memory = nullptr;
-    check(cudaHostAlloc(&memory, bytes, cudaHostAllocDefault), "pinning host memory");
+    check(cudaHostAlloc(&memory, std::max<size_t>(bytes, 1), cudaHostAllocDefault), "pinning host memory");
     return memory;
   }
   void release_pinned(void* memory) noexcept override { cudaFreeHost(memory); }
@@ -158,6 +175,7 @@ class Driver final : public Cuda {
 
  private:
   const KernelTable table_ = filled();
+  std::mutex recording_;
   DeviceMemory memory_;
 };
 

@@ -109,6 +109,12 @@ def test_losses_stay_on_the_device(rng):
         assert_same_bits(gradient.numpy(), expected[1])
 
 
+def test_class_weights_of_unknown_labels_are_not_read(rng):
+    x, weights = cuda.array(rng.normal(size=(3, 4))), cuda.array(np.ones(4))
+    loss, gradient = ops.softmax_cross_entropy(x, cuda.array(np.array([0, 1 << 40, -(1 << 40)])), class_weight=weights)
+    assert np.isnan(float(loss)) and np.isnan(gradient.numpy()[1:]).all() and np.isfinite(gradient.numpy()[0]).all()
+
+
 def test_labels_out_of_range_give_nan(rng):
     labels = np.array([0, 4, -1, 3])
     loss, gradient = ops.softmax_cross_entropy(

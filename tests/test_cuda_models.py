@@ -57,6 +57,22 @@ def test_recorded_steps_have_the_bits_of_the_cpu(data, loss):
     assert_same_bits(*results)
 
 
+def test_recorded_steps_follow_the_batch_and_the_data(rng):
+    """Other batch sizes and other strides at the same addresses are other work."""
+    wide, y = rng.normal(size=(256, 16)).astype("float32"), rng.integers(0, 2, 256)
+    results = []
+    for device in ("cpu", "cuda"):
+        net = lamina.Sequential(lamina.Linear(8, 8), lamina.Tanh(), lamina.Linear(8, 2), seed=1, device=device)
+        trainer = lamina.Trainer(net)
+        data = cuda.array(wide) if device == "cuda" else wide
+        views = data[:, :8], data.reshape(512, 8)[:256]
+        for x in views:
+            for batch_size in (16, 32, 16):
+                trainer.fit(x, y, epochs=1, batch_size=batch_size, progress=False)
+        results.append([net.state_dict(), np.array(trainer.history["loss"])])
+    assert_same_bits(*results)
+
+
 @pytest.mark.skipif(not lamina._core.emulated(), reason="needs the emulated device")
 @pytest.mark.parametrize("kernel, breaks", [("begin_step", True), ("no such kernel", False)])
 def test_steps_are_recorded(kernel, breaks):

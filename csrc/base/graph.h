@@ -11,13 +11,14 @@ namespace lamina {
 class Graph {
  public:
   virtual ~Graph() = default;
-  virtual void launch() = 0;  // on the stream that it was recorded on
+  virtual void launch(Stream stream) = 0;
 };
 
 class Recorder {
  public:
-  // What `work` gives the stream does not run but is recorded; memory that it takes and gives back stays the graph's.
-  virtual std::unique_ptr<Graph> record(Stream stream, const std::function<void()>& work) = 0;
+  // What `work` gives the stream it is told does not run but is recorded; memory that it takes and gives back there stays
+  // the graph's. Nobody else knows the stream.
+  virtual std::unique_ptr<Graph> record(const std::function<void(Stream)>& work) = 0;
 
  protected:
   ~Recorder() = default;

@@ -74,6 +74,8 @@ void assign(const ArrayPointer& self, py::handle key, py::handle value) {
     if (!from->contiguous() || !view->contiguous()) fail(op, "device arrays need to be contiguous to be copied");
     view->block->use();
     const auto bytes = static_cast<size_t>(view->size() * view->dtype.itemsize());
+    if (view->data == from->data) return;
+    if (view->data < from->data + bytes && from->data < view->data + bytes) fail(op, "the value overlaps where it goes");
     needed_cuda(op).memory().copy(view->data, from->data, {1, bytes, bytes, bytes}, current_stream());
     return;
   }
@@ -90,6 +92,7 @@ py::dict interface(const DeviceArray& a) {
   about["data"] = py::make_tuple(reinterpret_cast<uintptr_t>(a.data), !a.writeable);
   about["version"] = 3;
   a.block->use();
+  a.block->lend_to_anyone();
   about["stream"] = current_stream() ? reinterpret_cast<intptr_t>(current_stream()) : 1;
   return about;
 }
@@ -178,7 +181,11 @@ void bind_cuda(py::module_& m) {
     Cuda& device = needed_cuda("pinned");
     void* const memory = device.allocate_pinned(bytes);
     const py::capsule owner(memory, [](void* p) {
-      if (Cuda* const d = cuda_device()) d->release_pinned(p);
+      try {
+        if (Cuda* const d = cuda_device()) d->release_pinned(p);
+      } catch (const std::exception&) {
+        // A forked process: the memory is the parent's.
+      }
     });
     return py::array(py::dtype::of<uint8_t>(), Shape{static_cast<int64_t>(bytes)}, memory, owner);
   });

@@ -198,13 +198,18 @@ DeviceBlock::DeviceBlock(void* data, std::function<void()> give_back)
     : data_(static_cast<std::byte*>(data)), home_(stream_of_thread()), last_(home_), give_back_(std::move(give_back)) {}
 
 void DeviceBlock::use(const StreamPointer& stream) {
+  const std::lock_guard lock(mutex_);
   if (stream_in(stream) == stream_in(last_)) return;
   needed_cuda("cuda").order(stream_in(last_), stream_in(stream));
   last_ = stream;
 }
 void DeviceBlock::lend(Stream other) {
-  if (other == stream_in(last_)) return;
-  needed_cuda("cuda").order(stream_in(last_), other);
+  const std::lock_guard lock(mutex_);
+  if (other != stream_in(last_)) needed_cuda("cuda").order(stream_in(last_), other);
+  if (other != stream_in(home_)) lent_ = true;
+}
+void DeviceBlock::lend_to_anyone() {
+  const std::lock_guard lock(mutex_);
   lent_ = true;
 }
 
@@ -213,10 +218,10 @@ DeviceBlock::~DeviceBlock() {
     Cuda* const device = cuda_device();
     if (!device) return;
     // Whoever comes next has to wait for streams whose end we do not see: the borrower's, and what we gave to streams of
-    // which the lender knows nothing. The default stream is everybody's: what comes there comes after what is there.
+    // which the lender knows nothing.
     if (lent_) device->synchronize_all();
     if (give_back_) {
-      if (stream_in(last_)) device->synchronize(stream_in(last_));
+      device->synchronize(stream_in(last_));
       give_back_();
     } else {
       device->order(stream_in(last_), stream_in(home_));

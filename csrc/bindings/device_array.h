@@ -59,12 +59,14 @@ class DeviceBlock {
   std::byte* data() const { return data_; }
   void use() { use(stream_of_thread()); }
   void use(const StreamPointer& stream);
+  void lend_to_anyone();
   void lend(Stream other);  // to a stream that we do not know the end of
 
  private:
   std::byte* data_;
   size_t bytes_ = 0;
   StreamPointer home_, last_;  // whose allocation it is; and which used it last
+  std::mutex mutex_;
   bool lent_ = false;
   std::function<void()> give_back_;
 };

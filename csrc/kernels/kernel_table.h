@@ -83,9 +83,10 @@ struct TailSums {
 template <class T>
 struct RowWeights {
   const T* sample = nullptr;   // (rows,)
-  const T* classes = nullptr;  // (columns,), indexed by the row's label
+  const T* classes = nullptr;  // (class_count,), indexed by the row's label
   double factor = 1;
   const double* total = nullptr;
+  int64_t class_count = 0;
 };
 
 enum class ElementwiseLoss { sigmoid_cross_entropy, squared_error, mean_squared_error };

@@ -78,11 +78,11 @@ class BatchMemory {
     context.device.memory->copy_in(index_.data(), order_.data(), {1, bytes, bytes, bytes}, context.device.stream);
   }
   const int64_t* index() const { return index_.data(); }  // the order on the device
-  void add_addresses(std::vector<const void*>& to) const {
+  void add_addresses(std::vector<uint64_t>& to) const {
     for (const void* address :
          {static_cast<const void*>(index_.data()), static_cast<const void*>(labels_.data()), static_cast<const void*>(x_.data()),
           static_cast<const void*>(values_.data()), static_cast<const void*>(weights_.data())}) {
-      to.push_back(address);
+      to.push_back(reinterpret_cast<uintptr_t>(address));
     }
   }
   RecordedSteps<T>& recorded() { return recorded_; }
@@ -214,14 +214,16 @@ std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, 
   }
   epoch.batch_rows = options.batch_size;
   epoch.order = memory.index();
-  epoch.made_of = steps.memory();
+  const auto holds = [&](const auto& view) { epoch.made_of.push_back(reinterpret_cast<uintptr_t>(view.data)); };
+  const auto holds_matrix = [&](Matrix<const T> m) {
+    holds(m);
+    for (const int64_t n : {m.rows, m.columns, m.stride}) epoch.made_of.push_back(static_cast<uint64_t>(n));
+  };
+  for (const void* address : steps.memory()) epoch.made_of.push_back(reinterpret_cast<uintptr_t>(address));
   memory.add_addresses(epoch.made_of);
-  for (const void* address : {static_cast<const void*>(data.x.data), static_cast<const void*>(data.targets.labels.data),
-                              static_cast<const void*>(data.targets.values.data), static_cast<const void*>(data.sample_weight.data)}) {
-    epoch.made_of.push_back(address);
-  }
-  epoch.work = [&](Vector<const int64_t> rows, double* loss, const StepInputs* inputs) {
-    steps.work(context, memory.gather(context, data, rows), {loss, inputs});
+  holds_matrix(data.x), holds_matrix(data.targets.values), holds(data.targets.labels), holds(data.sample_weight);
+  epoch.work = [&](const Context& recording, Vector<const int64_t> rows, double* loss, const StepInputs* inputs) {
+    steps.work(recording, memory.gather(recording, data, rows), {loss, inputs});
   };
   recorded.begin_epoch(context, std::move(epoch));
   bool stopped = false;

@@ -7,6 +7,7 @@
 
 #include "base/aligned_buffer.h"
 #include "base/context.h"
+#include "base/error.h"
 #include "base/graph.h"
 #include "nn/parameter_optimizer.h"
 #include "nn/transfer.h"
@@ -30,9 +31,9 @@ class RecordedSteps {
     std::vector<int64_t> first;
     int64_t batch_rows;
     const int64_t* order;
-    std::vector<const void*> made_of;  // addresses that recorded work holds
+    std::vector<uint64_t> made_of;  // addresses, sizes and strides that recorded work holds
     // Computes a step on the batch of these rows.
-    std::function<void(Vector<const int64_t> rows, double* loss, const StepInputs* inputs)> work;
+    std::function<void(const Context& context, Vector<const int64_t> rows, double* loss, const StepInputs* inputs)> work;
   };
 
   void begin_epoch(const Context& context, Epoch epoch) {
@@ -53,9 +54,14 @@ class RecordedSteps {
     upload(first_.data(), epoch_.first);
     for (const void* address : {static_cast<const void*>(inputs_.data()), static_cast<const void*>(first_.data()),
                                 static_cast<const void*>(rows_.data()), static_cast<const void*>(losses_.data())}) {
-      epoch_.made_of.push_back(address);
+      epoch_.made_of.push_back(reinterpret_cast<uintptr_t>(address));
     }
-    if (epoch_.made_of != made_of_ || precision_ != context.precision) graph_.reset();
+    epoch_.made_of.push_back(static_cast<uint64_t>(epoch_.batch_rows));
+    if (epoch_.made_of != made_of_ || precision_ != context.precision) {
+      graph_.reset();
+      warm_ = false;
+    }
+    refused_ = false;
     made_of_ = epoch_.made_of;
     precision_ = context.precision;
     at_ = -1;
@@ -64,12 +70,12 @@ class RecordedSteps {
   // Takes a step if it is one that repeats.
   bool replay(size_t step) {
     if (!worthwhile() || !epoch_.repeats[step]) return false;
-    // The first step ever is taken as it comes: what it needs is loaded then.
-    if (!std::exchange(warm_, true)) return false;
-    if (!graph_) record();
+    // The first step of its kind is taken as it comes: what it needs is loaded then.
+    if (refused_ || !std::exchange(warm_, true)) return false;
+    if (!graph_ && !record()) return false;
     const auto position = static_cast<int64_t>(step);
     if (at_ != position) upload(position_.data(), std::vector<int64_t>{position});
-    graph_->launch();
+    graph_->launch(context_.device.stream);
     at_ = position + 1;
     return true;
   }
@@ -86,15 +92,23 @@ class RecordedSteps {
 
   bool worthwhile() const { return context_.device.recorder && repeats_ >= least_repeats; }
 
-  void record() {
+  // Without success (no memory for a second scratch, another library in the way) steps are taken as they come.
+  bool record() {
     const auto* const inputs = reinterpret_cast<const StepInputs*>(current_.data());
     const StepClock clock{position_.data(), inputs_.data(), current_.data(),   words,        epoch_.order,
                           first_.data(),    rows_.data(),   epoch_.batch_rows, loss_.data(), losses_.data()};
-    graph_ = context_.device.recorder->record(context_.device.stream, [&] {
-      begin_step(context_, clock);
-      epoch_.work({rows_.data(), epoch_.batch_rows}, loss_.data(), inputs);
-      end_step(context_, clock);
-    });
+    try {
+      graph_ = context_.device.recorder->record([&](Stream recording) {
+        Context context = context_;
+        context.device.stream = recording;
+        begin_step(context, clock);
+        epoch_.work(context, {rows_.data(), epoch_.batch_rows}, loss_.data(), inputs);
+        end_step(context, clock);
+      });
+    } catch (const BackendError&) {
+      refused_ = true;
+    }
+    return !refused_;
   }
 
   template <class E>
@@ -106,11 +120,11 @@ class RecordedSteps {
   Context context_;
   Epoch epoch_;
   int64_t repeats_ = 0, at_ = -1;  // at_: what the device's clock shows
-  bool warm_ = false;
+  bool warm_ = false, refused_ = false;
   AlignedBuffer<uint64_t> inputs_, current_;
   AlignedBuffer<int64_t> first_, position_, rows_;
   AlignedBuffer<double> loss_, losses_;
-  std::vector<const void*> made_of_;
+  std::vector<uint64_t> made_of_;
   Precision precision_ = Precision::highest;
   std::unique_ptr<Graph> graph_;  // goes first: it uses the rest
 };

@@ -69,7 +69,7 @@ void loss(const Context& context, const Loss<T>& loss, Matrix<const T> predictio
   const int64_t rows = prediction.rows;
   const Kernels<T>& kernels = context.table->kernels<T>();
 
-  RowWeights<T> weights{sample_weight.data, loss.class_weight.data, 1, nullptr};
+  RowWeights<T> weights{sample_weight.data, loss.class_weight.data, 1, nullptr, loss.class_weight.size};
   AlignedBuffer<double> total;
   if (loss.reduction == Reduction::mean && (sample_weight || loss.class_weight)) {
     total.ensure(1, context.device);
