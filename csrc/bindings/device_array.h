@@ -87,6 +87,8 @@ struct DeviceArray {
   bool contiguous() const;  // C order
 };
 
+Shape c_strides(const Shape& shape, int64_t itemsize);  // in bytes
+
 // What `object` shows of itself by DLPack or __cuda_array_interface__, or null if it is not on the device.
 std::shared_ptr<DeviceArray> device_array_from(const char* op, const char* name, py::handle object);
 // The array as `like`'s library has it: lamina's own, or by that library's from_dlpack.
