@@ -11,7 +11,8 @@ namespace {
 
 thread_local StreamPointer thread_stream;
 
-Memory::Rows rows_of(const DeviceArray& array, size_t host_pitch, bool to_host) {
+// As a copy between the array and the host's, which is in C order.
+Memory::Rows rows_of(const DeviceArray& array, bool to_host) {
   const auto itemsize = static_cast<size_t>(array.dtype.itemsize());
   if (array.contiguous()) {
     const size_t all = static_cast<size_t>(array.size()) * itemsize;
@@ -24,9 +25,8 @@ Memory::Rows rows_of(const DeviceArray& array, size_t host_pitch, bool to_host) 
   if (array.shape.size() != 2 || array.strides[1] != array.dtype.itemsize() || array.strides[0] <= 0) {
     fail("cuda", "an array with strides other than rows apart cannot be copied, needs C order");
   }
-  const auto pitch = static_cast<size_t>(array.strides[0]);
-  return {static_cast<size_t>(array.shape[0]), static_cast<size_t>(array.shape[1]) * itemsize, to_host ? host_pitch : pitch,
-          to_host ? pitch : host_pitch};
+  const size_t pitch = static_cast<size_t>(array.strides[0]), width = static_cast<size_t>(array.shape[1]) * itemsize;
+  return {static_cast<size_t>(array.shape[0]), width, to_host ? width : pitch, to_host ? pitch : width};
 }
 
 }  // namespace
@@ -108,13 +108,10 @@ DeviceBlock::~DeviceBlock() {
 }
 
 std::shared_ptr<DeviceArray> DeviceArray::make(const py::dtype& dtype, const Shape& shape) {
-  auto array = std::make_shared<DeviceArray>();
-  array->dtype = dtype;
-  array->shape = shape;
-  array->strides = c_strides(shape, dtype.itemsize());
-  array->block = std::make_shared<DeviceBlock>(static_cast<size_t>(array->size() * dtype.itemsize()));
-  array->data = array->block->data();
-  return array;
+  int64_t bytes = dtype.itemsize();
+  for (const int64_t n : shape) bytes *= n;
+  const auto block = std::make_shared<DeviceBlock>(static_cast<size_t>(bytes));
+  return view(block->data(), dtype, shape, {}, block);
 }
 std::shared_ptr<DeviceArray> DeviceArray::view(void* data, const py::dtype& dtype, const Shape& shape, const py::object& owner,
                                                const std::shared_ptr<DeviceBlock>& block) {
@@ -142,10 +139,9 @@ bool DeviceArray::contiguous() const {
 
 void copy_in(const DeviceArray& array, const py::array& host_) {
   const py::array host = py::array::ensure(host_, py::array::c_style);
-  const size_t pitch = array.shape.size() == 2 ? static_cast<size_t>(array.shape[1] * array.dtype.itemsize()) : 0;
   array.block->use();
   const void* const from = host.data();
-  const Memory::Rows rows = rows_of(array, pitch, false);
+  const Memory::Rows rows = rows_of(array, false);
   const py::gil_scoped_release release;
   needed_cuda("cuda").memory().copy_in(array.data, from, rows, current_stream());
 }
@@ -158,10 +154,9 @@ std::shared_ptr<DeviceArray> to_device(const py::array& host) {
 
 py::array to_host(const DeviceArray& array) {
   py::array host(array.dtype, array.shape);
-  const size_t pitch = array.shape.size() == 2 ? static_cast<size_t>(array.shape[1] * array.dtype.itemsize()) : 0;
   array.block->use();
   void* const to = host.mutable_data();
-  const Memory::Rows rows = rows_of(array, pitch, true);
+  const Memory::Rows rows = rows_of(array, true);
   {
     const py::gil_scoped_release release;
     needed_cuda("cuda").memory().copy_out(to, array.data, rows, current_stream());
