@@ -1,6 +1,7 @@
 // Matrix product with fma, for any shape and any strides: blocks of the result in registers, operands through shared memory.
 // An element's chain is the contract's (math/order.h): per 256 depth steps one chain of fma from +0, the sums added in
-// order, nothing padded.
+// order, nothing padded. Where the result is too small to keep a device busy and the depth is large, as with the gradient of a
+// small weight over a large batch, each chunk of the depth has blocks of its own and a second kernel adds their sums.
 #include "cuda/gemm_finish.cuh"
 #include "cuda/launch.h"
 #include "cuda/table.h"
@@ -27,67 +28,92 @@ struct Slice {
   __device__ static constexpr int place(int line) { return line / 4 % 2 * (lines / 2) + line / 8 * 4 + line % 4; }
 };
 
-// A thread's share of loading a slice: elements (line, step) of an operand with these strides, zero beyond its lines. What
-// lies beyond the depth is not computed with.
+// A thread's share of bringing an operand to shared memory, slice after slice: elements (line, step) with these strides, zero
+// beyond its lines. What lies beyond the depth is not computed with.
 template <class T, int lines, int depth, int threads, bool paired>
-struct Loader {
-  static constexpr int each = lines * depth / threads;
-  static_assert(lines * depth % threads == 0);
-  T values[each];
+class Loader {
+ public:
+  __device__ Loader(const T* from, int64_t line_stride, int64_t step_stride, int64_t lines_left) {
+    const int thread = static_cast<int>(threadIdx.x);
+    const bool by_line = line_stride == 1;  // neighbouring lines are neighbours in memory; otherwise neighbouring steps are
+    const int line = by_line ? thread % lines : thread / depth, line_move = by_line ? 0 : threads / depth;
+    step_ = by_line ? thread / lines : thread % depth;
+    step_move_ = by_line ? threads / lines : 0;
+    from_ = from + line * line_stride + step_ * step_stride;
+    move_ = line_move * line_stride + step_move_ * step_stride;
+    next_ = depth * step_stride;
+    to_ = step_ * lines + place(line);
+    to_move_ = step_move_ * lines + place(line + line_move) - place(line);
+    for (int i = 0; i < each; ++i) inside_ |= static_cast<unsigned>(line + i * line_move < lines_left) << i;
+  }
+  __device__ void load(int64_t steps_left) {
+    const int steps = static_cast<int>(steps_left < depth ? steps_left : depth);
+    for (int i = 0; i < each; ++i) {
+      values_[i] = (inside_ >> i & 1) && step_ + i * step_move_ < steps ? from_[i * move_] : T(0);
+    }
+    from_ += next_;
+  }
+  __device__ void store(Slice<T, lines, depth>& slice) const {
+    for (int i = 0; i < each; ++i) (&slice.at[0][0])[to_ + i * to_move_] = values_[i];
+  }
 
-  __device__ static void place_of(int i, bool by_line, int& line, int& step) {
-    const int element = i * threads + static_cast<int>(threadIdx.x);
-    line = by_line ? element % lines : element / depth;
-    step = by_line ? element / lines : element % depth;
-  }
-  // by_line: neighbouring lines are neighbours in memory; otherwise neighbouring steps are.
-  __device__ void load(const T* from, int64_t line_stride, int64_t step_stride, int64_t lines_left, int64_t steps_left) {
-    const bool by_line = line_stride == 1;
-    for (int i = 0; i < each; ++i) {
-      int line, step;
-      place_of(i, by_line, line, step);
-      values[i] = line < lines_left && step < steps_left ? from[line * line_stride + step * step_stride] : T(0);
-    }
-  }
-  template <class To>
-  __device__ void store(To& slice, bool by_line) const {
-    for (int i = 0; i < each; ++i) {
-      int line, step;
-      place_of(i, by_line, line, step);
-      slice.at[step][paired ? To::place(line) : line] = values[i];
-    }
+ private:
+  static constexpr int each = lines * depth / threads;
+  static_assert(lines * depth % threads == 0 && threads % lines == 0 && threads % (16 * depth) == 0);
+  __device__ static int place(int line) { return paired ? Slice<T, lines, depth>::place(line) : line; }
+
+  const T* from_;
+  int64_t move_, next_;
+  int step_, step_move_, to_, to_move_;
+  unsigned inside_ = 0;
+  T values_[each];
+};
+
+// Of a split product the sums of each chunk: groups of columns, row after row, chunk after chunk.
+template <class T>
+struct Partial {
+  T* sums = nullptr;  // none: the product is not split
+  __device__ T* group(const Gemm<T>& g, int64_t chunk, int64_t row, int64_t column) const {
+    return sums + ((chunk * g.c.rows + row) * divide_up(g.c.columns, group_columns) + column / group_columns) * group_columns;
   }
 };
 
+// Two blocks of float on a multiprocessor; doubles need the registers.
 template <class T, class S>
-__global__ void __launch_bounds__(S::threads) gemm_kernel(Gemm<T> g, Tail<T> tail, bool has_tail) {
+__global__ void __launch_bounds__(S::threads, sizeof(T) == 4 ? 2 : 1)
+    gemm_kernel(Gemm<T> g, Tail<T> tail, bool has_tail, Partial<T> partial) {
   using SliceA = Slice<T, S::rows, S::depth>;
   using SliceB = Slice<T, S::columns, S::depth>;
   LAMINA_SHARED(SliceA, a_slice);
   LAMINA_SHARED(SliceB, b_slice);
-  const int64_t across = divide_up(g.c.columns, S::columns);
-  const int64_t block_row = blockIdx.x / across * S::rows, block_column = blockIdx.x % across * S::columns;
+  const int64_t across = divide_up(g.c.columns, S::columns), tiles = divide_up(g.c.rows, S::rows) * across;
+  const int64_t tile = blockIdx.x % tiles, chunk = blockIdx.x / tiles, first_step = chunk * order::depth_chunk;
+  const int64_t depth = partial.sums && g.depth - first_step > order::depth_chunk ? order::depth_chunk : g.depth - first_step;
+  const int64_t block_row = tile / across * S::rows, block_column = tile % across * S::columns;
   const int thread_row = threadIdx.x / S::across * S::thread_rows, thread_column = threadIdx.x % S::across * thread_columns;
-  const T* a = g.a + block_row * g.a_row;
-  const T* b = g.b + block_column * g.b_column;
+  const T* a = g.a + block_row * g.a_row + first_step * g.a_depth;
+  const T* b = g.b + block_column * g.b_column + first_step * g.b_depth;
   const int64_t rows_left = g.c.rows - block_row, columns_left = g.c.columns - block_column;
 
-  T total[S::thread_rows][thread_columns], sum[S::thread_rows][thread_columns];
-  for (auto& row : sum) {
-    for (T& x : row) x = 0;
+  // The totals are touched every 256 steps: volatile keeps them out of the registers, which the sums and what is on its way need.
+  volatile T total[S::thread_rows][thread_columns];
+  T sum[S::thread_rows][thread_columns];
+  for (int i = 0; i < S::thread_rows; ++i) {
+    for (int j = 0; j < thread_columns; ++j) total[i][j] = sum[i][j] = 0;
   }
-  Loader<T, S::rows, S::depth, S::threads, false> a_loader;
-  Loader<T, S::columns, S::depth, S::threads, true> b_loader;
-  a_loader.load(a, g.a_row, g.a_depth, rows_left, g.depth);
-  b_loader.load(b, g.b_column, g.b_depth, columns_left, g.depth);
-  for (int64_t k = 0; k < g.depth; k += S::depth) {
-    a_loader.store(a_slice, g.a_row == 1);
-    b_loader.store(b_slice, g.b_column == 1);
+  Loader<T, S::rows, S::depth, S::threads, false> a_loader(a, g.a_row, g.a_depth, rows_left);
+  Loader<T, S::columns, S::depth, S::threads, true> b_loader(b, g.b_column, g.b_depth, columns_left);
+  a_loader.load(depth);
+  b_loader.load(depth);
+  int steps = 0;  // of the chunk
+  bool first = true;
+  for (int64_t left = depth; left > 0; left -= S::depth) {
+    a_loader.store(a_slice);
+    b_loader.store(b_slice);
     __syncthreads();
-    const int64_t next = k + S::depth;
-    if (next < g.depth) {  // on its way while this slice is multiplied
-      a_loader.load(a + next * g.a_depth, g.a_row, g.a_depth, rows_left, g.depth - next);
-      b_loader.load(b + next * g.b_depth, g.b_column, g.b_depth, columns_left, g.depth - next);
+    if (left > S::depth) {  // the next slice is on its way while this one is multiplied
+      a_loader.load(left - S::depth);
+      b_loader.load(left - S::depth);
     }
     const auto multiply = [&](int step) {
       T b_row[thread_columns];
@@ -97,20 +123,22 @@ __global__ void __launch_bounds__(S::threads) gemm_kernel(Gemm<T> g, Tail<T> tai
         for (int j = 0; j < thread_columns; ++j) sum[i][j] = fma(a_element, b_row[j], sum[i][j]);
       }
     };
-    if (next <= g.depth) {
+    if (left >= S::depth) {
       for (int step = 0; step < S::depth; ++step) multiply(step);
     } else {
-      for (int step = 0; step < g.depth - k; ++step) multiply(step);
+      for (int step = 0; step < left; ++step) multiply(step);
     }
     __syncthreads();
-    if (next % order::depth_chunk == 0 || next >= g.depth) {
-      const bool first = k < order::depth_chunk;
+    steps += S::depth;
+    if (steps == order::depth_chunk || left <= S::depth) {
       for (int i = 0; i < S::thread_rows; ++i) {
         for (int j = 0; j < thread_columns; ++j) {
           total[i][j] = first ? sum[i][j] : total[i][j] + sum[i][j];
           sum[i][j] = 0;
         }
       }
+      first = false;
+      steps = 0;
     }
   }
   if (thread_column >= columns_left) return;
@@ -118,9 +146,28 @@ __global__ void __launch_bounds__(S::threads) gemm_kernel(Gemm<T> g, Tail<T> tai
   for (int i = 0; i < S::thread_rows; ++i) {
     if (thread_row + i >= rows_left) continue;
     T result[thread_columns];
-    for (int j = 0; j < thread_columns; ++j) result[j] = g.depth == 0 ? T(0) : total[i][j];
-    finish_group(g, tail, has_tail, block_row + thread_row + i, block_column + thread_column, result);
+    for (int j = 0; j < thread_columns; ++j) result[j] = total[i][j];
+    const int64_t row = block_row + thread_row + i, column = block_column + thread_column;
+    if (partial.sums) {
+      store_group(partial.group(g, chunk, row, column), group_columns, result);
+    } else {
+      finish_group(g, tail, has_tail, row, column, result);
+    }
   }
+}
+
+template <class T>
+__global__ void gemm_merge_kernel(Gemm<T> g, Tail<T> tail, bool has_tail, Partial<T> partial, int64_t chunks) {
+  const int64_t across = divide_up(g.c.columns, group_columns), row = thread_number() / across;
+  const int64_t column = thread_number() % across * group_columns;
+  if (row >= g.c.rows) return;
+  T total[group_columns], sum[group_columns];
+  load_group(partial.group(g, 0, row, column), group_columns, total);
+  for (int64_t chunk = 1; chunk < chunks; ++chunk) {
+    load_group(partial.group(g, chunk, row, column), group_columns, sum);
+    for (int j = 0; j < group_columns; ++j) total[j] = total[j] + sum[j];
+  }
+  finish_group(g, tail, has_tail, row, column, total);
 }
 
 template <class T>  // what the registers hold
@@ -128,16 +175,33 @@ using Large = Shape<sizeof(T) == 4 ? 128 : 64, 128, sizeof(T) == 4 ? 8 : 4>;
 using Small = Shape<32, 64, 2>;
 
 template <class T, class S>
+int64_t tiles_of(const Gemm<T>& g) {
+  return divide_up(g.c.rows, S::rows) * divide_up(g.c.columns, S::columns);
+}
+
+// Chunks of the depth that have blocks of their own: all, while their sums fit in 64 MiB, or one.
+template <class T, class S>
+int64_t chunks_of(const Gemm<T>& g) {
+  constexpr int64_t enough = 128, most = int64_t{64} << 20;
+  const int64_t chunks = divide_up(g.depth, order::depth_chunk);
+  const int64_t bytes = chunks * g.c.rows * divide_up(g.c.columns, group_columns) * group_columns * int64_t{sizeof(T)};
+  return chunks > 1 && tiles_of<T, S>(g) < enough && bytes <= most ? chunks : 1;
+}
+
+template <class T, class S>
 void start(const Context& context, const Gemm<T>& g, const Tail<T>& tail, bool has_tail) {
-  const int64_t blocks = divide_up(g.c.rows, S::rows) * divide_up(g.c.columns, S::columns);
-  launch(context, "gemm", gemm_kernel<T, S>, blocks, S::threads, g, tail, has_tail);
+  const int64_t tiles = tiles_of<T, S>(g), chunks = chunks_of<T, S>(g), groups = g.c.rows * divide_up(g.c.columns, group_columns);
+  const Scratch<T> sums(context, chunks > 1 ? chunks * groups * group_columns : 0);
+  const Partial<T> partial{chunks > 1 ? sums.data() : nullptr};
+  launch(context, "gemm", gemm_kernel<T, S>, tiles * chunks, S::threads, g, tail, has_tail, partial);
+  if (chunks > 1) launch_threads(context, "gemm_merge", groups, gemm_merge_kernel<T>, g, tail, has_tail, partial, chunks);
 }
 
 // Large blocks read the operands less often; they need results large enough to keep a device busy.
 template <class T>
 bool takes_large(const Gemm<T>& g) {
   constexpr int64_t enough = 64;
-  return divide_up(g.c.rows, Large<T>::rows) * divide_up(g.c.columns, Large<T>::columns) >= enough;
+  return tiles_of<T, Large<T>>(g) >= enough;
 }
 
 template <class T, class S>

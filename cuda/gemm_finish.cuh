@@ -48,6 +48,14 @@ __device__ void store_group(T* to, int columns, const T (&from)[group_columns]) 
   }
 }
 
+// Drops the first of a group and adds one behind the last: every element comes to the front in turn, so that a loop over them
+// needs neither registers with changing numbers nor its body eight times.
+template <class T>
+__device__ void move_up(T (&group)[group_columns], T last) {
+  for (int j = 0; j + 1 < group_columns; ++j) group[j] = group[j + 1];
+  group[group_columns - 1] = last;
+}
+
 template <class T>
 __device__ void finish_group(const Gemm<T>& g, const Tail<T>& tail, bool has_tail, int64_t row, int64_t column,
                              T (&result)[group_columns]) {
@@ -68,10 +76,12 @@ __device__ void finish_group(const Gemm<T>& g, const Tail<T>& tail, bool has_tai
   if (has_tail) {
     const uint32_t bits = tail.dropout ? keep_bits(tail.dropout, row, column / group_columns) : 0;
     with_activation(tail.activation, Activations{}, [&](auto activation) {
+#pragma unroll 1
       for (int j = 0; j < group_columns; ++j) {
         const TailColumn<T> stages(tail, column + (j < columns ? j : 0));
-        other[j] = stages.activated(activation, result[j]);
-        result[j] = stages.dropped(other[j], bits >> j & 1);
+        const T y = stages.activated(activation, result[0]);
+        move_up(other, y);
+        move_up(result, stages.dropped(y, bits >> j & 1));
       }
     });
     if (g.y) store_group(g.y.row(row) + column, columns, other);
