@@ -61,6 +61,11 @@ __global__ void end_step_kernel(StepClock clock) {
 
 }  // namespace
 
+cudaError_t kernels_usable() {
+  cudaFuncAttributes attributes;
+  return cudaFuncGetAttributes(&attributes, end_step_kernel);
+}
+
 void fill_moves(KernelTable& table) {
   table.f32.gather_rows = gather_rows<float>;
   table.f64.gather_rows = gather_rows<double>;

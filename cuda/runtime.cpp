@@ -120,6 +120,17 @@ class RecordedGraph final : public Graph {
   cudaGraphExec_t exec_ = nullptr;
 };
 
+class Event final : public Moment {
+ public:
+  Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "making an event"); }
+  ~Event() override { cudaEventDestroy(event_); }
+  bool passed() override { return cudaEventQuery(event_) != cudaErrorNotReady; }
+  cudaEvent_t get() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 class Driver final : public Cuda {
  public:
   const KernelTable& table() override { return table_; }
@@ -154,12 +165,14 @@ class Driver final : public Cuda {
   }
   void order(Stream earlier, Stream later) override {
     if (earlier == later) return;
-    cudaEvent_t event = nullptr;
-    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "making an event");
-    cudaError_t error = cudaEventRecord(event, of(earlier));
-    if (error == cudaSuccess) error = cudaStreamWaitEvent(of(later), event, 0);
-    cudaEventDestroy(event);
-    check(error, "ordering streams");
+    const Event event;
+    check(cudaEventRecord(event.get(), of(earlier)), "ordering streams");
+    check(cudaStreamWaitEvent(of(later), event.get(), 0), "ordering streams");
+  }
+  std::unique_ptr<Moment> moment(Stream stream) override {
+    auto event = std::make_unique<Event>();
+    check(cudaEventRecord(event->get(), of(stream)), "recording an event");
+    return event;
   }
   std::unique_ptr<Graph> record(const std::function<void(Stream)>& work) override {
     const std::lock_guard alone(recording_);
@@ -187,6 +200,7 @@ class ForTests final : public Emulation {
   void skip_barrier(const std::string& site) override { emulated::skip_barrier(site); }
   void set_memory_limit(size_t bytes) override { emulated::set_memory_limit(bytes); }
   void break_kernel(const std::string& name) override { emulated::break_kernel(name); }
+  void set_current(int device) override { check(cudaSetDevice(device), "choosing a device"); }
 };
 Emulation* Driver::emulation() {
   static ForTests tests;
@@ -209,6 +223,12 @@ struct Found {
       status = std::string("built, but there is no device to use: ") + (error != cudaSuccess ? cudaGetErrorString(error) : "none found");
       return;
     }
+    const cudaError_t usable = kernels_usable();
+    if (usable != cudaSuccess) {
+      cudaGetLastError();
+      status = std::string("built, but not for this device: ") + cudaGetErrorString(usable);
+      return;
+    }
     driver = new Driver;
     status = driver->name();
   }
@@ -225,6 +245,10 @@ Cuda* cuda_device() {
   const cuda::Found& found = cuda::found();
   if (found.driver && found.process != getpid()) {
     fail<BackendError>("cuda", "this process was forked from one that had used the device, needs the start method 'spawn'");
+  }
+  int current = 0;
+  if (found.driver && cudaGetDevice(&current) == cudaSuccess && current != 0) {
+    fail<BackendError>("cuda", "this thread's current device is ", current, ", needs device 0, on which lamina computes");
   }
   return found.driver;
 }

@@ -1,6 +1,8 @@
 // The CUDA table, a function a file: for float and double, and what has no element type.
 #pragma once
 
+#include <cuda_runtime.h>
+
 #include "kernels/kernel_table.h"
 
 namespace lamina::cuda {
@@ -22,6 +24,7 @@ void fill_random(Kernels<T>& kernels);
 void fill_row_sums(KernelTable& table);
 void fill_masks(KernelTable& table);
 void fill_moves(KernelTable& table);
+cudaError_t kernels_usable();            // whether the binary holds code that the current device runs
 void fill_gemm_mma(KernelTable& table);  // over what fill_gemm left there
 
 template <class T>

@@ -4,6 +4,7 @@ import contextlib
 import faulthandler
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -168,6 +169,7 @@ def test_bfloat16_arrays_of_others(rng, monkeypatch):
 
 
 def test_lent_memory_lives_as_long_as_its_views(rng):
+    cuda.synchronize()  # what earlier tests were lent is given back
     before = cuda.memory()["in_use"]
     there = cuda.array(rng.normal(size=(100, 100)))
     capsule = there.__dlpack__(stream=1, max_version=(1, 0))
@@ -175,8 +177,38 @@ def test_lent_memory_lives_as_long_as_its_views(rng):
     pointer = there.pointer
     del there
     assert cuda.memory()["in_use"] > before and taken.pointer == pointer
+    y = ops.activation_forward(taken, "relu")
     del capsule, taken
+    cuda.synchronize()  # the lender gets it back when the device has gone past its last use
+    del y
     assert cuda.memory()["in_use"] == before
+
+
+@emulated
+def test_lent_memory_is_not_given_back_before_the_device_has_read_it():
+    cuda.synchronize()
+    lent = Lender(cuda.zeros(100))
+    y = ops.activation_forward(lent, "relu")
+    in_use = cuda.memory()["in_use"]
+    del lent
+    assert cuda.memory()["in_use"] == in_use, "the emulated device works when somebody waits, not before"
+    cuda.synchronize()
+    assert cuda.memory()["in_use"] < in_use
+    del y
+
+
+@emulated
+def test_another_current_device_is_refused():
+    x = cuda.zeros(3)
+
+    def on_another_device():  # in a thread of its own: the current device is a thread's
+        lamina._core.emulation_set_current(1)
+        with pytest.raises(lamina.BackendError, match="current device is 1, needs device 0"):
+            ops.activation_forward(x, "relu")
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(on_another_device).result()
+    assert (ops.activation_forward(x, "relu").numpy() == 0).all()
 
 
 def test_numpy_does_not_take_device_memory_for_its_own():

@@ -174,8 +174,11 @@ void bind_cuda(py::module_& m) {
   m.def("cuda_set_stream", [](StreamPointer stream) { set_stream_of_thread(std::move(stream)); }, py::arg("stream").none(true));
   m.def("cuda_synchronize", [] {
     Cuda& device = needed_cuda("synchronize");
-    const py::gil_scoped_release release;
-    device.synchronize(current_stream());
+    {
+      const py::gil_scoped_release release;
+      device.synchronize(current_stream());
+    }
+    collect_loans();
   });
   m.def("cuda_pinned", [](size_t bytes) {
     Cuda& device = needed_cuda("pinned");
@@ -199,6 +202,7 @@ void bind_cuda(py::module_& m) {
   m.def("emulation_barriers", [=] { return emulation()->barriers(); });
   m.def("emulation_skip_barrier", [=](const std::string& site) { emulation()->skip_barrier(site); });
   m.def("emulation_break", [=](const std::string& kernel) { emulation()->break_kernel(kernel); });
+  m.def("emulation_set_current", [=](int device) { emulation()->set_current(device); });
   m.def("emulation_set_memory_limit", [=](size_t bytes) { emulation()->set_memory_limit(bytes); });
 }
 

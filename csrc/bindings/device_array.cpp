@@ -2,6 +2,7 @@
 #include "bindings/device_array.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/error.h"
 #include "ops/config.h"
@@ -29,7 +30,36 @@ Memory::Rows rows_of(const DeviceArray& array, bool to_host) {
   return {static_cast<size_t>(array.shape[0]), width, to_host ? width : pitch, to_host ? pitch : width};
 }
 
+// What others have lent, given back once the device has gone past its use. Asked whenever something more is lent, and
+// when somebody has waited. Of the thread that holds the GIL, as what gives back may need it.
+class Loans {
+ public:
+  void end(std::unique_ptr<Moment> last_use, std::function<void()> give_back) {
+    ending_.push_back({std::move(last_use), std::move(give_back)});
+  }
+  void collect() {
+    while (!ending_.empty() && ending_.front().last_use->passed()) {
+      const std::function<void()> give_back = std::move(ending_.front().give_back);
+      ending_.pop_front();
+      give_back();
+    }
+  }
+
+ private:
+  struct Loan {
+    std::unique_ptr<Moment> last_use;
+    std::function<void()> give_back;
+  };
+  std::deque<Loan> ending_;
+};
+Loans& loans() {
+  static Loans* const all = new Loans;  // never destroyed: Python's objects may be gone by then
+  return *all;
+}
+
 }  // namespace
+
+void collect_loans() { loans().collect(); }
 
 Shape c_strides(const Shape& shape, int64_t itemsize) {
   Shape strides(shape.size());
@@ -70,7 +100,9 @@ DeviceBlock::DeviceBlock(size_t bytes) : bytes_(bytes), home_(stream_of_thread()
   data_ = static_cast<std::byte*>(needed_cuda("cuda").memory().allocate(bytes, 1, stream_in(home_)));
 }
 DeviceBlock::DeviceBlock(void* data, std::function<void()> give_back)
-    : data_(static_cast<std::byte*>(data)), home_(stream_of_thread()), last_(home_), give_back_(std::move(give_back)) {}
+    : data_(static_cast<std::byte*>(data)), home_(stream_of_thread()), last_(home_), give_back_(std::move(give_back)) {
+  collect_loans();
+}
 
 void DeviceBlock::use(const StreamPointer& stream) {
   const std::lock_guard lock(mutex_);
@@ -96,8 +128,8 @@ DeviceBlock::~DeviceBlock() {
     // which the lender knows nothing.
     if (lent_) device->synchronize_all();
     if (give_back_) {
-      device->synchronize(stream_in(last_));
-      give_back_();
+      loans().end(device->moment(stream_in(last_)), std::move(give_back_));
+      collect_loans();
     } else {
       device->order(stream_in(last_), stream_in(home_));
       device->memory().release(data_, bytes_, 1, stream_in(home_));

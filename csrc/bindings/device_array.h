@@ -87,6 +87,9 @@ struct DeviceArray {
   bool contiguous() const;  // C order
 };
 
+// Gives back what others have lent and the device has gone past.
+void collect_loans();
+
 Shape c_strides(const Shape& shape, int64_t itemsize);  // in bytes
 
 // What `object` shows of itself by DLPack or __cuda_array_interface__, or null if it is not on the device.

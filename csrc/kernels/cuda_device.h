@@ -2,6 +2,7 @@
 // by #ifdef.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,17 @@ class Emulation {
   virtual void skip_barrier(const std::string& site) = 0;
   virtual void set_memory_limit(size_t bytes) = 0;
   virtual void break_kernel(const std::string& name) = 0;  // which fails, and with it the device
+  virtual void set_current(int device) = 0;                // of this thread, as another library would
 
  protected:
   ~Emulation() = default;
+};
+
+// A point in a stream's work.
+class Moment {
+ public:
+  virtual ~Moment() = default;
+  virtual bool passed() = 0;
 };
 
 class Cuda : public Recorder {
@@ -41,6 +50,7 @@ class Cuda : public Recorder {
   virtual void destroy_stream(Stream stream) = 0;
   virtual void synchronize(Stream stream) = 0;  // throws what went wrong
   virtual void synchronize_all() = 0;
+  virtual std::unique_ptr<Moment> moment(Stream stream) = 0;  // after what the stream has been given so far
   // What `later` is given from now on comes after what `earlier` has been given so far.
   virtual void order(Stream earlier, Stream later) = 0;
   // Host memory that copies read and write while the host goes on.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -29,10 +30,12 @@ struct EmulatedStream {
   std::deque<Task> tasks;
   uint64_t finished = 0;  // tasks that are no longer in the queue
   std::unique_ptr<EmulatedGraph> capturing;
+  bool spoilt = false;  // the recording, by what it does not allow
 };
 struct EmulatedEvent {
   EmulatedStream* stream = nullptr;
   uint64_t task = 0;  // finished when so many of the stream's are
+  bool captured = false;
 };
 
 namespace {
@@ -61,6 +64,8 @@ cudaError_t answer(cudaError_t error) {
   if (error != cudaSuccess) d.last = error;
   return error;
 }
+
+thread_local int current_device = 0;
 
 constexpr size_t page = 4096, huge_page = size_t{2} << 20;
 size_t whole_pages(size_t bytes) { return (bytes + page - 1) / page * page; }
@@ -117,6 +122,20 @@ void finish_all() {
   for (EmulatedStream* stream : device().streams) finish(*stream);
 }
 
+// What a recording does not allow is an error, and spoils it.
+cudaError_t spoil(EmulatedStream& stream, cudaError_t error) {
+  stream.spoilt = true;
+  return answer(error);
+}
+// Whoever waits for all work waits for streams that record, too.
+bool spoils_any() {
+  bool any = false;
+  for (EmulatedStream* stream : device().streams) {
+    if (stream->capturing) any = stream->spoilt = true;
+  }
+  return any;
+}
+
 cudaError_t give(cudaStream_t stream_, Task task) {
   EmulatedStream& stream = of(stream_);
   if (stream.capturing) {
@@ -135,6 +154,16 @@ cudaError_t cudaGetDeviceCount(int* count) {
   *count = 1;
   return cudaSuccess;
 }
+cudaError_t cudaGetDevice(int* device) {
+  *device = current_device;
+  return cudaSuccess;
+}
+// There is but one; a second may be made a thread's to see what follows.
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device > 1) return answer(cudaErrorInvalidDevice);
+  current_device = device;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = {"emulated on the CPU", 0, 0, 1, device().limit};
   return cudaSuccess;
@@ -147,6 +176,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 cudaError_t cudaDeviceSynchronize() {
   LOCK;
+  if (spoils_any()) return answer(cudaErrorStreamCaptureUnsupported);
   finish_all();
   return answer(cudaSuccess);
 }
@@ -164,8 +194,16 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid argument";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorNotReady:
+      return "device not ready";
     case cudaErrorStreamCaptureUnsupported:
       return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureInvalidated:
+      return "operation failed due to a previous error during capture";
+    case cudaErrorStreamCaptureIsolation:
+      return "dependency created on uncaptured work in another stream";
     case cudaErrorLaunchFailure:
       return device().broken ? device().why.c_str() : "unspecified launch failure";
   }
@@ -241,13 +279,15 @@ cudaError_t cudaMemcpy2DAsync(void* to_, size_t to_pitch, const void* from_, siz
     for (size_t row = 0; row < height; ++row) std::memcpy(to + row * to_pitch, source + row * pitch, width);
     return std::string();
   };
+  // A recording would read or write ordinary memory when it is launched, long after the call.
+  const bool ordinary = (from_host && !is_pinned(from)) || (to_host && !is_pinned(to));
+  if (ordinary && of(stream).capturing) return spoil(of(stream), cudaErrorStreamCaptureUnsupported);
   if (from_host && !is_pinned(from)) {
     std::vector<std::byte> staged(width * height);
     for (size_t row = 0; row < height; ++row) std::memcpy(staged.data() + row * width, from + row * from_pitch, width);
     return give(stream, [copy, staged = std::move(staged), width] { return copy(staged.data(), width); });
   }
   if (to_host && !is_pinned(to)) {
-    if (of(stream).capturing) return answer(cudaErrorStreamCaptureUnsupported);
     finish(of(stream));
     if (device().broken) return answer(cudaErrorLaunchFailure);
     const Open open;
@@ -283,13 +323,16 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   LOCK;
-  if (of(stream).capturing) return answer(cudaErrorStreamCaptureUnsupported);
+  if (of(stream).capturing) return spoil(of(stream), cudaErrorStreamCaptureUnsupported);
   finish(of(stream));
   return answer(cudaSuccess);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   LOCK;
   if (!event->stream || event->stream == &of(stream)) return answer(cudaSuccess);
+  // A stream that waits for recorded work would join the recording, one that records cannot wait for other work.
+  if (event->captured) return spoil(*event->stream, cudaErrorStreamCaptureIsolation);
+  if (of(stream).capturing) return spoil(of(stream), cudaErrorStreamCaptureIsolation);
   return give(stream, [other = event->stream, task = event->task] {
     if (device().streams.count(other)) finish(*other, task);
     return std::string();
@@ -307,19 +350,31 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   LOCK;
   event->stream = &of(stream);
   event->task = event->stream->finished + event->stream->tasks.size();
+  event->captured = static_cast<bool>(event->stream->capturing);
   return answer(cudaSuccess);
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  LOCK;
+  if (event->captured) return spoil(*event->stream, cudaErrorStreamCaptureUnsupported);
+  const bool passed = !event->stream || !device().streams.count(event->stream) || event->stream->finished >= event->task;
+  return passed ? answer(cudaSuccess) : cudaErrorNotReady;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   LOCK;
   if (!stream || stream->capturing) return answer(cudaErrorStreamCaptureUnsupported);
   stream->capturing = std::make_unique<EmulatedGraph>();
+  stream->spoilt = false;
   return answer(cudaSuccess);
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   LOCK;
   if (!stream || !stream->capturing) return answer(cudaErrorInvalidValue);
   *graph = stream->capturing.release();
+  if (stream->spoilt) {
+    delete std::exchange(*graph, nullptr);
+    return answer(cudaErrorStreamCaptureInvalidated);
+  }
   return answer(cudaSuccess);
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
