@@ -215,6 +215,7 @@ GemmPlanInfo describe(const Gemm<T>& g) {
   info.tile_columns = thread_columns;
   info.depth_step = order::depth_chunk;
   info.pack_a = info.pack_b = true;
+  info.chunks_apart = chunks_of<T, S>(g) > 1;
   return info;
 }
 

@@ -155,3 +155,20 @@ def test_a_net_refuses_batches_it_could_not_train_on():
         deep_net().explain(batch_size=0)
     with pytest.raises(ValueError, match="Sequential.explain: batch_size is 1, batch norm in training"):
         deep_net().explain(batch_size=1)
+
+
+@pytest.mark.skipif(not lamina.cuda.is_available(), reason=f"no device: {lamina.cuda.status()}")
+@pytest.mark.parametrize("op", CALLS)
+def test_ops_are_explained_on_the_device(op, dtype):
+    text = ops.explain(op, CALLS[op], dtype, device="cuda")
+    titles = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert titles and all(title.endswith(", cuda") and dtype.name in title for title in titles)
+    assert " threads each" in text and "on 1 thread" not in text
+    assert lamina.config()["units"]["cuda"]["highest"] == "fma"
+
+
+@pytest.mark.skipif(not lamina.cuda.is_available(), reason=f"no device: {lamina.cuda.status()}")
+def test_the_depth_of_small_results_is_split_on_the_device():
+    text = ops.explain("gemm", ((100, 5000), (5000, 10)), device="cuda")
+    assert "20 chunks of 256 in blocks of their own, summed by" in text
+    assert "summed in registers" in ops.explain("gemm", ((4000, 5000), (5000, 1000)), device="cuda")

@@ -217,7 +217,7 @@ def test_settings(unit, rng):
             assert "float32 at medium" in ops.explain("gemm", ((40, 100), (100, 50)))
     assert_same_bits(ops.gemm(a, b), highest)
     if unit != "cuda":
-        assert lamina.config()["units"]["medium"] == _core.precision_unit("medium") != ""
+        assert lamina.config()["units"]["cpu"]["medium"] == _core.precision_unit("medium") != ""
 
 
 def test_unknown_precisions_are_refused():

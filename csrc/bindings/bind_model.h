@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "bindings/bind.h"
-#include "nn/epoch.h"
+#include "nn/batches.h"
 #include "nn/network.h"
 #include "nn/parameter_optimizer.h"
 #include "nn/trainer.h"

@@ -5,7 +5,7 @@
 #include <deque>
 
 #include "base/error.h"
-#include "ops/config.h"
+#include "ops/explain.h"
 
 namespace lamina {
 namespace {
@@ -76,7 +76,8 @@ Cuda& needed_cuda(const char* op) {
 
 Context device_context(const char* op) {
   Cuda& device = needed_cuda(op);
-  Context context = current_context();
+  Context context = calling_context();
+  if (context.log) return context;  // an explanation's, which is for this device
   context.table = &device.table();
   context.threads = 1;
   context.device = {&device.memory(), current_stream()};

@@ -5,6 +5,7 @@
 
 namespace lamina {
 namespace {
+Context context_on(const char* op, py::handle device) { return is_cuda(op, device) ? device_context(op) : current_context(); }
 
 void bind_config(py::module_& m) {
   m.def("available_isas", available_isas);
@@ -14,7 +15,12 @@ void bind_config(py::module_& m) {
   m.def("set_num_threads", set_num_threads);
   m.def("get_precision", [] { return precision_name(get_precision()); });
   m.def("set_precision", [](const std::string& name) { set_precision(find_precision("set_precision", name)); });
-  m.def("precision_unit", [](const std::string& name) { return precision_unit(find_precision("precision_unit", name)); });
+  m.def(
+      "precision_unit",
+      [](const std::string& name, const py::object& device) {
+        return precision_unit(*context_on("precision_unit", device).table, find_precision("precision_unit", name));
+      },
+      py::arg("precision"), py::arg("device") = "cpu");
   m.def("get_stream_bytes", get_stream_bytes);
   m.def("set_stream_bytes", set_stream_bytes);
   m.def("memory", [] {
@@ -27,13 +33,13 @@ void bind_config(py::module_& m) {
   m.def("reset_peak_memory", reset_peak_memory);
   m.def(
       "explain",
-      [](const py::function& call) {
-        Explanation explanation(current_context());
+      [](const py::function& call, const py::object& device) {
+        Explanation explanation(context_on("explain", device));
         const ExplanationScope scope(explanation);
         call();
         return explanation.text();
       },
-      py::arg("call"), "How the ops that `call` calls would be computed; nothing is.");
+      py::arg("call"), py::arg("device") = "cpu", "How the ops that `call` calls would be computed; nothing is.");
   m.def("build", [] {
     py::dict build;
     build["compiler"] = LAMINA_COMPILER;

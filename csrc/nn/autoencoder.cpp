@@ -2,6 +2,7 @@
 #include "nn/autoencoder.h"
 
 #include "base/error.h"
+#include "nn/epoch.h"
 #include "nn/transfer.h"
 #include "ops/activation.h"
 #include "ops/gemm.h"

@@ -3,9 +3,11 @@
 
 #include <atomic>
 
-#include "nn/epoch.h"
+#include "nn/batches.h"
 #include "nn/parameter_buffer.h"
 #include "nn/parameter_optimizer.h"
+#include "nn/poll.h"
+#include "nn/thread_choice.h"
 #include "nn/training_lock.h"
 #include "ops/lamina.h"
 

@@ -1,154 +1,14 @@
 // The loop over one epoch's batches, shared by networks and autoencoders: shuffle, gather, step, and a look at signals.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <vector>
 
-#include "base/aligned_buffer.h"
-#include "base/context.h"
-#include "base/error.h"
+#include "nn/batches.h"
 #include "nn/poll.h"
-#include "nn/recorded_steps.h"
 #include "nn/thread_choice.h"
-#include "nn/transfer.h"
-#include "ops/config.h"
-#include "ops/gather.h"
-#include "ops/loss.h"
-#include "ops/random.h"
 
 namespace lamina {
-
-template <class T>
-struct DataSet {
-  Matrix<const T> x;
-  Targets<T> targets;             // absent for autoencoders
-  Vector<const T> sample_weight;  // or absent
-
-  DataSet slice(int64_t first, int64_t count) const {
-    DataSet part{x.slice(first, count), {}, {}};
-    if (targets.labels || targets.values) part.targets = targets.slice(first, count);
-    if (sample_weight) part.sample_weight = {sample_weight.data + first, count};
-    return part;
-  }
-};
-
-struct EpochOptions {
-  int64_t batch_size;
-  bool lone_row_joins;  // a last batch of one row joins the batch before it
-  std::optional<RandomKey> shuffle;
-
-  int64_t largest_batch(int64_t rows) const { return batch_size >= rows ? rows : batch_size + (lone_row_joins ? 1 : 0); }
-};
-
-// Elements of what shuffled batches are gathered into; of the data the shapes alone count.
-struct BatchLayout {
-  int64_t index, x, labels = 0, values = 0, weights = 0;
-
-  template <class T>
-  BatchLayout(const DataSet<T>& data, const EpochOptions& options) : index(data.x.rows) {
-    const int64_t rows = options.largest_batch(data.x.rows);
-    x = rows * data.x.columns;
-    if (data.targets.labels) labels = rows;
-    if (data.targets.values) values = rows * data.targets.values.columns;
-    if (data.sample_weight) weights = rows;
-  }
-};
-
-// Where shuffled batches are gathered; kept from epoch to epoch.
-template <class T>
-class BatchMemory {
- public:
-  void plan(const Device& device, const DataSet<T>& data, const EpochOptions& options) {
-    const BatchLayout layout(data, options);
-    each(*this, layout, [&](auto& buffer, int64_t size) { buffer.ensure(size, device); });
-  }
-  static size_t bytes(const BatchLayout& layout) {
-    size_t sum = 0;
-    BatchMemory none;
-    each(none, layout, [&](const auto& buffer, int64_t size) { sum += buffer.bytes(size); });
-    return sum;
-  }
-  // The order of rows is drawn on the host.
-  void shuffle(const Context& context, const RandomKey& key, int64_t rows) {
-    if (context.device.is_host()) return random_permutation(context, key, {index_.data(), rows});
-    order_.resize(static_cast<size_t>(rows));
-    random_permutation(current_context(), key, {order_.data(), rows});
-    const size_t bytes = order_.size() * sizeof(int64_t);
-    context.device.memory->copy_in(index_.data(), order_.data(), {1, bytes, bytes, bytes}, context.device.stream);
-  }
-  const int64_t* index() const { return index_.data(); }  // the order on the device
-  void add_addresses(std::vector<uint64_t>& to) const {
-    for (const void* address :
-         {static_cast<const void*>(index_.data()), static_cast<const void*>(labels_.data()), static_cast<const void*>(x_.data()),
-          static_cast<const void*>(values_.data()), static_cast<const void*>(weights_.data())}) {
-      to.push_back(reinterpret_cast<uintptr_t>(address));
-    }
-  }
-  RecordedSteps<T>& recorded() { return recorded_; }
-  const int64_t* order() const { return order_.empty() ? index_.data() : order_.data(); }  // on the host
-
-  DataSet<T> gather(const Context& context, const DataSet<T>& data, int64_t first, int64_t count) const {
-    return gather(context, data, {index_.data() + first, count});
-  }
-  DataSet<T> gather(const Context& context, const DataSet<T>& data, Vector<const int64_t> index) const {
-    const int64_t count = index.size;
-    DataSet<T> batch;
-    const auto rows = [&](Matrix<const T> source, const AlignedBuffer<T>& place) {
-      const Matrix<T> out = matrix(place.data(), count, source.columns);
-      gather_rows<T>(context, source, index, out);
-      return out;
-    };
-    batch.x = rows(data.x, x_);
-    if (data.targets.values) batch.targets.values = rows(data.targets.values, values_);
-    if (data.targets.labels) {
-      gather_labels(context, data.targets.labels, index, {labels_.data(), count});
-      batch.targets.labels = {labels_.data(), count};
-    }
-    if (data.sample_weight) {
-      gather_rows<T>(context, {data.sample_weight.data, data.sample_weight.size, 1, 1}, index, {weights_.data(), count, 1, 1});
-      batch.sample_weight = {weights_.data(), count};
-    }
-    return batch;
-  }
-
- private:
-  // f(buffer, size) for those that are needed.
-  template <class F>
-  static void each(BatchMemory& memory, const BatchLayout& layout, const F& f) {
-    const auto one = [&](auto& buffer, int64_t size) {
-      if (size > 0) f(buffer, size);
-    };
-    one(memory.index_, layout.index), one(memory.labels_, layout.labels);
-    one(memory.x_, layout.x), one(memory.values_, layout.values), one(memory.weights_, layout.weights);
-  }
-  std::vector<int64_t> order_;  // for a device
-  RecordedSteps<T> recorded_;
-  AlignedBuffer<int64_t> index_, labels_;
-  AlignedBuffer<T> x_, values_, weights_;
-};
-
-// The rows' weights where the host can look at them: at the caller's, or at a copy of what is on a device.
-template <class T>
-class HostWeights {
- public:
-  HostWeights(const Context& context, Vector<const T> weights) : weights_(weights.data) {
-    if (!weights || context.device.is_host()) return;
-    copy_ = on_host(context, weights);
-    weights_ = copy_.data();
-  }
-  // Of rows first, first + 1, ... in this order, or as they lie.
-  bool all_zero(const int64_t* order, int64_t first, int64_t count) const {
-    for (int64_t i = first; weights_ && i < first + count; ++i) {
-      if (weights_[order ? order[i] : i] != 0) return false;
-    }
-    return weights_ != nullptr;
-  }
-
- private:
-  const T* weights_;
-  std::vector<T> copy_;
-};
 
 // Where a step leaves its loss; and in recorded work where it finds its inputs.
 struct StepPlace {
@@ -156,20 +16,66 @@ struct StepPlace {
   const StepInputs* inputs = nullptr;
 };
 
-struct Batch {
-  int64_t first, count;  // rows, in their order
-};
-// A batch whose sample weights are all zero says nothing and is left out.
-template <class T>
-std::vector<Batch> batches_of(int64_t rows, const EpochOptions& options, const HostWeights<T>& weights, const int64_t* order) {
-  std::vector<Batch> batches;
-  for (int64_t first = 0, count; first < rows; first += count) {
-    count = std::min(options.batch_size, rows - first);
-    if (options.lone_row_joins && rows - first - count == 1) ++count;
-    if (!weights.all_zero(order, first, count)) batches.push_back({first, count});
+// The mean of the batches' losses, weighted by rows.
+inline double mean_loss(const std::vector<double>& losses, const std::vector<Batch>& batches) {
+  double total = 0, counted = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    total += losses[i] * static_cast<double>(batches[i].count);
+    counted += static_cast<double>(batches[i].count);
   }
-  if (batches.empty()) fail("run_epoch", "the sample weights are all zero, a mean needs a positive sum");
-  return batches;
+  return total / counted;
+}
+
+template <class T>
+DataSet<T> rows_of(const Context& context, const DataSet<T>& data, const EpochOptions& options, const BatchMemory<T>& memory,
+                   const Batch& batch) {
+  return options.shuffle ? memory.gather(context, data, batch.first, batch.count) : data.slice(batch.first, batch.count);
+}
+
+// What recorded steps of an epoch hold: where everything lies, and of what size.
+template <class T, class Steps>
+std::vector<uint64_t> made_of(const DataSet<T>& data, const BatchMemory<T>& memory, Steps& steps) {
+  std::vector<uint64_t> numbers;
+  const auto holds = [&](const void* address) { numbers.push_back(reinterpret_cast<uintptr_t>(address)); };
+  const auto holds_matrix = [&](Matrix<const T> m) {
+    holds(m.data);
+    for (const int64_t n : {m.rows, m.columns, m.stride}) numbers.push_back(static_cast<uint64_t>(n));
+  };
+  for (const void* address : steps.memory()) holds(address);
+  memory.add_addresses(numbers);
+  holds_matrix(data.x), holds_matrix(data.targets.values), holds(data.targets.labels.data), holds(data.sample_weight.data);
+  return numbers;
+}
+
+// On a device the losses are looked at when the epoch is over, and whole batches of shuffled rows repeat a recorded step.
+template <class T, class Steps>
+std::optional<double> run_on_device(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
+                                    const std::vector<Batch>& batches, const Poll& poll, Steps& steps) {
+  typename RecordedSteps<T>::Epoch epoch;
+  for (const Batch& batch : batches) {
+    epoch.inputs.push_back(steps.inputs(static_cast<int64_t>(epoch.inputs.size())));
+    epoch.repeats.push_back(options.shuffle && batch.count == options.batch_size);
+    epoch.first.push_back(batch.first);
+  }
+  epoch.batch_rows = options.batch_size;
+  epoch.order = memory.index();
+  epoch.made_of = made_of(data, memory, steps);
+  epoch.work = [&](const Context& recording, Vector<const int64_t> rows, double* loss, const StepInputs* inputs) {
+    steps.work(recording, memory.gather(recording, data, rows), {loss, inputs});
+  };
+  RecordedSteps<T>& recorded = memory.recorded();
+  recorded.begin_epoch(context, std::move(epoch));
+  PollClock clock(poll);
+  bool stopped = false;
+  for (size_t i = 0; i < batches.size() && !stopped; ++i) {
+    if (!recorded.replay(i)) steps.work(context, rows_of(context, data, options, memory, batches[i]), {recorded.loss(i)});
+    steps.advance();
+    stopped = clock.stop();
+  }
+  const std::vector<double> losses = recorded.losses();
+  recorded.end_epoch();
+  if (stopped) return std::nullopt;
+  return mean_loss(losses, batches);
 }
 
 // Takes all steps of an epoch, with the threads that `choice` settles on, and returns the mean of their losses, weighted by
@@ -181,69 +87,21 @@ std::vector<Batch> batches_of(int64_t rows, const EpochOptions& options, const H
 template <class T, class Steps>
 std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
                                 ThreadChoice& choice, const Poll& poll, Steps& steps) {
-  const Device& device = context.device;
   const HostWeights<T> weights(context, data.sample_weight);
   if (options.shuffle) memory.shuffle(context, *options.shuffle, data.x.rows);
   const std::vector<Batch> batches = batches_of(data.x.rows, options, weights, options.shuffle ? memory.order() : nullptr);
-  const auto rows_of = [&](const Context& chosen, const Batch& batch) {
-    return options.shuffle ? memory.gather(chosen, data, batch.first, batch.count) : data.slice(batch.first, batch.count);
-  };
+  if (!context.device.is_host()) return run_on_device(context, data, options, memory, batches, poll, steps);
   PollClock clock(poll);
-  double total = 0, counted = 0;
-  const auto add = [&](double loss, const Batch& batch) {
-    total += loss * static_cast<double>(batch.count);
-    counted += static_cast<double>(batch.count);
-  };
-  if (device.is_host()) {
-    for (const Batch& batch : batches) {
-      double loss = 0;
-      choice.run(context, [&](const Context& chosen) { steps.work(chosen, rows_of(chosen, batch), {&loss}); });
-      steps.advance();
-      add(loss, batch);
-      if (clock.stop()) return std::nullopt;
-    }
-    return total / counted;
-  }
-  // On a device the losses are looked at when the epoch is over, and whole batches of shuffled rows repeat a recorded step.
-  RecordedSteps<T>& recorded = memory.recorded();
-  typename RecordedSteps<T>::Epoch epoch;
+  std::vector<double> losses;
+  losses.reserve(batches.size());
   for (const Batch& batch : batches) {
-    epoch.inputs.push_back(steps.inputs(static_cast<int64_t>(epoch.inputs.size())));
-    epoch.repeats.push_back(options.shuffle && batch.count == options.batch_size);
-    epoch.first.push_back(batch.first);
-  }
-  epoch.batch_rows = options.batch_size;
-  epoch.order = memory.index();
-  const auto holds = [&](const auto& view) { epoch.made_of.push_back(reinterpret_cast<uintptr_t>(view.data)); };
-  const auto holds_matrix = [&](Matrix<const T> m) {
-    holds(m);
-    for (const int64_t n : {m.rows, m.columns, m.stride}) epoch.made_of.push_back(static_cast<uint64_t>(n));
-  };
-  for (const void* address : steps.memory()) epoch.made_of.push_back(reinterpret_cast<uintptr_t>(address));
-  memory.add_addresses(epoch.made_of);
-  holds_matrix(data.x), holds_matrix(data.targets.values), holds(data.targets.labels), holds(data.sample_weight);
-  epoch.work = [&](const Context& recording, Vector<const int64_t> rows, double* loss, const StepInputs* inputs) {
-    steps.work(recording, memory.gather(recording, data, rows), {loss, inputs});
-  };
-  recorded.begin_epoch(context, std::move(epoch));
-  bool stopped = false;
-  for (size_t i = 0; i < batches.size() && !stopped; ++i) {
-    if (!recorded.replay(i)) steps.work(context, rows_of(context, batches[i]), {recorded.loss(i)});
+    double loss = 0;
+    choice.run(context, [&](const Context& chosen) { steps.work(chosen, rows_of(chosen, data, options, memory, batch), {&loss}); });
     steps.advance();
-    stopped = clock.stop();
+    losses.push_back(loss);
+    if (clock.stop()) return std::nullopt;
   }
-  const std::vector<double> losses = recorded.losses();
-  recorded.end_epoch();
-  if (stopped) return std::nullopt;
-  for (size_t i = 0; i < batches.size(); ++i) add(losses[i], batches[i]);
-  return total / counted;
-}
-
-inline void check_batches(const char* op, int64_t rows, int64_t batch_size, bool has_batchnorm) {
-  if (rows < 1) fail(op, "x has no rows, needs at least one");
-  if (batch_size < 1) fail(op, "batch_size is ", batch_size, ", needs at least 1");
-  if (has_batchnorm && batch_size == 1) fail(op, "batch_size is 1, batch norm in training needs at least 2 rows");
-  if (has_batchnorm && rows == 1) fail(op, "x has 1 row, batch norm in training needs at least 2");
+  return mean_loss(losses, batches);
 }
 
 }  // namespace lamina

@@ -2,6 +2,7 @@
 #include "nn/trainer.h"
 
 #include "base/error.h"
+#include "nn/epoch.h"
 #include "nn/transfer.h"
 
 namespace lamina {

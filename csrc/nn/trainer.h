@@ -4,9 +4,11 @@
 #include <memory>
 #include <vector>
 
-#include "nn/epoch.h"
+#include "nn/batches.h"
 #include "nn/network.h"
 #include "nn/parameter_optimizer.h"
+#include "nn/poll.h"
+#include "nn/thread_choice.h"
 #include "ops/score.h"
 
 namespace lamina {

@@ -93,10 +93,9 @@ Precision find_precision(const char* op, const std::string& name) {
 }
 Precision get_precision() { return precision().load(); }
 void set_precision(Precision p) { precision().store(p); }
-std::string precision_unit(Precision p) {
-  const KernelTable& now = *table().load();
-  const bool faster = now.bfloat16_unit && (p == Precision::medium || (p == Precision::high && now.high));
-  return faster ? now.bfloat16_unit : "";
+std::string precision_unit(const KernelTable& table, Precision p) {
+  const bool faster = table.bfloat16_unit && (p == Precision::medium || (p == Precision::high && table.high));
+  return faster ? table.bfloat16_unit : "";
 }
 
 int64_t get_stream_bytes() { return stream_bytes().load(); }

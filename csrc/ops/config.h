@@ -21,7 +21,7 @@ const char* precision_name(Precision p);
 Precision find_precision(const char* op, const std::string& name);
 Precision get_precision();
 void set_precision(Precision p);
-std::string precision_unit(Precision p);  // what multiplies at this precision; empty where `highest` does
+std::string precision_unit(const KernelTable& table, Precision p);  // what multiplies at this precision; empty where `highest` does
 
 // See Context; settable so that tests need no huge arrays.
 int64_t get_stream_bytes();

@@ -108,7 +108,9 @@ struct Describe {
       n.line("a, b", "through shared memory, a slice of the depth at a time");
     }
     const int64_t chunks = (g.depth + plan.depth_step - 1) / plan.depth_step;
-    if (chunks > 1) {
+    if (plan.chunks_apart) {
+      n.line("depth", chunks, " chunks of ", plan.depth_step, " in blocks of their own, summed by another kernel");
+    } else if (chunks > 1) {
       const char* where = !host ? "registers" : g.partial.data == g.c.data ? "the result itself" : "scratch of the result's size";
       n.line("depth", chunks, " chunks of ", plan.depth_step, ", summed in ", where);
     } else {

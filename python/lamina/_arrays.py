@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import _core
 
-__all__ = ["copied", "is_on_device", "on_device_of", "on_host"]
+__all__ = ["copied", "empty", "empty_like", "is_on_device", "on_device_of", "on_host"]
 
 _CUDA = {2, 13}  # device types of DLPack: CUDA, and memory that CUDA manages
 
@@ -25,6 +25,16 @@ def is_on_device(array: Any) -> bool:
 def on_host(array: Any) -> Any:
     """Return a NumPy array of what is on the device, and anything else as it is."""
     return _core.cuda_view(array).numpy() if is_on_device(array) else array
+
+
+def empty(shape: tuple[int, ...], dtype: Any, device: str) -> Any:
+    """Return an array with nothing particular in it."""
+    return _core.cuda_empty(shape, np.dtype(dtype)) if device == "cuda" else np.empty(shape, dtype)
+
+
+def empty_like(array: Any, shape: tuple[int, ...] | None = None) -> Any:
+    """Return an array where another one is, of its dtype."""
+    return empty(array.shape if shape is None else shape, array.dtype, "cuda" if is_on_device(array) else "cpu")
 
 
 def copied(array: Any) -> np.ndarray:

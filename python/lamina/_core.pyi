@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'memory', 'philox', 'precision_unit', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'memory', 'philox', 'precision_unit', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
 class BackendError(RuntimeError):
     pass
 class DeviceArray:
@@ -242,13 +242,15 @@ def emulation_barriers() -> list[str]:
     ...
 def emulation_break(arg0: str) -> None:
     ...
+def emulation_set_current(arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
+    ...
 def emulation_set_memory_limit(arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def emulation_set_order(arg0: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def emulation_skip_barrier(arg0: str) -> None:
     ...
-def explain(call: collections.abc.Callable) -> str:
+def explain(call: collections.abc.Callable, device: typing.Any = 'cpu') -> str:
     """
     How the ops that `call` calls would be computed; nothing is.
     """
@@ -280,7 +282,7 @@ def memory() -> dict:
     ...
 def philox(arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32], arg1: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32]) -> numpy.typing.NDArray[numpy.uint32]:
     ...
-def precision_unit(arg0: str) -> str:
+def precision_unit(precision: str, device: typing.Any = 'cpu') -> str:
     ...
 def random_normal(arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: str, arg6: typing.Any) -> typing.Any:
     ...

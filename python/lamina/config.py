@@ -113,7 +113,7 @@ def config():
     -------
     dict
         version, compiler, cuda (why it can or cannot be used), isa, available_isas, threads, devices, precision, units
-        (what multiplies at each precision) and packages (optional packages and whether they are installed).
+        (what multiplies on each device at each precision) and packages (optional packages and whether they are installed).
 
     Examples
     --------
@@ -122,6 +122,7 @@ def config():
     True
     """
     build = _core.build()
+    devices = ["cpu", "cuda"] if _core.cuda_available() else ["cpu"]
     return {
         "version": _version(),
         "compiler": build["compiler"],
@@ -129,11 +130,15 @@ def config():
         "isa": get_isa(),
         "available_isas": available_isas(),
         "threads": get_num_threads(),
-        "devices": ["cpu", "cuda"] if _core.cuda_available() else ["cpu"],
+        "devices": devices,
         "precision": get_precision(),
-        "units": {name: _core.precision_unit(name) or "fma" for name in PRECISIONS},
+        "units": {device: _units(device) for device in devices},
         "packages": {name: importlib.util.find_spec(name) is not None for name in OPTIONAL_PACKAGES},
     }
+
+
+def _units(device):
+    return {name: _core.precision_unit(name, device) or "fma" for name in PRECISIONS}
 
 
 def _version():
@@ -143,16 +148,21 @@ def _version():
         return "unknown: on the path, but not installed"
 
 
+def _in_words(value):
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{name} ({_in_words(item)})" if isinstance(item, dict) else f"{name} {_in_words(item)}"
+            for name, item in value.items()
+        )
+    if isinstance(value, list):
+        return ", ".join(value)
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)
+
+
 def show_config():
     """Print `config()`, a line each."""
     for key, value in config().items():
-        if isinstance(value, dict):
-            value = ", ".join(
-                f"{name} {item if isinstance(item, str) else 'yes' if item else 'no'}" for name, item in value.items()
-            )
-        elif isinstance(value, list):
-            value = ", ".join(value)
-        print(f"{key:15} {value}")
+        print(f"{key:15} {_in_words(value)}")
 
 
 __all__ = [

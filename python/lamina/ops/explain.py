@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
 from lamina import _core
+from lamina._arrays import empty, empty_like, is_on_device
 
 from .activation import activation_backward, activation_forward
 from .batchnorm import batchnorm_forward
@@ -19,13 +18,13 @@ from .linear import linear_backward, linear_forward
 def _gemm(a, b, *, beta=0.0, transpose_a=False, transpose_b=False, **options):
     out = None
     if beta != 0 and a.ndim == b.ndim == 2:
-        out = np.empty((a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]), a.dtype)
+        out = empty_like(a, (a.shape[1 if transpose_a else 0], b.shape[0 if transpose_b else 1]))
     return partial(gemm, a, b, transpose_a=transpose_a, transpose_b=transpose_b, beta=beta, out=out, **options)
 
 
 def _units(weight, wanted=True):
     """A vector as long as `weight` has rows: a bias, or one of batch norm's."""
-    return np.ones(weight.shape[:1], weight.dtype) if wanted else None
+    return empty_like(weight, weight.shape[:1]) if wanted else None
 
 
 def _linear_forward(x, weight, *, bias=True, **options):
@@ -33,7 +32,7 @@ def _linear_forward(x, weight, *, bias=True, **options):
 
 
 def _linear_backward(x, weight, **options):
-    y = np.empty((*x.shape[:1], *weight.shape[:1]), x.dtype)
+    y = empty_like(x, (*x.shape[:1], *weight.shape[:1]))
     return partial(linear_backward, y, x, weight, y=y, z=y, **options)
 
 
@@ -44,13 +43,13 @@ def _lamina_forward(x, weight, *, bias=True, batchnorm=False, **options):
 
 def _lamina_backward(x, weight, *, need_dx=True, **options):
     forward, results = _lamina_forward(x, weight, **options), []
-    _core.explain(lambda: results.extend(forward()))
+    _core.explain(lambda: results.extend(forward()), "cuda" if is_on_device(x) else "cpu")
     h, saved = results
-    return partial(lamina_backward, np.empty_like(h), saved, need_dx=need_dx)
+    return partial(lamina_backward, empty_like(h), saved, need_dx=need_dx)
 
 
 def _batchnorm_forward(x, **options):
-    vectors = [np.ones(x.shape[-1:], x.dtype) for _ in range(4)]
+    vectors = [empty_like(x, x.shape[-1:]) for _ in range(4)]
     return partial(batchnorm_forward, x, *vectors, **options)
 
 
@@ -59,7 +58,7 @@ def _activation_forward(x, *, activation="relu", **options):
 
 
 def _activation_backward(x, *, activation="relu", **options):
-    return partial(activation_backward, np.empty_like(x), x, activation, y=x, **options)
+    return partial(activation_backward, empty_like(x), x, activation, y=x, **options)
 
 
 def _dropout(function, x, *, p=0.5, seed=0, **options):
@@ -82,7 +81,7 @@ _OPS: dict[str, tuple[str, Callable[..., Callable]]] = {
 }
 
 
-def explain(op, shapes, dtype="float32", **options):
+def explain(op, shapes, dtype="float32", *, device="cpu", **options):
     """Say in words how an op would be computed now on arrays of the given shapes.
 
     Parameters
@@ -93,6 +92,8 @@ def explain(op, shapes, dtype="float32", **options):
     shapes : tuple of tuple of int
         Of a and b for gemm, of x (batch, in) and weight (out, in) for linear and lamina, else of x alone.
     dtype : {"float32", "float64"}
+    device : {"cpu", "cuda"}
+        Where; memory for the arrays is taken there for a moment.
     **options
         Keywords of the op that are no arrays: ``transpose_a``, ``activation``, ``p``, ``training``, ``need_dx`` …; its
         own defaults hold, and 0 for a seed. ``bias=True`` and ``batchnorm=False`` say whether a linear layer or lamina
@@ -145,5 +146,5 @@ def explain(op, shapes, dtype="float32", **options):
         raise ValueError(f"explain: dtype is {dtype!r}, needs float32 or float64")
     if not isinstance(shapes, (tuple, list)) or len(shapes) != 1 + (" and " in needed):
         raise ValueError(f"explain: shapes is {shapes!r}, {op} needs those of {needed}")
-    arrays = [np.empty(as_shape(f"explain: {op}", shape), dtype_name) for shape in shapes]  # never touched
-    return _core.explain(prepare(*arrays, **options))
+    arrays = [empty(as_shape(f"explain: {op}", shape), dtype_name, device) for shape in shapes]  # never touched
+    return _core.explain(prepare(*arrays, **options), device)
