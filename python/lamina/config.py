@@ -113,7 +113,7 @@ def config():
     -------
     dict
         version, compiler, cuda (why it can or cannot be used), isa, available_isas, threads, devices, precision, units
-        (what multiplies on each device at each precision) and packages (optional packages and whether they are installed).
+        (what multiplies on each device at each precision) and packages (optional ones, and whether they are installed).
 
     Examples
     --------
