@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # What the installed package is made from; directories notice files that come and go.
 SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 	$(shell find csrc cuda cmake python -not -path '*/__pycache__*' -not -name '*.pyc' 2>/dev/null)
-CXX_FILES = $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null) tests/emulated_model.cpp
+CXX_FILES = $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null) $(wildcard tests/*.cpp)
 PYTHON_FILES := python tests cuda bench
 
 # The tests run the CUDA kernels on an emulated device; the demo gets them where nvcc is found.
