@@ -67,14 +67,14 @@ void inference_statistics(const Context& context, const T* running_mean, const T
 }  // namespace
 
 template <class T>
-void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
-                       Matrix<T> h) {
+void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z,
+                       Matrix<T> saved, Matrix<T> h) {
   const int64_t all = chunks_of(z.rows) * z.columns;
   const Scratch<double> scratch(context, 2 * all);
   const ChunkMoments chunks{scratch.data(), scratch.data() + all};
   launch_tiles(context, "measure_chunks", z.rows, z.columns, measure_chunks_kernel<T>, z, chunks);
   launch_threads(context, "merge_moments", z.columns, merge_moments_kernel<T>, chunks, z, statistics);
-  tail_forward(context, tail, z, y, h);
+  tail_forward(context, tail, z, saved, h);
 }
 
 template <class T>

@@ -230,7 +230,7 @@ void gemm(const Context& context, const Gemm<T>& g) {
   } else {
     start<T, Small>(context, g, tail, has_tail);
   }
-  if (g.statistics) batchnorm_forward<T>(context, *g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h);
+  if (g.statistics) batchnorm_forward<T>(context, *g.tail, *g.statistics, Matrix<const T>(g.c), g.saved, g.h);
 }
 
 template <class T>

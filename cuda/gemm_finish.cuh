@@ -79,12 +79,13 @@ __device__ void finish_group(const Gemm<T>& g, const Tail<T>& tail, bool has_tai
 #pragma unroll 1
       for (int j = 0; j < group_columns; ++j) {
         const TailColumn<T> stages(tail, column + (j < columns ? j : 0));
-        const T y = stages.activated(activation, result[0]);
-        move_up(other, y);
+        using A = decltype(activation);
+        const T input = stages.normalised(result[0]), y = A::forward(input, stages.parameters);
+        move_up(other, saved_of<A>(input, y));
         move_up(result, stages.dropped(y, bits >> j & 1));
       }
     });
-    if (g.y) store_group(g.y.row(row) + column, columns, other);
+    if (g.saved) store_group(g.saved.row(row) + column, columns, other);
   }
   store_group(c, columns, result);
   if constexpr (sizeof(T) == sizeof(float)) {

@@ -215,7 +215,7 @@ void gemm_at_precision(const Context& context, const Gemm<float>& g) {
   } else {
     multiply(context, g, g.a, g.b, halves);
   }
-  if (g.statistics) batchnorm_forward<float>(context, *g.tail, *g.statistics, Matrix<const float>(g.c), g.y, g.h);
+  if (g.statistics) batchnorm_forward<float>(context, *g.tail, *g.statistics, Matrix<const float>(g.c), g.saved, g.h);
 }
 
 template <class S>

@@ -50,9 +50,9 @@ void gemm(const Context& context, const Gemm<T>& g);
 template <class T>
 GemmPlanInfo describe_gemm(const Context& context, const Gemm<T>& g);
 template <class T>
-void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
+void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> saved, Matrix<T> h);
 template <class T>
-void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
-                       Matrix<T> h);
+void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z,
+                       Matrix<T> saved, Matrix<T> h);
 
 }  // namespace lamina::cuda

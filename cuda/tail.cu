@@ -7,7 +7,7 @@ namespace lamina::cuda {
 namespace {
 
 template <class T>
-__global__ void tail_forward_kernel(Tail<T> tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+__global__ void tail_forward_kernel(Tail<T> tail, Matrix<const T> z, Matrix<T> saved, Matrix<T> h) {
   const Tile tile(h.rows, h.columns);
   const uint32_t word = tail.dropout ? keep_word(tail.dropout, tile) : 0;
   const TailColumn<T> column(tail, tile.inside ? tile.column : 0);
@@ -15,9 +15,10 @@ __global__ void tail_forward_kernel(Tail<T> tail, Matrix<const T> z, Matrix<T> y
     for (int r = 0; r < tile.rows; ++r) {
       const bool keep = tail.dropout && kept(word, r, tile.lane);
       if (!tile.inside) continue;
-      const T before = column.activated(activation, z.row(tile.row + r)[tile.column]);
-      if (y) y.row(tile.row + r)[tile.column] = before;
-      h.row(tile.row + r)[tile.column] = column.dropped(before, keep);
+      using A = decltype(activation);
+      const T input = column.normalised(z.row(tile.row + r)[tile.column]), y = A::forward(input, column.parameters);
+      if (saved) saved.row(tile.row + r)[tile.column] = saved_of<A>(input, y);
+      h.row(tile.row + r)[tile.column] = column.dropped(y, keep);
     }
   });
 }
@@ -25,8 +26,8 @@ __global__ void tail_forward_kernel(Tail<T> tail, Matrix<const T> z, Matrix<T> y
 }  // namespace
 
 template <class T>
-void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-  launch_tiles(context, "tail_forward", h.rows, h.columns, tail_forward_kernel<T>, tail, z, y, h);
+void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> saved, Matrix<T> h) {
+  launch_tiles(context, "tail_forward", h.rows, h.columns, tail_forward_kernel<T>, tail, z, saved, h);
 }
 
 template <class T>

@@ -8,6 +8,12 @@
 
 namespace lamina::cuda {
 
+// What the activation's backward reads.
+template <class Activation, class T>
+__device__ T saved_of(T input, T output) {
+  return Activation::reads == Reads::input ? input : output;
+}
+
 template <class T>
 struct TailColumn {
   bool norm, drops;
@@ -19,13 +25,10 @@ struct TailColumn {
     parameters = {tail.parameters[0], tail.parameters[1]};
     if (norm) mean = tail.mean[column], rstd = tail.rstd[column], gamma = tail.gamma[column], beta = tail.beta[column];
   }
-  template <class Activation>
-  __device__ T activated(Activation, T z) const {
-    return Activation::forward(norm ? batchnorm_output(z, mean, rstd, gamma, beta) : z, parameters);
-  }
+  __device__ T normalised(T z) const { return norm ? batchnorm_output(z, mean, rstd, gamma, beta) : z; }
   __device__ T dropped(T y, bool keep) const { return !drops ? y : keep ? y * scale : T(0); }
 
-  // The gradient of h becomes that of the activation's input; `saved` is what the activation's backward reads. Where y is
+  // The gradient of h becomes that of the activation's input; `saved` is what the activation's backward reads. Where that is
   // h and flat at zero, its zeros tell what was dropped: nothing was drawn then.
   template <class Activation>
   __device__ T undone(Activation, T dh, T saved, bool keep) const {

@@ -65,10 +65,10 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
     lamina.dropout = dropout;
     lamina.training = training;
     const LaminaSaves needs = saves(lamina);
-    const Array z = optional_array(needs.z, op, "z", x, shape), y = optional_array(needs.y, op, "y", x, shape);
+    const Array z = optional_array(needs.z, op, "z", x, shape), read = optional_array(needs.activation, op, "read", x, shape);
     const Array mean = optional_array(needs.statistics, op, "mean", x, {shape[1]});
     const Array rstd = optional_array(needs.statistics, op, "rstd", x, {shape[1]});
-    const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
+    const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(read), vector_view<T>(mean), vector_view<T>(rstd)};
     const auto xv = matrix_view<const T>(x);
     const auto hv = matrix_view<T>(h);
     {
@@ -77,7 +77,7 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
     }
     const auto keep = [&](const char* key, const py::object& value) { saved[key] = value; };
     keep("x", x_), keep("weight", weight_), keep("bias", bias_), keep("gamma", gamma_), keep("beta", beta_), keep("h", h.object());
-    keep("z", z.object()), keep("y", y.object()), keep("mean", mean.object()), keep("rstd", rstd.object());
+    keep("z", z.object()), keep("read", read.object()), keep("mean", mean.object()), keep("rstd", rstd.object());
     keep("activation", activation), keep("parameters", parameters), keep("p", p), keep("seed", seed);
     keep("layer", layer), keep("step", step), keep("row_offset", row_offset), keep("training", py::bool_(training)),
         keep("precision", precision_);
@@ -97,7 +97,7 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
   };
   const auto array = [&](const char* key) { return optional_in(op, key, item(key), dy); };
   const Array x = array("x"), weight = array("weight"), bias = array("bias"), gamma = array("gamma"), beta = array("beta"), h = array("h");
-  const Array z = array("z"), y = array("y"), mean = array("mean"), rstd = array("rstd");
+  const Array z = array("z"), read = array("read"), mean = array("mean"), rstd = array("rstd");
   check_rank(dy, 2);
   const auto expect = [&](const Array& a, const Shape& shape) {
     if (!a.given() || a.shape() != shape) {
@@ -135,11 +135,11 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
     lamina.training = item("training").cast<bool>();
     const LaminaSaves needs = saves(lamina);
     if (needs.z) expect(z, dy.shape());
-    if (needs.y) expect(y, dy.shape());
+    if (needs.activation) expect(read, dy.shape());
     for (const Array* a : {&mean, &rstd}) {
       if (needs.statistics) expect(*a, {weight.size(0)});
     }
-    const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(y), vector_view<T>(mean), vector_view<T>(rstd)};
+    const LaminaSaved<T> views{matrix_view<T>(z), matrix_view<T>(read), vector_view<T>(mean), vector_view<T>(rstd)};
     const LaminaGradients<T> into{matrix_view<T>(dw), vector_view<T>(db), vector_view<T>(dgamma), vector_view<T>(dbeta),
                                   matrix_view<T>(dx)};
     const auto dyv = matrix_view<const T>(dy), xv = matrix_view<const T>(x), hv = matrix_view<const T>(h);

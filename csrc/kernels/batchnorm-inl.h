@@ -65,26 +65,26 @@ void measure_strip(const BatchStatistics<T>& statistics, Matrix<const T> z, int6
 
 // A strip of z measured and taken to h while it is in this core's cache.
 template <class T>
-void batchnorm_strip(const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y, Matrix<T> h, int64_t column,
-                     int64_t columns) {
+void batchnorm_strip(const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> saved, Matrix<T> h,
+                     int64_t column, int64_t columns) {
   measure_strip(statistics, z, column, columns);
   const Place place = place_of_strip<T>(z.rows, columns);
-  over_chunks(z.rows, [&](int64_t first, int64_t rows) { tail_block(tail, z, y, h, Block{first, rows, column, columns}, place); });
+  over_chunks(z.rows, [&](int64_t first, int64_t rows) { tail_block(tail, z, saved, h, Block{first, rows, column, columns}, place); });
 }
 
 template <class T>
-void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z, Matrix<T> y,
-                       Matrix<T> h) {
+void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z,
+                       Matrix<T> saved, Matrix<T> h) {
   constexpr int64_t cached = 1 << 20;  // beyond a core's own cache whole rows are faster than strips
   const bool in_cache = z.rows * z.columns * int64_t(sizeof(T)) <= cached;
   over_strips(context, z.rows, z.columns, 1.0, [&](int64_t column, int64_t columns) {
     if (in_cache) {
-      batchnorm_strip(tail, statistics, z, y, h, column, columns);
+      batchnorm_strip(tail, statistics, z, saved, h, column, columns);
     } else {
       measure_strip(statistics, z, column, columns);
     }
   });
-  if (!in_cache) tail_forward(context, tail, z, y, h);
+  if (!in_cache) tail_forward(context, tail, z, saved, h);
 }
 
 template <class T>

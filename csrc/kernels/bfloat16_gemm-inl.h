@@ -50,7 +50,7 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
           finish_tile(Finish<float>(g, i, at, k == 0, last), sums, tall, width);
         }
         if (last && g.tail && !g.statistics) {
-          tail_block(*g.tail, Matrix<const float>(g.c), g.y, g.c, Block{i, tall, first_column, block});
+          tail_block(*g.tail, Matrix<const float>(g.c), g.saved, g.c, Block{i, tall, first_column, block});
         }
         if (last && g.rounded) {
           for (int64_t r = i; r < i + tall; ++r) convert_row(g.c.row(r) + first_column, block, g.rounded.row(r) + first_column);

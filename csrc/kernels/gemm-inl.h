@@ -98,7 +98,7 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
           multiply_panel(plan.by_rows, tall, width, depth, a, a_step, b, b_step, Finish<T>(g, i, at, k == 0, last));
         }
         if (last && g.tail && !g.statistics) {
-          tail_block(*g.tail, Matrix<const T>(g.c), g.y, g.c, Block{i, tall, first_column, block});
+          tail_block(*g.tail, Matrix<const T>(g.c), g.saved, g.c, Block{i, tall, first_column, block});
         }
       }
     }
@@ -147,7 +147,7 @@ void over_parts(const Context& context, const Gemm<T>& g, const GemmSplit& split
     const int64_t row = task / split.across * split.height, column = task % split.across * split.width;
     const int64_t columns = smaller(split.width, g.c.columns - column);
     part(row, smaller(split.height, g.c.rows - row), column, columns);
-    if (g.statistics) batchnorm_strip(*g.tail, *g.statistics, Matrix<const T>(g.c), g.y, g.h, column, columns);
+    if (g.statistics) batchnorm_strip(*g.tail, *g.statistics, Matrix<const T>(g.c), g.saved, g.h, column, columns);
   });
 }
 

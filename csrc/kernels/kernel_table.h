@@ -53,7 +53,7 @@ struct Gemm {
   const T* bias = nullptr;  // (columns,)
   Matrix<T> partial = {};   // where chunk sums gather: c itself, or scratch of c's shape when beta != 0
   const Tail<T>* tail = nullptr;
-  Matrix<T> y = {};  // the tail's output before dropout, when wanted
+  Matrix<T> saved = {};  // what the activation's backward reads, when wanted: its input, or its output before dropout
   // Batch norm in training: each finished strip of columns is measured, then the tail takes it from c to h.
   const BatchStatistics<T>* statistics = nullptr;
   Matrix<T> h = {};
@@ -107,10 +107,10 @@ struct Kernels {
   void (*gemm)(const Context&, const Gemm<T>&);
   GemmPlanInfo (*describe_gemm)(const Context&, const Gemm<T>&);
   // Whether a tail's results go past the caches.
-  bool (*streams)(const Context&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
-  void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
+  bool (*streams)(const Context&, Matrix<const T> z, Matrix<T> saved, Matrix<T> h);
+  void (*tail_forward)(const Context&, const Tail<T>&, Matrix<const T> z, Matrix<T> saved, Matrix<T> h);
   // tail.mean and tail.rstd are what statistics writes.
-  void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> y, Matrix<T> h);
+  void (*batchnorm_forward)(const Context&, const Tail<T>&, const BatchStatistics<T>&, Matrix<const T> z, Matrix<T> saved, Matrix<T> h);
   // dh -> d, the gradient of z, which may be dh; saved: what the activation's backward reads; z: for batch norm. Products
   // that it `joins` are computed strip by strip: before, the one that gives dh; behind, the weight's gradient, whose a is d
   // transposed. Either may be null.

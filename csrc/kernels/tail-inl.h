@@ -43,6 +43,12 @@ LAMINA_INLINE bool flat_at_zero(int index, TypeList<A...>) {
   return table[index];
 }
 
+template <class... A>
+LAMINA_INLINE bool reads_input(int index, TypeList<A...>) {
+  static constexpr bool table[] = {A::reads == Reads::input...};
+  return table[index];
+}
+
 template <class T>
 LAMINA_INLINE void copy_span(int64_t n, const T* in, T* out) {
   if (in != out) over<T>(n, [&](int64_t i, auto lanes) { store(out + i, load(in + i, lanes), lanes); });
@@ -79,8 +85,8 @@ LAMINA_INLINE void stream_span(int64_t n, const T* in, T* out) {
 inline constexpr int64_t stream_columns = 2048;
 // Worth it for results that exceed the caches; in place the row is in cache already.
 template <class T>
-bool streams(const Context& context, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-  return !y && z.data != h.data && h.rows * h.columns * int64_t(sizeof(T)) > context.stream_bytes;
+bool streams(const Context& context, Matrix<const T> z, Matrix<T> saved, Matrix<T> h) {
+  return !saved && z.data != h.data && h.rows * h.columns * int64_t(sizeof(T)) > context.stream_bytes;
 }
 
 // Fetches what lies at least 1024 elements further on than a piece of dropout to come, some lines between two rounds of
@@ -102,39 +108,42 @@ struct FetchAhead {
 };
 
 // Where a block's operands lie: in memory they are fetched ahead of the long computation that dropout is; results
-// streamed past the caches (blocks up to stream_columns wide, no y) are finished in L1 first.
+// streamed past the caches (blocks up to stream_columns wide, nothing saved) are finished in L1 first.
 enum class Place { cache, memory, memory_streamed };
 template <class T>
 Place place_of_strip(int64_t rows, int64_t columns) {
   return rows * columns * int64_t(sizeof(T)) > (256 << 10) ? Place::memory : Place::cache;
 }
 
-// z, y (optional) and h are whole matrices; z may be h.
+// z, saved (optional: what the activation's backward reads) and h are whole matrices; z may be h.
 template <class T>
-void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h, const Block& block, Place place = Place::cache) {
+void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> saved, Matrix<T> h, const Block& block, Place place = Place::cache) {
   const Span<T> activation = forward_span<T>(tail.activation, Activations{});
-  const bool streaming = place == Place::memory_streamed;
+  const bool streaming = place == Place::memory_streamed, saves_input = saved && reads_input(tail.activation, Activations{});
   constexpr int64_t together = 4;  // rows normalised at a time, still in L1 for the stages that follow
   alignas(64) T lines[together * stream_columns];
-  const int64_t out_stride = y ? y.stride : streaming ? stream_columns : h.stride;
+  const int64_t out_stride = saved ? saved.stride : streaming ? stream_columns : h.stride;
   const auto piece = [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
     const int64_t r = block.row + row, c = block.column + column;
     const T* in = z.row(r) + c;
     T* const result = h.row(r) + c;
     T* const h_piece = streaming ? lines + row % together * stream_columns + column : result;
-    T* const out = y ? y.row(r) + c : h_piece;
+    T* const out = saved ? saved.row(r) + c : h_piece;
     if (tail.mean) {
       if (column == 0 && row % together == 0) {
         batchnorm_rows(smaller(together, block.rows - row), block.columns, tail, c, in, z.stride, out, out_stride);
       }
       in = out;
     }
-    if (tail.activation != 0) {
+    if (saves_input) {
+      copy_span(count, in, out);
+      activation(count, out, h_piece, tail.parameters);
+      in = h_piece;
+    } else if (tail.activation != 0) {
       activation(count, in, out, tail.parameters);
       in = out;
     }
     if (bits) {
-      if (y) copy_span(count, in, out);
       dropout_span(count, in, h_piece, bits, static_cast<T>(tail.dropout.scale));
       in = h_piece;
     } else if (!streaming) {
@@ -155,10 +164,10 @@ void tail_block(const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h
 }
 
 template <class T>
-void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
-  const Place place = streams(context, z, y, h) ? Place::memory_streamed : place_of_strip<T>(h.rows, h.columns);
+void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> saved, Matrix<T> h) {
+  const Place place = streams(context, z, saved, h) ? Place::memory_streamed : place_of_strip<T>(h.rows, h.columns);
   over_blocks(context, h.rows, h.columns, place == Place::memory ? block_elements : stream_columns, 0.5,
-              [&](const Block& block) { tail_block(tail, z, y, h, block, place); });
+              [&](const Block& block) { tail_block(tail, z, saved, h, block, place); });
 }
 
 }  // namespace lamina::LAMINA_ISA

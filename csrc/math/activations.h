@@ -2,6 +2,7 @@
 #pragma once
 
 #include "math/elementary.h"
+#include "math/normal.h"
 
 namespace lamina {
 
@@ -120,12 +121,122 @@ struct Selu : Linear {
   }
 };
 
+// z / (1 + |z|) (Glorot & Bengio 2010).
+struct Softsign : Linear {
+  static constexpr const char* name = "softsign";
+  static constexpr bool sign_only = false;
+  template <class V>
+  LAMINA_HD static V forward(V z, ActivationParameters<V>) {
+    const V magnitude = min(constant<V>(1e30), abs(z));
+    return copysign(magnitude / (constant<V>(1) + magnitude), z);
+  }
+  template <class V>
+  LAMINA_HD static V backward(V dy, V y, ActivationParameters<V>) {
+    const V rest = constant<V>(1) - abs(y);
+    return dy * (rest * rest);
+  }
+};
+
+// log(1 + e^z) (Dugas 2001); its derivative 1 - e^-y is the sigmoid of z.
+struct Softplus : Linear {
+  static constexpr const char* name = "softplus";
+  static constexpr bool sign_only = false;
+  template <class V>
+  LAMINA_HD static V forward(V z, ActivationParameters<V>) {
+    return max(constant<V>(0), z) + detail::log1p_of_fraction(detail::exp_of_negated(abs(z)));
+  }
+  template <class V>
+  LAMINA_HD static V backward(V dy, V y, ActivationParameters<V>) {
+    return constant<V>(0) - dy * expm1(constant<V>(0) - y);
+  }
+};
+
+// z Phi(z), Phi the normal distribution function (Hendrycks & Gimpel 2016).
+struct Gelu : Linear {
+  static constexpr const char* name = "gelu";
+  static constexpr Reads reads = Reads::input;
+  static constexpr bool sign_only = false;
+  static constexpr double beyond = 40, inverse_root_two_pi = 0.3989422804014327;  // the tail is 0 beyond
+  template <class V>
+  LAMINA_HD static V forward(V z, ActivationParameters<V>) {
+    const V t = min(constant<V>(beyond), abs(z)), lost = t * normal_tail(t, gaussian(t));
+    return select(z < constant<V>(0), constant<V>(0), z) - lost;
+  }
+  template <class V>
+  LAMINA_HD static V backward(V dy, V z, ActivationParameters<V>) {
+    const V t = min(constant<V>(beyond), abs(z)), e = gaussian(t), tail = normal_tail(t, e);
+    const V density = constant<V>(inverse_root_two_pi) * (t * e);
+    return dy * select(z < constant<V>(0), tail - density, constant<V>(1) - (tail - density));
+  }
+};
+
+// s + x s (1 - s), s the sigmoid of v: the smaller of s and 1 - s keeps its digits.
+template <class V>
+LAMINA_HD V gated_slope(V x, V v) {
+  const V one = constant<V>(1), smaller = sigmoid(constant<V>(0) - abs(v));
+  return fma(x, smaller * (one - smaller), select(v < constant<V>(0), smaller, one - smaller));
+}
+
+// z / 2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))), which is z times the sigmoid of twice the argument of tanh.
+struct GeluTanh : Linear {
+  static constexpr const char* name = "gelu_tanh";
+  static constexpr Reads reads = Reads::input;
+  static constexpr bool sign_only = false;
+  static constexpr double twice_root = 1.5957691216057308, cubic = 0.044715, beyond = 1000;
+  template <class V>
+  LAMINA_HD static V inner(V z) {
+    return constant<V>(twice_root) * (z * fma(constant<V>(cubic) * z, z, constant<V>(1)));
+  }
+  template <class V>
+  LAMINA_HD static V forward(V z, ActivationParameters<V>) {
+    const V bounded = max(constant<V>(-beyond), z);
+    return bounded * sigmoid(inner(bounded));
+  }
+  template <class V>
+  LAMINA_HD static V backward(V dy, V z, ActivationParameters<V>) {
+    const V x = min(constant<V>(beyond), max(constant<V>(-beyond), z));
+    const V inner_slope = constant<V>(twice_root) * fma(constant<V>(3 * cubic) * x, x, constant<V>(1));
+    return dy * gated_slope(x * inner_slope, inner(x));
+  }
+};
+
+// z times its sigmoid (Elfwing 2018).
+struct Silu : Linear {
+  static constexpr const char* name = "silu";
+  static constexpr Reads reads = Reads::input;
+  static constexpr bool sign_only = false;
+  static constexpr double beyond = 1000;  // the sigmoid is 0 or 1
+  template <class V>
+  LAMINA_HD static V forward(V z, ActivationParameters<V>) {
+    const V bounded = max(constant<V>(-beyond), z);
+    return bounded * sigmoid(bounded);
+  }
+  template <class V>
+  LAMINA_HD static V backward(V dy, V z, ActivationParameters<V>) {
+    const V x = min(constant<V>(beyond), max(constant<V>(-beyond), z));
+    return dy * gated_slope(x, x);
+  }
+};
+
+// The perceptron's threshold: 1 where z > 0, else 0; nothing goes backward.
+struct Step : Linear {
+  static constexpr const char* name = "step";
+  template <class V>
+  LAMINA_HD static V forward(V z, ActivationParameters<V>) {
+    return select(z <= constant<V>(0), constant<V>(0), select(z > constant<V>(0), constant<V>(1), z));
+  }
+  template <class V>
+  LAMINA_HD static V backward(V, V, ActivationParameters<V>) {
+    return constant<V>(0);
+  }
+};
+
 template <class... Members>
 struct TypeList {
   static constexpr int size = sizeof...(Members);
 };
 
 // An activation's index in this list is its number everywhere; adding one is a struct above and a name here.
-using Activations = TypeList<Linear, Sigmoid, Tanh, Relu, LeakyRelu, Elu, Selu>;
+using Activations = TypeList<Linear, Sigmoid, Tanh, Relu, LeakyRelu, Elu, Selu, Softsign, Softplus, Gelu, GeluTanh, Silu, Step>;
 
 }  // namespace lamina

@@ -54,6 +54,7 @@ template <class T>
 void Autoencoder<T>::plan_memory(int64_t rows) {
   corrupted_.ensure(rows * spec_.visible, device_);
   h_.ensure(rows * spec_.hidden, device_);
+  if (saves(encoder()).activation) read_.ensure(rows * spec_.hidden, device_);
   r_.ensure(rows * spec_.visible, device_);
   dr_.ensure(rows * spec_.visible, device_);
   dh_.ensure(rows * spec_.hidden, device_);
@@ -106,7 +107,8 @@ void Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x, c
   const Matrix<T> h = matrix(h_.data(), rows, spec_.hidden), dh = matrix(dh_.data(), rows, spec_.hidden);
   const Matrix<T> r = matrix(r_.data(), rows, spec_.visible), dr = matrix(dr_.data(), rows, spec_.visible);
   const Lamina<T> encode = encoder();
-  lamina_forward<T>(context, encode, input, h, {});
+  const LaminaSaved<T> saved{{}, saves(encode).activation ? matrix(read_.data(), rows, spec_.hidden) : Matrix<T>{}, {}, {}};
+  lamina_forward<T>(context, encode, input, h, saved);
   decode(context, h, r);
   loss<T>(context, {spec_.loss, Reduction::mean, {}, 0}, r, {{}, x}, {}, dr, {row_loss_.data(), rows}, value);
 
@@ -118,7 +120,7 @@ void Autoencoder<T>::step_gradients(const Context& context, Matrix<const T> x, c
     lamina_backward<T>(context, decoder(), dr, dr, h, r, {}, {matrix_at(gradients, entries[decoder_weight]), d_visible_bias, {}, {}, dh});
   }
   const Matrix<T> d_weight = matrix_at(gradients, entries[weight]);
-  lamina_backward<T>(context, encode, dh, dh, input, h, {}, {d_weight, vector_at(gradients, entries[hidden_bias]), {}, {}, {}});
+  lamina_backward<T>(context, encode, dh, dh, input, h, saved, {d_weight, vector_at(gradients, entries[hidden_bias]), {}, {}, {}});
   if (spec_.tied) gemm<T>(context, h, true, dr, false, 1, 1, d_weight);
 }
 
@@ -161,7 +163,9 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
       return {self.optimizer_.inputs(lr, at + 1), static_cast<uint32_t>(at)};
     }
     void advance() const { ++self.step; }
-    std::vector<const void*> memory() const { return {self.corrupted_.data(), self.h_.data(), self.r_.data(), self.row_loss_.data()}; }
+    std::vector<const void*> memory() const {
+      return {self.corrupted_.data(), self.h_.data(), self.read_.data(), self.r_.data(), self.row_loss_.data()};
+    }
   } steps{*this, lr};
   const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, steps);
   if (mean) ++epoch;

@@ -59,7 +59,7 @@ class Autoencoder {
   ParameterOptimizer<T> optimizer_;
   BatchMemory<T> batches_;
   ThreadChoice threads_;
-  AlignedBuffer<T> corrupted_, h_, r_, dr_, dh_;
+  AlignedBuffer<T> corrupted_, h_, read_, r_, dr_, dh_;  // read_: by the activation's backward, where h_ does not serve
   AlignedBuffer<double> row_loss_;
   std::atomic<bool> busy_{false};
 };

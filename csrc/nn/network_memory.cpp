@@ -20,7 +20,7 @@ TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t r
     part.width = width;
     part.h = place(true, rows * width);
     part.z = place(needs.z, rows * width);
-    part.y = place(needs.y, rows * width);
+    part.activation = place(needs.activation, rows * width);
     part.mean = place(needs.statistics, width);
     part.rstd = place(needs.statistics, width);
     parts.push_back(part);
@@ -54,7 +54,7 @@ LaminaSaved<T> TrainingMemory<T>::saved(size_t stage, int64_t rows) const {
   const auto& part = layout_.parts[stage];
   const auto matrix_at = [&](int64_t offset) { return offset < 0 ? Matrix<T>{} : matrix(at(offset), rows, part.width); };
   const auto vector_at = [&](int64_t offset) { return offset < 0 ? Vector<T>{} : Vector<T>{at(offset), part.width}; };
-  return {matrix_at(part.z), matrix_at(part.y), vector_at(part.mean), vector_at(part.rstd)};
+  return {matrix_at(part.z), matrix_at(part.activation), vector_at(part.mean), vector_at(part.rstd)};
 }
 
 template struct TrainingLayout<float>;

@@ -23,7 +23,7 @@ template <class T>
 struct TrainingLayout {
   static constexpr int64_t absent = -1;
   struct Part {
-    int64_t width, h, z, y, mean, rstd;
+    int64_t width, h, z, activation, mean, rstd;
   };
 
   TrainingLayout() = default;

@@ -130,20 +130,20 @@ struct Describe {
     }
   }
 
-  static void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+  static void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> saved, Matrix<T> h) {
     auto& n = notes(context);
-    real(n).tail_forward(context, tail, z, y, h);
+    real(n).tail_forward(context, tail, z, saved, h);
     const Words words = stages(tail);
     n.title("pass over (", h.rows, ", ", h.columns, "), ", type_name<T>);
     n.line("does", words.empty() ? "copy" : joined(words), z.data == h.data ? ", in place" : "");
     n.line("tasks", tasks(context, n.splits.back()));
-    result(n, context, z, y, h);
+    result(n, context, z, saved, h);
   }
 
   static void batchnorm_forward(const Context& context, const Tail<T>& tail, const BatchStatistics<T>& statistics, Matrix<const T> z,
-                                Matrix<T> y, Matrix<T> h) {
+                                Matrix<T> saved, Matrix<T> h) {
     auto& n = notes(context);
-    real(n).batchnorm_forward(context, tail, statistics, z, y, h);
+    real(n).batchnorm_forward(context, tail, statistics, z, saved, h);
     n.title("batch norm of (", h.rows, ", ", h.columns, "), ", type_name<T>);
     n.line("first", "batch statistics down strips of columns, ", tasks(context, n.splits.front()));
     if (n.splits.size() > 1) {
@@ -151,7 +151,7 @@ struct Describe {
     } else {
       n.line("tail", joined(stages(tail)), " on each strip while in cache");
     }
-    result(n, context, z, y, h);
+    result(n, context, z, saved, h);
   }
 
   static void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved,
@@ -174,9 +174,9 @@ struct Describe {
   static void product(PlanNotes& n, const char* what, const Gemm<T>& g, const char* where) {
     n.line(what, "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>({}), ", ", where);
   }
-  static void result(PlanNotes& n, const Context& context, Matrix<const T> z, Matrix<T> y, Matrix<T> h) {
+  static void result(PlanNotes& n, const Context& context, Matrix<const T> z, Matrix<T> saved, Matrix<T> h) {
     if (context.device.is_host())
-      n.line("result", real(n).streams(context, z, y, h) ? "streamed past the caches" : "written through the caches");
+      n.line("result", real(n).streams(context, z, saved, h) ? "streamed past the caches" : "written through the caches");
   }
 
   static void fill(Kernels<T>& kernels) {

@@ -76,9 +76,10 @@ template <class T>
 LaminaSaves saves(const Lamina<T>& lamina) {
   const bool norm = static_cast<bool>(lamina.batchnorm);
   const ActivationInfo& info = activation_info(lamina.activation.index);
-  // Dropout's scaling leaves the sign alone: h then serves in y's place.
-  const bool y = lamina.training && lamina.dropout && !info.sign_only;
-  return {norm && static_cast<bool>(lamina.weight), y, norm};
+  const bool affine = static_cast<bool>(lamina.weight);
+  // Dropout's scaling leaves the sign alone: h then serves.
+  const bool activation = info.reads_output ? lamina.training && lamina.dropout && !info.sign_only : affine || norm;
+  return {norm && affine, activation, norm};
 }
 
 template <class T>
@@ -92,8 +93,7 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
   if (x.rows == 0 || h.columns == 0) return;
   const Tail<T> tail = make_tail(lamina, saved);
   const BatchNorm<T>& norm = lamina.batchnorm;
-  const bool needs_y = saves(lamina).y;
-  const Matrix<T> y = needs_y ? saved.y : Matrix<T>{};
+  const Matrix<T> kept = saves(lamina).activation ? saved.activation : Matrix<T>{};
 
   const bool measures = norm && lamina.training;
   const BatchStatistics<T> statistics{saved.mean.data, saved.rstd.data, norm.running_mean.data,   norm.running_var.data,
@@ -105,7 +105,7 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
     const bool keeps_z = norm && saved.z;
     Gemm<T> g = product<T>({x.data, x.stride, 1}, {lamina.weight.data, 1, lamina.weight.stride}, keeps_z ? saved.z : h, x.columns);
     g.bias = lamina.bias.data;
-    g.y = y;
+    g.saved = kept;
     if (measures) {
       g.statistics = &statistics;
       g.h = h;
@@ -116,9 +116,9 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
     z = g.c;
   }
   if (measures) {
-    kernels.batchnorm_forward(context, tail, statistics, z, y, h);
+    kernels.batchnorm_forward(context, tail, statistics, z, kept, h);
   } else {
-    kernels.tail_forward(context, tail, z, y, h);
+    kernels.tail_forward(context, tail, z, kept, h);
   }
 }
 
@@ -150,7 +150,9 @@ void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<con
   const Gemm<T>* const first = above.dz ? joined(incoming) : nullptr;
   const Gemm<T>* const second = has_weight_gradient ? joined(weight_gradient) : nullptr;
   if (above.dz && !first) kernels.gemm(context, incoming);
-  kernels.tail_backward(context, tail, dh, dz, saves(lamina).y ? Matrix<const T>(saved.y) : h, z, sums, first, second);
+  const bool reads_x = !w && !lamina.batchnorm && !activation_info(lamina.activation.index).reads_output;
+  const Matrix<const T> read = saves(lamina).activation && saved.activation ? Matrix<const T>(saved.activation) : reads_x ? x : h;
+  kernels.tail_backward(context, tail, dh, dz, read, z, sums, first, second);
   if (has_weight_gradient && !second) kernels.gemm(context, weight_gradient);
   if (dx && dx.rows * dx.columns > 0) kernels.gemm(context, input_gradient(Matrix<const T>(dz), w, dx));
 }

@@ -19,15 +19,15 @@ struct Lamina {
 };
 
 // What backward reads besides x and h. `saves` tells which matrices a lamina needs; the caller owns them.
-// Without an affine part z is x itself; where y is not saved, h serves.
+// Without an affine part z is x itself; where `activation` is not saved, h serves, or x if that is the activation's input.
 template <class T>
 struct LaminaSaved {
   Matrix<T> z;           // (batch, out) the pre-activation, before batch norm
-  Matrix<T> y;           // (batch, out) the activation's output before dropout
+  Matrix<T> activation;  // (batch, out) what the activation's backward reads: its input, or its output before dropout
   Vector<T> mean, rstd;  // (out,) when there is batch norm
 };
 struct LaminaSaves {
-  bool z, y, statistics;
+  bool z, activation, statistics;
 };
 template <class T>
 LaminaSaves saves(const Lamina<T>& lamina);

@@ -17,7 +17,9 @@ from lamina.config import (
     show_config,
 )
 from lamina.gradcheck import gradcheck
-from lamina.layers import ELU, SELU, BatchNorm, Dropout, LeakyReLU, Linear, ReLU, Sigmoid, Tanh
+from lamina.layers import (
+    ELU, GELU, SELU, BatchNorm, Dropout, GELUTanh, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Softsign, Step, Tanh,
+)  # fmt: skip
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.pretrain import Autoencoder
@@ -28,9 +30,9 @@ from lamina.trainer import Trainer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Dropout", "ELU",
-    "EarlyStopping", "Elastic", "ExponentialDecay", "HalveOnPlateau", "L1", "L2", "LeakyReLU", "Linear", "Loss",
-    "RMSProp", "ReLU", "SELU", "SGD", "Sequential", "Sigmoid", "StepDecay", "Tanh", "Trainer", "available_isas",
-    "config", "cuda", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
-    "precision", "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision",
-    "show_config",
+    "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "L1", "L2", "LeakyReLU",
+    "Linear", "Loss", "RMSProp", "ReLU", "SELU", "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step",
+    "StepDecay", "Tanh", "Trainer", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
+    "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory", "set_isa",
+    "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

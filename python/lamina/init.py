@@ -17,6 +17,7 @@ __all__ = ["NAMES", "Initializer", "initializer"]
 
 NAMES = ("auto", "zeros", "constant", "normal", "uniform", "he_normal", "he_uniform",
          "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform")  # fmt: skip
+_HE = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu")  # before these "auto" is He's
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Initializer:
     Parameters
     ----------
     name : str
-        One of `lamina.init.NAMES`. "auto" goes by the activation that follows: He before ReLU, LeakyReLU and ELU, LeCun
-        before SELU (both normal), Glorot (uniform) otherwise.
+        One of `lamina.init.NAMES`. "auto" goes by the activation that follows: He before the ReLU family (ReLU,
+        LeakyReLU, ELU, GELU, SiLU), LeCun before SELU (both normal), Glorot (uniform) otherwise.
     value : float, optional
         Of "constant" the constant (0), of "normal" the standard deviation (0.01), of "uniform" the bound (1 / √in), of
         He the activation's slope below zero (0). The others have none.
@@ -88,7 +89,7 @@ class Initializer:
         """
         if self.name != "auto":
             return self
-        if activation is not None and activation.name in ("relu", "leaky_relu", "elu"):
+        if activation is not None and activation.name in _HE:
             return Initializer("he_normal", activation.parameters().get("negative_slope"))
         if activation is not None and activation.name == "selu":
             return Initializer("lecun_normal")

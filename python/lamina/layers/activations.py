@@ -10,7 +10,8 @@ from lamina._checks import number, one_of
 from lamina.layers.basic import Layer
 
 __all__ = [
-    "ACTIVATIONS", "ELU", "SELU", "Activation", "LeakyReLU", "ReLU", "Sigmoid", "Tanh", "activation_layer",
+    "ACTIVATIONS", "ELU", "GELU", "SELU", "Activation", "GELUTanh", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus",
+    "Softsign", "Step", "Tanh", "activation_layer",
 ]  # fmt: skip
 
 
@@ -157,7 +158,120 @@ class SELU(Activation):
     name = "selu"
 
 
-ACTIVATIONS: dict[str, type[Activation]] = {layer.name: layer for layer in (Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU)}
+@dataclass(frozen=True)
+class Softsign(Activation):
+    """Softsign: g(z) = z / (1 + |z|), g' = (1 − |g|)².
+
+    References
+    ----------
+    X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Softsign()
+    Softsign()
+    """
+
+    name = "softsign"
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """Softplus: g(z) = log(1 + eᶻ), g' = 1 − e⁻ᵍ, the sigmoid of z.
+
+    References
+    ----------
+    C. Dugas et al., "Incorporating second-order functional knowledge for better option pricing", 2001.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Softplus()
+    Softplus()
+    """
+
+    name = "softplus"
+
+
+@dataclass(frozen=True)
+class GELU(Activation):
+    """Gaussian error linear unit: g(z) = z Φ(z), g' = Φ(z) + z φ(z), the normal distribution function and density.
+
+    References
+    ----------
+    D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.GELU()
+    GELU()
+    """
+
+    name = "gelu"
+
+
+@dataclass(frozen=True)
+class GELUTanh(Activation):
+    """GELU by its approximation: g(z) = z / 2 (1 + tanh(√(2/π) (z + 0.044715 z³))).
+
+    References
+    ----------
+    D. Hendrycks, K. Gimpel, "Gaussian error linear units", 2016.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.GELUTanh()
+    GELUTanh()
+    """
+
+    name = "gelu_tanh"
+
+
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """Sigmoid-weighted linear unit, or swish: g(z) = z σ(z), g' = σ + z σ (1 − σ).
+
+    References
+    ----------
+    S. Elfwing, E. Uchibe, K. Doya, "Sigmoid-weighted linear units", 2018.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.SiLU()
+    SiLU()
+    """
+
+    name = "silu"
+
+
+@dataclass(frozen=True)
+class Step(Activation):
+    """The perceptron's threshold: g(z) = 1 where z > 0, else 0. Its gradient is zero: nothing below it learns.
+
+    References
+    ----------
+    F. Rosenblatt, "The perceptron", 1958.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.Step()
+    Step()
+    """
+
+    name = "step"
+
+
+ACTIVATIONS: dict[str, type[Activation]] = {
+    layer.name: layer
+    for layer in (
+        Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, Softsign, Softplus, GELU, GELUTanh, SiLU, Step,
+    )
+}  # fmt: skip
 
 
 def activation_layer(call: str, activation: str | Activation | None) -> Activation | None:

@@ -1,4 +1,4 @@
-"""Activations: g(z) and its derivative, written as a function of the output y = g(z)."""
+"""Activations: g(z) and its derivative, written as a function of the output y = g(z) or of z."""
 
 from lamina import _core
 
@@ -53,7 +53,7 @@ def activation_forward(x, activation, *, out=None, **params):
     Notes
     -----
     ========== ============================================ =============================
-    name       g(z)                                         g' from y = g(z)
+    name       g(z)                                         g', from y = g(z) or z
     ========== ============================================ =============================
     linear     z                                            1
     sigmoid    1 / (1 + exp(-z))                            y (1 - y)
@@ -62,15 +62,28 @@ def activation_forward(x, activation, *, out=None, **params):
     leaky_relu z if z > 0 else negative_slope z             1 if y > 0 else negative_slope
     elu        z if z > 0 else alpha (exp(z) - 1)           1 if y > 0 else y + alpha
     selu       lambda (z if z > 0 else a (exp(z) - 1))      lambda if y > 0 else y + lambda a
+    softsign   z / (1 + abs(z))                             (1 - abs(y))^2
+    softplus   log(1 + exp(z))                              1 - exp(-y)
+    gelu       z Phi(z)                                     Phi(z) + z phi(z)
+    gelu_tanh  z s(2u), u = sqrt(2/pi) (z + c z^3)          s + z s (1 - s) 2u', s = s(2u)
+    silu       z s(z)                                       s + z s (1 - s), s = s(z)
+    step       1 if z > 0 else 0                            0
     ========== ============================================ =============================
 
-    with lambda = 1.0507009873554805 and a = 1.6732632423543778. NaN stays NaN.
+    with lambda = 1.0507009873554805, a = 1.6732632423543778, c = 0.044715, s the sigmoid, Phi and phi the normal
+    distribution function and density; z s(2u) is z / 2 (1 + tanh u). NaN stays NaN.
 
     References
     ----------
     .. [1] Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013 (leaky_relu).
     .. [2] Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by ELUs", 2016.
     .. [3] Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", 2017, equations 2 and 14.
+    .. [4] Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010 (softsign).
+    .. [5] Dugas, Bengio, Belisle, Nadeau, Garcia, "Incorporating second-order functional knowledge for better option
+       pricing", 2001 (softplus).
+    .. [6] Hendrycks, Gimpel, "Gaussian error linear units", 2016 (gelu, gelu_tanh).
+    .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function approximation", 2018 (silu).
+    .. [8] Rosenblatt, "The perceptron", 1958 (step).
 
     Examples
     --------
@@ -94,7 +107,7 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     activation : str
         A name of `activations()`.
     y : ndarray of dy's shape, optional
-        The activation's output, where it is at hand; computed from `x` otherwise.
+        The activation's output, where it is at hand; computed from `x` otherwise, where the derivative follows from it.
     out : ndarray of dy's shape, optional
         May be an input itself.
     **params
@@ -111,7 +124,7 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
 
     Notes
     -----
-    The derivative follows from the output; the table is in `activation_forward`.
+    The table is in `activation_forward`.
 
     References
     ----------

@@ -60,9 +60,9 @@ def linear_backward(
     x : ndarray, (batch, in)
     weight : ndarray, (out, in)
     y : ndarray, (batch, out), optional
-        The forward pass's output; needed by every activation but linear.
+        The forward pass's output; needed where the derivative follows from it.
     z : ndarray, (batch, out), optional
-        The pre-activation; no activation here reads it.
+        The pre-activation; needed where the derivative follows from it: gelu, gelu_tanh, silu.
     activation : str
         A name of `activations()`.
     need_dx : bool
@@ -82,7 +82,7 @@ def linear_backward(
     Raises
     ------
     ValueError
-        If the shapes do not fit or `y` is missing.
+        If the shapes do not fit, or `y` or `z` is missing.
 
     Notes
     -----

@@ -1,5 +1,6 @@
-"""Activations: g(z) and its derivative, written as a function of the output y = g(z)."""
+"""Activations: g(z) and its derivative, written as a function of the output y = g(z) or of z."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,12 @@ SELU_ALPHA = 1.6732632423543778
 
 
 class Formula(NamedTuple):
-    """One activation: its parameters' defaults, g(z, **params), and g' as a function of y."""
+    """One activation: its parameters' defaults, g(z, **params), and g' as a function of y or, where that says more, of z."""
 
     defaults: dict
     forward: object
     slope: object
+    reads: str = "y"
 
 
 def _sigmoid(z):
@@ -31,6 +33,47 @@ def _elu(z, alpha):
 def _positive(y, positive, other):
     """`other` where y <= 0, else `positive`: at a kink the left derivative counts and NaN lets dy pass, as in torch."""
     return np.where(y <= 0, other, positive)
+
+
+def _softsign(z):
+    with np.errstate(invalid="ignore"):  # infinity over infinity
+        return np.where(np.isinf(z), np.sign(z), z / (1.0 + np.abs(z)))
+
+
+def _bounded(z):
+    """A pre-activation so far down that its sigmoid is 0 need not be further down."""
+    return np.maximum(z, -1e4)
+
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def _gelu(z):
+    return _bounded(z) * 0.5 * _erfc(-z / math.sqrt(2.0))
+
+
+def _gelu_slope(z):
+    bounded = np.clip(z, -1e4, 1e4)
+    return 0.5 * _erfc(-z / math.sqrt(2.0)) + bounded * np.exp(-0.5 * bounded * bounded) / math.sqrt(2.0 * math.pi)
+
+
+def _gelu_inner(z):
+    bounded = np.clip(z, -1e4, 1e4)
+    return 2.0 * math.sqrt(2.0 / math.pi) * (bounded + 0.044715 * bounded**3)
+
+
+def _gelu_tanh_slope(z):
+    bounded, s = np.clip(z, -1e4, 1e4), _sigmoid(_gelu_inner(z))
+    return s + bounded * s * (1.0 - s) * 2.0 * math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * bounded**2)
+
+
+def _silu_slope(z):
+    bounded, s = np.clip(z, -1e4, 1e4), _sigmoid(z)
+    return s + bounded * s * (1.0 - s)
+
+
+def _step(z):
+    return np.where(np.isnan(z), z, (z > 0).astype(np.float64))
 
 
 _FORMULAS = {
@@ -49,6 +92,12 @@ _FORMULAS = {
         lambda z: SELU_LAMBDA * _elu(z, SELU_ALPHA),
         lambda y: np.where(y > 0, SELU_LAMBDA, y + SELU_LAMBDA * SELU_ALPHA),
     ),
+    "softsign": Formula({}, _softsign, lambda y: (1.0 - np.abs(y)) ** 2),
+    "softplus": Formula({}, lambda z: np.logaddexp(z, 0.0), lambda y: -np.expm1(-y)),
+    "gelu": Formula({}, _gelu, _gelu_slope, "z"),
+    "gelu_tanh": Formula({}, lambda z: _bounded(z) * _sigmoid(_gelu_inner(z)), _gelu_tanh_slope, "z"),
+    "silu": Formula({}, lambda z: _bounded(z) * _sigmoid(z), _silu_slope, "z"),
+    "step": Formula({}, _step, np.zeros_like),
 }
 
 
@@ -124,7 +173,7 @@ def activation_forward(x, activation, *, out=None, **params):
     Notes
     -----
     ========== ============================================ =============================
-    name       g(z)                                         g' from y = g(z)
+    name       g(z)                                         g', from y = g(z) or z
     ========== ============================================ =============================
     linear     z                                            1
     sigmoid    1 / (1 + exp(-z))                            y (1 - y)
@@ -133,15 +182,28 @@ def activation_forward(x, activation, *, out=None, **params):
     leaky_relu z if z > 0 else negative_slope z             1 if y > 0 else negative_slope
     elu        z if z > 0 else alpha (exp(z) - 1)           1 if y > 0 else y + alpha
     selu       lambda (z if z > 0 else a (exp(z) - 1))      lambda if y > 0 else y + lambda a
+    softsign   z / (1 + abs(z))                             (1 - abs(y))^2
+    softplus   log(1 + exp(z))                              1 - exp(-y)
+    gelu       z Phi(z)                                     Phi(z) + z phi(z)
+    gelu_tanh  z s(2u), u = sqrt(2/pi) (z + c z^3)          s + z s (1 - s) 2u', s = s(2u)
+    silu       z s(z)                                       s + z s (1 - s), s = s(z)
+    step       1 if z > 0 else 0                            0
     ========== ============================================ =============================
 
-    with lambda = 1.0507009873554805 and a = 1.6732632423543778. NaN stays NaN.
+    with lambda = 1.0507009873554805, a = 1.6732632423543778, c = 0.044715, s the sigmoid, Phi and phi the normal
+    distribution function and density; z s(2u) is z / 2 (1 + tanh u). NaN stays NaN.
 
     References
     ----------
     .. [1] Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013 (leaky_relu).
     .. [2] Clevert, Unterthiner, Hochreiter, "Fast and accurate deep network learning by ELUs", 2016.
     .. [3] Klambauer, Unterthiner, Mayr, Hochreiter, "Self-normalizing neural networks", 2017, equations 2 and 14.
+    .. [4] Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010 (softsign).
+    .. [5] Dugas, Bengio, Belisle, Nadeau, Garcia, "Incorporating second-order functional knowledge for better option
+       pricing", 2001 (softplus).
+    .. [6] Hendrycks, Gimpel, "Gaussian error linear units", 2016 (gelu, gelu_tanh).
+    .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function approximation", 2018 (silu).
+    .. [8] Rosenblatt, "The perceptron", 1958 (step).
 
     Examples
     --------
@@ -166,7 +228,7 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     activation : str
         A name of `activations()`.
     y : array_like of dy's shape, optional
-        The activation's output, where it is at hand; computed from `x` otherwise.
+        The activation's output, where it is at hand; computed from `x` otherwise, where the derivative follows from it.
     out : ndarray of dy's shape, optional
         May be an input itself.
     **params
@@ -178,7 +240,7 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
 
     Notes
     -----
-    The derivative follows from the output; the table is in `activation_forward`.
+    The table is in `activation_forward`.
 
     Examples
     --------
@@ -189,7 +251,9 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     op = "activation_backward"
     formula, params = resolve(op, activation, params)
     dy = to_float64(op, "dy", dy)
-    if y is None:
+    if formula.reads == "z":
+        y = x
+    elif y is None:
         y = formula.forward(to_float64(op, "x", x), **params)
     y = to_float64(op, "y", y)
     expect_shape(op, "dy", dy, y.shape)

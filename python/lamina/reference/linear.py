@@ -64,9 +64,9 @@ def linear_backward(
     x : array_like, (batch, in)
     weight : array_like, (out, in)
     y : array_like, (batch, out), optional
-        The forward pass's output; needed by every activation but linear.
+        The forward pass's output; needed where the derivative follows from it.
     z : array_like, (batch, out), optional
-        The pre-activation; no activation here reads it.
+        The pre-activation; needed where the derivative follows from it: gelu, gelu_tanh, silu.
     activation : str
         A name of `activations()`.
     need_dx : bool
@@ -86,7 +86,7 @@ def linear_backward(
     Raises
     ------
     ValueError
-        If the shapes do not fit or `y` is missing.
+        If the shapes do not fit, or `y` or `z` is missing.
 
     Notes
     -----
@@ -105,11 +105,12 @@ def linear_backward(
     expect_shape(op, "dy", dy, (x.shape[0], weight.shape[0]))
     formula, params = resolve(op, activation, params)
     if activation != "linear":
-        if y is None:
-            raise ValueError(f"{op}: activation {activation!r} needs y, the output of the forward pass")
-        y = to_float64(op, "y", y, 2)
-        expect_shape(op, "y", y, dy.shape)
-        dy = dy * formula.slope(y, **params)
+        name, read = ("z", z) if formula.reads == "z" else ("y", y)
+        if read is None:
+            raise ValueError(f"{op}: the derivative of {activation} follows from {name}, which is needed")
+        read = to_float64(op, name, read, 2)
+        expect_shape(op, name, read, dy.shape)
+        dy = dy * formula.slope(read, **params)
     dx = dy @ weight if need_dx else None
     return deliver(op, (dx, dy.T @ x, np.sum(dy, axis=0)), out)
 
