@@ -32,13 +32,15 @@ __global__ void halve_kernel(Matrix<const From> from, bfloat16* high, bfloat16* 
   store_group(high + i * run, run, half);
 }
 
-// An operand as the kernel reads it: in place where its rows begin at multiples of 16 bytes, else copied.
+// An operand as the kernel reads it: in place where its rows begin at multiples of 16 bytes and
+// do not overlap, else copied.
 template <class From>
 class Operand {
  public:
   Operand(const Context& context, Matrix<const From> from, int halves)
       : stride_(divide_up(from.columns, run) * run),
-        in_place_(sizeof(From) == sizeof(bfloat16) && from.stride % run == 0 && reinterpret_cast<uintptr_t>(from.data) % 16 == 0),
+        in_place_(sizeof(From) == sizeof(bfloat16) && from.stride % run == 0 && from.stride >= from.columns &&
+                  reinterpret_cast<uintptr_t>(from.data) % 16 == 0),
         copies_(context, in_place_ ? 0 : from.rows * stride_ * halves) {
     if (in_place_) {
       view_ = {reinterpret_cast<const bfloat16*>(from.data), nullptr, from.stride};
