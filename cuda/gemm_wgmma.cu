@@ -1,14 +1,13 @@
 // Matrix product of bfloat16 on Hopper's wgmma, summed in float32. A producer's copies of boxes fill a ring of stages in shared
 // memory, two warpgroups multiply what is there; barriers tell who may go on. An element's sum is one thread's, in the order of
 // the depth: of 64 steps the products of halves follow one another, the smallest first.
-#include <cuda.h>
-
 #include <algorithm>
 
 #include "cuda/gemm_finish.cuh"
 #include "cuda/gemm_wgmma.h"
 #include "cuda/launch.h"
 #include "cuda/ptx_hopper.cuh"
+#include "cuda/tensor_map.h"
 #include "cuda/tile.cuh"
 
 namespace lamina::cuda {
@@ -171,26 +170,9 @@ __global__ void __launch_bounds__(threads, 1)
   }
 }
 
-// As the driver describes an operand: boxes of 64 elements of a row, swizzled, by so many rows.
-CUtensorMap map_of(const bfloat16* data, int64_t rows, int64_t columns, int64_t stride, int box_rows) {
-  using Encode = decltype(&cuTensorMapEncodeTiled);
-  static const Encode encode = [] {
-    void* found = nullptr;
-    cudaDriverEntryPointQueryResult result{};
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault, &result),
-          "asking the driver for maps");
-    if (result != cudaDriverEntryPointSuccess) fail<BackendError>("cuda", "the driver has no cuTensorMapEncodeTiled");
-    return reinterpret_cast<Encode>(found);
-  }();
-  const cuuint64_t size[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
-  const cuuint64_t pitch[] = {static_cast<cuuint64_t>(stride) * sizeof(bfloat16)};
-  const cuuint32_t box[] = {slice_depth, static_cast<cuuint32_t>(box_rows)}, steps[] = {1, 1};
-  CUtensorMap map{};
-  const CUresult result =
-      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<bfloat16*>(data), size, pitch, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (result != CUDA_SUCCESS) fail<BackendError>("cuda", "a map of an operand: error ", static_cast<int>(result));
-  return map;
+template <class B>
+int64_t blocks_of(const Gemm<float>& g) {
+  return divide_up(g.c.rows, B::rows) * divide_up(g.c.columns, B::columns);
 }
 
 template <class B>
@@ -202,15 +184,15 @@ void start(const Context& context, const Gemm<float>& g, const Halves& a, const 
     if (context.log) return;  // there is nothing at the addresses
     for (int i = 0; i < halves; ++i) {
       const bfloat16* const data = i == 0 ? from.high : from.low;
-      to[i] = by_line ? map_of(data, g.depth, lines, from.stride, slice_depth) : map_of(data, lines, g.depth, from.stride, slice_lines);
+      to[i] =
+          by_line ? tensor_map(data, g.depth, lines, from.stride, slice_depth) : tensor_map(data, lines, g.depth, from.stride, slice_lines);
     }
   };
   describe(maps.a, a, g.c.rows, a_by_line, B::rows);
   describe(maps.b, b, g.c.columns, b_by_line, B::columns);
-  const int64_t blocks = divide_up(g.c.rows, B::rows) * divide_up(g.c.columns, B::columns);
   const auto with = [&](auto block) {
     using Chosen = typename decltype(block)::type;
-    launch_with_memory(context, "gemm_wgmma", gemm_wgmma_kernel<Chosen>, blocks, threads, sizeof(Chosen), g, tail, has_tail, maps,
+    launch_with_memory(context, "gemm_wgmma", gemm_wgmma_kernel<Chosen>, blocks_of<B>(g), threads, sizeof(Chosen), g, tail, has_tail, maps,
                        2 * halves - 1);
   };
   if (a_by_line) {
@@ -220,10 +202,6 @@ void start(const Context& context, const Gemm<float>& g, const Halves& a, const 
   }
 }
 
-template <class B>
-int64_t blocks_of(const Gemm<float>& g) {
-  return divide_up(g.c.rows, B::rows) * divide_up(g.c.columns, B::columns);
-}
 // Wide blocks read the operands less often; they need results large enough to keep a device busy.
 bool takes_wide(const Gemm<float>& g) {
   constexpr int64_t enough = 64;
