@@ -56,6 +56,20 @@ __device__ void move_up(T (&group)[group_columns], T last) {
   group[group_columns - 1] = last;
 }
 
+// Four lanes hold two columns each of four tiles in a row; afterwards each lane holds the eight columns of one tile.
+__device__ inline void gather_tile(float (&sums)[group_columns]) {
+  const int lane = threadIdx.x % 4;
+  for (int distance = 1; distance <= 2; distance *= 2) {
+    const bool second = lane & distance;
+    for (int i = 0; i < group_columns; ++i) {
+      if (i / 2 & distance) continue;
+      float &here = sums[i], &there = sums[i + 2 * distance];
+      const float other = __shfl_xor_sync(all_lanes, second ? here : there, distance);
+      (second ? here : there) = other;
+    }
+  }
+}
+
 template <class T>
 __device__ void finish_group(const Gemm<T>& g, const Tail<T>& tail, bool has_tail, int64_t row, int64_t column,
                              T (&result)[group_columns]) {

@@ -2,6 +2,8 @@
 // when they are rounded (medium) or split in two halves (high: three products for one). Slices of the depth are on their
 // way to shared memory while earlier ones are multiplied. An element's sum is one thread's, in the order of the depth.
 #include "cuda/gemm_finish.cuh"
+#include "cuda/gemm_wgmma.h"
+#include "cuda/halves.cuh"
 #include "cuda/launch.h"
 #include "cuda/mma_slice.cuh"
 #include "cuda/ptx.cuh"
@@ -23,27 +25,6 @@ struct Shape {
 };
 using Large = Shape<128, 128, 2>;
 using Small = Shape<64, 64, 2>;
-
-// An operand as its lines (rows of a, columns of b) by depth steps; from the start of one row of memory to that of the next
-// there are `stride` elements, a multiple of `run`.
-struct Halves {
-  const bfloat16 *high, *low;
-  int64_t stride;
-};
-
-// Four lanes hold two columns each of four tiles in a row; afterwards each lane holds the eight columns of one tile.
-__device__ inline void gather_tile(float (&sums)[group_columns]) {
-  const int lane = threadIdx.x % 4;
-  for (int distance = 1; distance <= 2; distance *= 2) {
-    const bool second = lane & distance;
-    for (int i = 0; i < group_columns; ++i) {
-      if (i / 2 & distance) continue;
-      float &here = sums[i], &there = sums[i + 2 * distance];
-      const float other = __shfl_xor_sync(all_lanes, second ? here : there, distance);
-      (second ? here : there) = other;
-    }
-  }
-}
 
 template <class S, bool a_by_line, bool b_by_line>
 __global__ void __launch_bounds__(S::threads, 2)
@@ -124,53 +105,6 @@ __global__ void __launch_bounds__(S::threads, 2)
   }
 }
 
-// Rows of float32 or bfloat16 to rows of bfloat16 that lie a multiple of `run` apart.
-template <class From>
-__global__ void halve_kernel(Matrix<const From> from, bfloat16* high, bfloat16* low, int64_t stride) {
-  const int64_t i = thread_number(), across = stride / run;
-  if (i >= from.rows * across) return;
-  const int64_t row = i / across, column = i % across * run, left = from.columns - column;
-  From x[run];
-  bfloat16 half[run];
-  load_group(from.row(row) + column, static_cast<int>(left < run ? left : run), x);
-  if constexpr (sizeof(From) == sizeof(float)) {
-    if (low) {
-      for (int j = 0; j < run; ++j) half[j] = low_half(x[j]);
-      store_group(low + i * run, run, half);
-    }
-    for (int j = 0; j < run; ++j) half[j] = low ? high_half(x[j]) : to_bfloat16(x[j]);
-  } else {
-    for (int j = 0; j < run; ++j) half[j] = x[j];
-  }
-  store_group(high + i * run, run, half);
-}
-
-// An operand as the kernel reads it: in place where its rows begin at multiples of 16 bytes, else copied.
-template <class From>
-class Operand {
- public:
-  Operand(const Context& context, Matrix<const From> from, int halves)
-      : stride_(divide_up(from.columns, run) * run),
-        in_place_(sizeof(From) == sizeof(bfloat16) && from.stride % run == 0 && reinterpret_cast<uintptr_t>(from.data) % 16 == 0),
-        copies_(context, in_place_ ? 0 : from.rows * stride_ * halves) {
-    if (in_place_) {
-      view_ = {reinterpret_cast<const bfloat16*>(from.data), nullptr, from.stride};
-      return;
-    }
-    bfloat16* const high = copies_.data();
-    bfloat16* const low = halves == 2 ? high + from.rows * stride_ : nullptr;
-    launch_threads(context, "halve", from.rows * (stride_ / run), halve_kernel<From>, from, high, low, stride_);
-    view_ = {high, low, stride_};
-  }
-  const Halves& view() const { return view_; }
-
- private:
-  int64_t stride_;
-  bool in_place_;
-  Scratch<bfloat16> copies_;
-  Halves view_{};
-};
-
 template <class S>
 void start(const Context& context, const Gemm<float>& g, const Halves& a, const Halves& b, int halves) {
   const bool has_tail = g.tail && !g.statistics;
@@ -204,6 +138,7 @@ void multiply(const Context& context, const Gemm<float>& g, const From* a_, cons
   };
   const Operand<From> a(context, in_memory(a_, g.c.rows, g.depth, g.a_row, g.a_depth), halves);
   const Operand<From> b(context, in_memory(b_, g.c.columns, g.depth, g.b_column, g.b_depth), halves);
+  if (takes_wgmma(g)) return gemm_wgmma(context, g, a.view(), b.view(), halves);
   takes_large(g) ? start<Large>(context, g, a.view(), b.view(), halves) : start<Small>(context, g, a.view(), b.view(), halves);
 }
 
@@ -221,7 +156,7 @@ void gemm_at_precision(const Context& context, const Gemm<float>& g) {
 template <class S>
 GemmPlanInfo describe(const Gemm<float>& g, int halves) {
   const int64_t down = divide_up(g.c.rows, S::rows), across = divide_up(g.c.columns, S::columns);
-  return {down, across, S::rows, S::columns, S::warp_rows, warp, g.depth, true, true, false, halves};
+  return {down, across, S::rows, S::columns, S::warp_rows, warp, g.depth, true, true, false, halves, "mma.sync"};
 }
 
 }  // namespace
@@ -230,9 +165,10 @@ void fill_gemm_mma(KernelTable& table) {
   table.f32.gemm = gemm_at_precision;
   table.f32.describe_gemm = [](const Context& context, const Gemm<float>& g) {
     const int halves = halves_of(context, g);
+    if (halves > 0 && takes_wgmma(g)) return describe_wgmma(g, halves);
     return halves == 0 ? describe_gemm(context, g) : takes_large(g) ? describe<Large>(g, halves) : describe<Small>(g, halves);
   };
-  table.bfloat16_unit = "mma.sync";
+  table.bfloat16_unit = has_wgmma() ? "wgmma" : "mma.sync";
   table.high = true;
 }
 

@@ -24,26 +24,36 @@ namespace lamina::cuda {
 
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Gives the stream a kernel. In an explanation it is only noted, with its blocks and their threads.
+// Gives the stream a kernel, each block with so many bytes of dynamic shared memory. In an explanation it is only noted, with
+// its blocks and their threads.
 template <class... P, class... A>
-void launch(const Context& context, const char* name, void (*kernel)(P...), int64_t blocks, dim3 block, A&&... arguments) {
+void launch_with_memory(const Context& context, const char* name, void (*kernel)(P...), int64_t blocks, dim3 block, size_t bytes,
+                        A&&... arguments) {
   if (context.log) return context.log->note({blocks, static_cast<int>(block.x * block.y * block.z), 0});
   if (blocks > INT32_MAX) fail<BackendError>("cuda", name, " needs ", blocks, " blocks, there are 2**31 - 1 at most");
   const dim3 grid(static_cast<unsigned>(blocks));
   last_kernel = name;
 #ifdef LAMINA_CUDA_EMULATED
   const auto thread = [kernel, ... values = static_cast<P>(arguments)] { kernel(values...); };
-  check(emulated::launch(name, grid, block, 0, of(context.device.stream), thread), name);
+  check(emulated::launch(name, grid, block, bytes, of(context.device.stream), thread), name);
 #else
   std::tuple<P...> values{static_cast<P>(arguments)...};
   std::apply(
       [&](auto&... value) {
         void* pointers[] = {&value...};
         const void* const function = reinterpret_cast<const void*>(kernel);
-        check(cudaLaunchKernel(function, grid, block, pointers, 0, of(context.device.stream)), name);
+        constexpr size_t always_there = 48 << 10;
+        if (bytes > always_there) {
+          check(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), name);
+        }
+        check(cudaLaunchKernel(function, grid, block, pointers, bytes, of(context.device.stream)), name);
       },
       values);
 #endif
+}
+template <class... P, class... A>
+void launch(const Context& context, const char* name, void (*kernel)(P...), int64_t blocks, dim3 block, A&&... arguments) {
+  launch_with_memory(context, name, kernel, blocks, block, 0, std::forward<A>(arguments)...);
 }
 
 // Device memory for what one kernel leaves to the next.

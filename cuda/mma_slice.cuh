@@ -1,12 +1,12 @@
 // A slice of an operand of tensor cores on its way through shared memory: copied in runs of 16 bytes, read as matrices.
 #pragma once
 
-#include "cuda/gemm_finish.cuh"
+#include "cuda/halves.cuh"
 #include "cuda/ptx.cuh"
 
 namespace lamina::cuda {
 
-inline constexpr int slice_depth = 32, run = Run<bfloat16>::size;
+inline constexpr int slice_depth = 32;
 
 // As its rows lie in memory: by_line, a row is a step; otherwise it is a line.
 // Runs of a row change places such that eight rows' runs of one place lie in different banks.

@@ -187,7 +187,7 @@ class Driver final : public Cuda {
   Emulation* emulation() override;
 
  private:
-  const KernelTable table_ = filled();
+  KernelTable table_ = filled();
   std::mutex recording_;
   DeviceMemory memory_;
 };
@@ -195,15 +195,23 @@ class Driver final : public Cuda {
 #ifdef LAMINA_CUDA_EMULATED
 class ForTests final : public Emulation {
  public:
+  explicit ForTests(KernelTable& table) : table_(table) {}
   void set_order(uint64_t seed) override { emulated::set_order(seed); }
   std::vector<std::string> barriers() override { return emulated::barriers(); }
   void skip_barrier(const std::string& site) override { emulated::skip_barrier(site); }
   void set_memory_limit(size_t bytes) override { emulated::set_memory_limit(bytes); }
+  void set_capability(int major, int minor) override {
+    emulated::set_capability(major, minor);
+    table_ = filled();
+  }
   void break_kernel(const std::string& name) override { emulated::break_kernel(name); }
   void set_current(int device) override { check(cudaSetDevice(device), "choosing a device"); }
+
+ private:
+  KernelTable& table_;
 };
 Emulation* Driver::emulation() {
-  static ForTests tests;
+  static ForTests tests(table_);
   return &tests;
 }
 #else

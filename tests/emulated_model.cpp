@@ -6,6 +6,7 @@
 
 #include "cuda/launch.h"
 #include "cuda/ptx.cuh"
+#include "cuda/ptx_hopper.cuh"
 
 namespace {
 
@@ -124,6 +125,51 @@ __global__ void tensor_cores(const int* in, int* out) {
   if (threadIdx.x == 0) out[2] = 0;
 }
 
+// A box of 8 rows of 64 halfwords that hangs over the right and the lower edge of a matrix of 16 x 48: not there before the
+// wait, then each run of eight halfwords in its place, zero beyond the matrix.
+enum class Mistake { none, unannounced_bytes, hidden_barrier, too_many_arrive, unfenced_sums, wrong_descriptor };
+template <Mistake mistake>
+__global__ void boxes(const int* in, int* out) {
+  struct Shared {
+    uint16_t box[8][64];
+    cuda::Barrier barrier;
+  };
+  LAMINA_DYNAMIC_SHARED(Shared, shared);
+  constexpr int rows = 16, columns = 48, x = 8, y = 12;
+  const auto* const numbers = reinterpret_cast<const uint16_t*>(in);
+  CUtensorMap map{};
+  const cuuint64_t size[] = {columns, rows}, pitch[] = {columns * 2};
+  const cuuint32_t box[] = {64, 8}, steps[] = {1, 1};
+  const CUresult made = cuTensorMapEncodeTiled(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<int*>(in), size, pitch, box, steps,
+                                               CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_NONE,
+                                               CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (threadIdx.x == 0) {
+    cuda::init_barrier(shared->barrier, 1);
+    if (mistake != Mistake::hidden_barrier) cuda::show_barriers();
+    cuda::arrive_and_announce(shared->barrier, sizeof(shared->box) + (mistake == Mistake::unannounced_bytes ? 16 : 0));
+    cuda::copy_box(shared->box, map, x, y, shared->barrier);
+    if (mistake == Mistake::too_many_arrive) cuda::arrive(shared->barrier);
+  }
+  __syncthreads();
+  bool right = made == CUDA_SUCCESS && shared->box[threadIdx.x / 16][threadIdx.x % 16] == 0xFFFF;
+  __syncthreads();
+  cuda::wait_for_phase(shared->barrier, 0);
+  for (int i = static_cast<int>(threadIdx.x); i < 8 * 64; i += threads) {
+    const int row = i / 64, column = i % 64;
+    const uint16_t expected = y + row < rows && x + column < columns ? numbers[(y + row) * columns + x + column] : 0;
+    right = right && shared->box[row][(column / 8 ^ row) * 8 + column % 8] == expected;
+  }
+  const unsigned all = __ballot_sync(~0u, right);
+  if (mistake == Mistake::unfenced_sums || mistake == Mistake::wrong_descriptor) {
+    float sums[64] = {};
+    if (mistake == Mistake::wrong_descriptor) cuda::fence_sums();
+    cuda::begin_product<false, false>(sums, 0, 0);
+    cuda::commit_products();
+    cuda::wait_for_products<0>();
+  }
+  if (threadIdx.x == 0) out[blockIdx.x] = all == ~0u;
+}
+
 using Kernel = void (*)(const int*, int*);
 Kernel kernel_named(const std::string& name) {
   if (name == "tree_sum") return tree_sum<true>;
@@ -135,6 +181,12 @@ Kernel kernel_named(const std::string& name) {
   if (name == "uninitialised") return uninitialised;
   if (name == "copies") return copies;
   if (name == "tensor_cores") return tensor_cores;
+  if (name == "boxes") return boxes<Mistake::none>;
+  if (name == "unannounced_bytes") return boxes<Mistake::unannounced_bytes>;
+  if (name == "hidden_barrier") return boxes<Mistake::hidden_barrier>;
+  if (name == "too_many_arrive") return boxes<Mistake::too_many_arrive>;
+  if (name == "unfenced_sums") return boxes<Mistake::unfenced_sums>;
+  if (name == "wrong_descriptor") return boxes<Mistake::wrong_descriptor>;
   if (name == "overflow") return overflow;
   std::abort();
 }
@@ -154,7 +206,7 @@ int main(int count, char** arguments) {
   const Kernel kernel = kernel_named(arguments[1]);
   const auto* const from = static_cast<const int*>(in);
   auto* const to = static_cast<int*>(out);
-  emulated::launch(arguments[1], blocks, threads, 0, nullptr, [=] { kernel(from, to); });
+  emulated::launch(arguments[1], blocks, threads, 2048, nullptr, [=] { kernel(from, to); });
   int result[blocks] = {};
   const cudaError_t error = cudaMemcpyAsync(result, out, sizeof(result), cudaMemcpyDeviceToHost, nullptr);
   if (error != cudaSuccess) {

@@ -203,6 +203,7 @@ void bind_cuda(py::module_& m) {
   m.def("emulation_skip_barrier", [=](const std::string& site) { emulation()->skip_barrier(site); });
   m.def("emulation_break", [=](const std::string& kernel) { emulation()->break_kernel(kernel); });
   m.def("emulation_set_current", [=](int device) { emulation()->set_current(device); });
+  m.def("emulation_set_capability", [=](int major, int minor) { emulation()->set_capability(major, minor); });
   m.def("emulation_set_memory_limit", [=](size_t bytes) { emulation()->set_memory_limit(bytes); });
 }
 

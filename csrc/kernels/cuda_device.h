@@ -20,6 +20,7 @@ class Emulation {
   virtual std::vector<std::string> barriers() = 0;
   virtual void skip_barrier(const std::string& site) = 0;
   virtual void set_memory_limit(size_t bytes) = 0;
+  virtual void set_capability(int major, int minor) = 0;
   virtual void break_kernel(const std::string& name) = 0;  // which fails, and with it the device
   virtual void set_current(int device) = 0;                // of this thread, as another library would
 

@@ -69,6 +69,7 @@ struct GemmPlanInfo {
   int64_t depth_step;                   // its chunk of the depth
   bool pack_a, pack_b, pack_edge;       // edge: b's last columns, where they do not fill a vector
   int halves = 0;                       // bfloat16 numbers for each operand's: 1 at medium, 2 at high, 0 at highest
+  const char* unit = nullptr;           // what multiplies those, where it is not always the table's bfloat16_unit
   bool chunks_apart = false;            // a chunk of the depth has tasks of its own
 };
 

@@ -95,7 +95,8 @@ struct Describe {
     real(n).gemm(context, g);
     const GemmPlanInfo plan = real(n).describe_gemm(context, g);
     n.title("product (", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>(plan));
-    if (plan.halves > 0) n.line("unit", n.real->bfloat16_unit, plan.halves == 1 ? " of bfloat16" : ", three bfloat16 products for one");
+    const char* const unit = plan.unit ? plan.unit : n.real->bfloat16_unit;
+    if (plan.halves > 0) n.line("unit", unit, plan.halves == 1 ? " of bfloat16" : ", three bfloat16 products for one");
     const bool host = context.device.is_host();
     n.line(host ? "tasks" : "blocks", plan.down, " x ", plan.across, " of ", plan.height, " rows x ", plan.width, " columns",
            threads(context, host ? n.splits.back() : n.splits.front()));

@@ -1,6 +1,7 @@
 // Streams as queues of closures, and memory that only they may touch.
 #include "cuda/emulated/cuda_runtime.h"
 
+#include <cuda.h>
 #include <sys/mman.h>
 
 #include <cstdio>
@@ -48,7 +49,8 @@ struct Device {
   std::map<std::byte*, std::pair<void*, size_t>> regions;  // what was mapped for each
   std::map<std::byte*, size_t> pinned;                     // host memory that copies read and write later
   size_t used = 0, limit = size_t{8} << 30;
-  int open = 0;  // work under way: device memory can be read and written
+  int major = 8, minor = 0;  // compute capability
+  int open = 0;              // work under way: device memory can be read and written
   cudaError_t last = cudaSuccess;
   bool broken = false;  // sticky: a kernel failed
   std::string why, to_break;
@@ -165,8 +167,21 @@ cudaError_t cudaSetDevice(int device) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  *properties = {"emulated on the CPU", 0, 0, 1, device().limit};
+  *properties = {"emulated on the CPU", device().major, device().minor, 1, device().limit};
   return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  LOCK;
+  *value = attribute == cudaDevAttrComputeCapabilityMajor ? device().major : device().minor;
+  return answer(cudaSuccess);
+}
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned, unsigned long long,
+                                             cudaDriverEntryPointQueryResult* result) {
+  LOCK;
+  const bool known = std::strcmp(symbol, "cuTensorMapEncodeTiled") == 0;
+  *function = known ? reinterpret_cast<void*>(&cuTensorMapEncodeTiled) : nullptr;
+  *result = known ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
+  return answer(cudaSuccess);
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   LOCK;
@@ -418,6 +433,11 @@ void mark(void* memory, size_t bytes, bool usable, cudaStream_t stream) {
     usable ? ASAN_UNPOISON_MEMORY_REGION(memory, bytes) : ASAN_POISON_MEMORY_REGION(memory, bytes);
     return std::string();
   });
+}
+void set_capability(int major, int minor) {
+  LOCK;
+  device().major = major;
+  device().minor = minor;
 }
 void set_memory_limit(size_t bytes) {
   LOCK;

@@ -22,6 +22,9 @@ enum cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed };
 enum cudaMemoryType { cudaMemoryTypeUnregistered, cudaMemoryTypeHost, cudaMemoryTypeDevice };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
+enum cudaDriverEntryPointQueryResult { cudaDriverEntryPointSuccess, cudaDriverEntryPointSymbolNotFound };
+constexpr unsigned long long cudaEnableDefault = 0;
 constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0;
 
 struct EmulatedStream;
@@ -45,6 +48,9 @@ cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned version, unsigned long long flags,
+                                             cudaDriverEntryPointQueryResult* result);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaGetLastError();
@@ -88,8 +94,9 @@ namespace lamina::emulated {
 cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t dynamic_bytes, cudaStream_t stream, std::function<void()> thread);
 // For AddressSanitizer, in the stream's turn: what may be touched.
 void mark(void* memory, size_t bytes, bool usable, cudaStream_t stream);
-// For tests: what the device's memory holds at most, and a kernel that is to fail.
+// For tests: what the device's memory holds at most, of what compute capability it is, and a kernel that is to fail.
 void set_memory_limit(size_t bytes);
+void set_capability(int major, int minor);
 void break_kernel(const std::string& name);
 
 }  // namespace lamina::emulated

@@ -69,12 +69,13 @@ class Block {
   const Words* meet(unsigned mask, const Words& mine, bool predicate, unsigned* predicates, const Location& at);
   void* shared_variable(const void* identity, size_t bytes);
   std::byte* dynamic_shared() { return dynamic_.get(); }
+  [[noreturn]] void stop(const std::string& why);
   Thread* current = nullptr;
+  std::shared_ptr<void> kept;  // by other parts of the model
 
  private:
   static void fiber_main(void*);
   void resume(Thread& thread);
-  void stop(const std::string& why);
   std::string stuck() const;
 
   dim3 size_;
@@ -103,18 +104,6 @@ std::string name_of(const Location& at) {
   const std::string file = at.file_name();
   return file.substr(file.rfind('/') + 1) + ":" + std::to_string(at.line());
 }
-// Barriers come by the million: each place in the code is named once.
-bool skips(const Location& at) {
-  thread_local const char* last_file = nullptr;
-  thread_local unsigned last_line = 0;
-  if (skipped.empty() && last_file == at.file_name() && last_line == at.line()) return false;
-  last_file = at.file_name();
-  last_line = at.line();
-  const std::lock_guard lock(sites_mutex);
-  ++sites[name_of(at)];
-  return name_of(at) == skipped;
-}
-
 std::string Block::run(uint3 index, dim3 grid, uint64_t order) {
   std::vector<unsigned> turns(count_);
   for (unsigned i = 0; i < count_; ++i) {
@@ -125,6 +114,7 @@ std::string Block::run(uint3 index, dim3 grid, uint64_t order) {
   }
   for (auto& meetings : warps_) meetings.clear();
   variables_.clear();
+  kept.reset();
   dynamic_ = shared_memory(dynamic_bytes_);
   generation_ = arrived_ = 0;
   Block* const outer = running;
@@ -283,6 +273,21 @@ unsigned ballot(unsigned mask, bool predicate, const Location& at) {
   unsigned predicates;
   running->meet(mask, {}, predicate, &predicates, at);
   return predicates;
+}
+std::shared_ptr<void>& kept_for_block() { return running->kept; }
+unsigned thread_number() { return running->current->number; }
+void sleep(const uint64_t& generation, const Location& at) { running->wait(generation, at); }
+void stop(const std::string& why, const Location& at) { running->stop(why + " at " + name_of(at)); }
+// Barriers come by the million: each place in the code is named once.
+bool skips(const Location& at) {
+  thread_local const char* last_file = nullptr;
+  thread_local unsigned last_line = 0;
+  if (skipped.empty() && last_file == at.file_name() && last_line == at.line()) return false;
+  last_file = at.file_name();
+  last_line = at.line();
+  const std::lock_guard lock(sites_mutex);
+  ++sites[name_of(at)];
+  return name_of(at) == skipped;
 }
 void* shared_variable(const void* identity, size_t bytes) { return running->shared_variable(identity, bytes); }
 std::byte* dynamic_shared() { return running->dynamic_shared(); }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -54,13 +55,22 @@ void copy_later(void* to, const void* from, size_t bytes, size_t size);
 void commit_copies();
 void wait_for_copies(size_t newest);
 
+// For other parts of the model: what they keep for a block until it has ended; a thread's number in its block; sleep until
+// `generation` is another than it is now; an end to the block that says why; whether a test passes over this place.
+std::shared_ptr<void>& kept_for_block();
+unsigned thread_number();
+void sleep(const uint64_t& generation, const Location& at);
+[[noreturn]] void stop(const std::string& why, const Location& at);
+bool skips(const Location& at);
+
 // Runs body() for every thread of every block; what went wrong, or nothing.
 using Body = void (*)(const void* arguments);
 std::string run(dim3 grid, dim3 block, size_t dynamic_bytes, Body body, const void* arguments);
 
 // For tests. Threads run in the order of their numbers, or with a seed in an order shuffled anew at each barrier.
 void set_order(uint64_t seed);
-// Block barriers met so far as "file:line"; and one that is passed over as if it were not there (empty: none).
+// Barriers of blocks and waits for what is under way, met so far, as "file:line"; and one that is passed over as if it were
+// not there (empty: none).
 std::vector<std::string> barriers();
 void skip_barrier(const std::string& site);
 
@@ -79,6 +89,7 @@ T shuffle(unsigned mask, T value, int source, const Location& at) {
 #define __global__
 #define __device__
 #define __host__
+#define __grid_constant__
 #define __forceinline__ [[gnu::always_inline]] inline
 #define __launch_bounds__(...)
 
