@@ -7,7 +7,7 @@ from bad_inputs import changed, check_refused, spoiled, strided, with_bad_out
 from comparison import assert_levels_agree, assert_same_bits, assert_within
 from lamina import ops
 from lamina import reference as ref
-from tolerances import SLOPE, ULP, activation_slope, subnormal, ulp, unit_roundoff
+from tolerances import SLOPE, ULP, activation_slope, activation_value, subnormal, unit_roundoff
 
 SHAPES = [(1, 1), (1, 15), (3, 16), (31, 17), (32, 35), (33, 7), (97, 64), (0, 5), (5, 0), (7,), (2, 3, 5)]
 ACTIVATIONS = [(name, {}) for name in ref.activations()] + [
@@ -31,7 +31,7 @@ def test_activation_forward_is_accurate(generic, dtype, name, params):
     y = ops.activation_forward(x, name, **params)
     assert y.dtype == dtype
     expected = ref.activation_forward(x, name, **params)
-    assert_within(y, expected, ulp(ULP[name], dtype, expected) + subnormal(dtype))
+    assert_within(y, expected, activation_value(name, x, dtype, expected))
 
 
 @pytest.mark.parametrize("name, params", ACTIVATIONS)
@@ -56,7 +56,7 @@ def test_activation_matches_reference_at_every_shape(generic, rng, dtype, shape,
     x, dy = rng.normal(size=shape).astype(dtype), rng.normal(size=shape).astype(dtype)
     y = ops.activation_forward(x, name, **params)
     expected = ref.activation_forward(x, name, **params)
-    assert_within(y, expected, ulp(ULP[name], dtype, expected))
+    assert_within(y, expected, activation_value(name, x, dtype, expected))
     dx = ops.activation_backward(dy, x, name, y=y, **params)
     expected = ref.activation_backward(dy, x, name, y=y, **params)
     assert_within(dx, expected, activation_slope(name, params, dtype, dy))
@@ -82,7 +82,7 @@ def test_activation_keeps_nan(isa, dtype, name):
     y = ops.activation_forward(x, name)
     np.testing.assert_array_equal(np.isnan(y), np.isnan(x))
     dx = ops.activation_backward(x, np.ones_like(x), name)
-    np.testing.assert_array_equal(np.isnan(dx), np.isnan(x))
+    np.testing.assert_array_equal(np.isnan(dx), np.isnan(x) & (name != "step"))  # through a step nothing passes
 
 
 @pytest.mark.parametrize("name", ref.activations())

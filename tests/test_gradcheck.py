@@ -53,7 +53,7 @@ def test_gradcheck_passes_unusual_orders(rng):
     net = lamina.Sequential(
         lamina.BatchNorm(4), lamina.Dropout(0.2), lamina.Linear(4, 5, bias=False), lamina.Sigmoid(),
         lamina.BatchNorm(5), lamina.Linear(5, 5), lamina.Linear(5, 5), lamina.Dropout(0.3), lamina.SELU(),
-        lamina.LeakyReLU(0.2), lamina.Linear(5, 2), lamina.BatchNorm(2), seed=3,
+        lamina.LeakyReLU(0.2), lamina.SiLU(), lamina.GELU(), lamina.Linear(5, 2), lamina.BatchNorm(2), seed=3,
     )  # fmt: skip
     for fuse in (True, False):
         net = lamina.Sequential(*net, seed=3, fuse=fuse)

@@ -199,7 +199,7 @@ def test_lamina_backward_refuses(rng, dtype):
     check_refused(ops.lamina_backward, cases)
 
 
-@pytest.mark.parametrize("key", ["x", "weight", "h", "z", "y", "mean", "rstd"])
+@pytest.mark.parametrize("key", ["x", "weight", "h", "z", "read", "mean", "rstd"])
 @pytest.mark.parametrize("spoil", [lambda array: None, lambda array: array[:-1].copy()], ids=["None", "short"])
 def test_lamina_backward_refuses_a_spoiled_saved(rng, dtype, key, spoil):
     x, weight = rng.normal(size=(6, 5)).astype(dtype), rng.normal(size=(4, 5)).astype(dtype)

@@ -44,9 +44,11 @@ def test_linear_forward_matches_reference(generic, rng, dtype, shape, name, para
 def test_linear_backward_matches_reference(generic, rng, dtype, shape, name, params):
     x, weight, bias = layer(rng, shape, dtype)
     dy = rng.normal(size=(shape[0], shape[2])).astype(dtype)
-    y = ops.linear_forward(x, weight, bias, activation=name, **params)
-    results = ops.linear_backward(dy, x, weight, y=y, activation=name, **params)
-    expected = ref.linear_backward(dy, x, weight, y=y, activation=name, **params)
+    forward = dict(
+        y=ops.linear_forward(x, weight, bias, activation=name, **params), z=ops.linear_forward(x, weight, bias)
+    )
+    results = ops.linear_backward(dy, x, weight, **forward, activation=name, **params)
+    expected = ref.linear_backward(dy, x, weight, **forward, activation=name, **params)
     error = activation_slope(name, params, dtype, dy)
     da = np.abs(dy).astype(np.float64) * max(SLOPE[name], *params.values(), 0)
     bounds = (
@@ -57,7 +59,7 @@ def test_linear_backward_matches_reference(generic, rng, dtype, shape, name, par
     for result, value, bound in zip(results, expected, bounds, strict=True):
         assert result.dtype == dtype
         assert_within(result, value, bound)
-    without = ops.linear_backward(dy, x, weight, y=y, activation=name, need_dx=False, **params)
+    without = ops.linear_backward(dy, x, weight, **forward, activation=name, need_dx=False, **params)
     assert_same_bits(without, (None, *results[1:]))
 
 
@@ -66,9 +68,9 @@ def test_linear_levels_agree(isa, rng, dtype, name):
     for shape in [*SHAPES, (300, 90, 70)]:
         x, weight, bias = layer(rng, shape, dtype)
         dy = rng.normal(size=(shape[0], shape[2])).astype(dtype)
-        y = ops.linear_forward(x, weight, bias, activation=name)
+        y, z = ops.linear_forward(x, weight, bias, activation=name), ops.linear_forward(x, weight, bias)
         assert_levels_agree(ops.linear_forward, x, weight, bias, activation=name)
-        assert_levels_agree(ops.linear_backward, dy, x, weight, y=y, activation=name)
+        assert_levels_agree(ops.linear_backward, dy, x, weight, y=y, z=z, activation=name)
 
 
 def test_linear_is_gemm_bias_activation(isa, rng, dtype):
@@ -160,5 +162,7 @@ def test_linear_refuses_mistakes(dtype):
 
 def test_linear_backward_says_what_is_missing(dtype):
     _, backward = arguments(dtype)
-    with pytest.raises(ValueError, match="^linear_backward: .*\\by\\b"):
+    with pytest.raises(ValueError, match="^linear_backward: .*tanh follows from its output: give y"):
         ops.linear_backward(**{**backward, "y": None})
+    with pytest.raises(ValueError, match="^linear_backward: .*gelu follows from the pre-activation: give z"):
+        ops.linear_backward(**{**backward, "activation": "gelu"})

@@ -65,10 +65,11 @@ def test_autoencoder_codes_and_reconstructions(x, loss):
     assert_close(coder.reconstruct(x), output)
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "gelu"])
 @pytest.mark.parametrize("tied", [True, False])
-def test_autoencoder_epochs_are_the_steps_written_out(isa, dtype, x, tied):
+def test_autoencoder_epochs_are_the_steps_written_out(isa, dtype, x, tied, activation):
     x = x[:85].astype(dtype)  # 5 batches of 16 and one of 5
-    settings = {"tied": tied, "corruption": 0.2, "seed": 9, "layer": 4, "dtype": dtype}
+    settings = {"tied": tied, "activation": activation, "corruption": 0.2, "seed": 9, "layer": 4, "dtype": dtype}
     coder, twin = (Autoencoder(6, 4, optimizer=lamina.Adam(lr=0.01), **settings) for _ in range(2))
     losses = coder.fit(x, epochs=2, batch_size=16, progress=False)["loss"]
     parameters, step, means = twin.parameters(), 0, []

@@ -42,13 +42,15 @@ def test_linear_gradient(rng, name, params, with_bias):
     def loss():
         return np.sum(dy * ref.linear_forward(x, weight, bias, activation=name, **params))
 
-    y = ref.linear_forward(x, weight, bias, activation=name, **params)
-    dx, dweight, dbias = ref.linear_backward(dy, x, weight, y=y, activation=name, **params)
+    forward = dict(
+        y=ref.linear_forward(x, weight, bias, activation=name, **params), z=ref.linear_forward(x, weight, bias)
+    )
+    dx, dweight, dbias = ref.linear_backward(dy, x, weight, **forward, activation=name, **params)
     check(loss, x, dx)
     check(loss, weight, dweight)
     if with_bias:
         check(loss, bias, dbias)
-    without = ref.linear_backward(dy, x, weight, y=y, activation=name, need_dx=False, **params)
+    without = ref.linear_backward(dy, x, weight, **forward, activation=name, need_dx=False, **params)
     assert without[0] is None
     np.testing.assert_array_equal(without[1], dweight)
 

@@ -19,11 +19,18 @@ STANDARDISED = 1e-9  # the same for inputs with 1e6 added: six digits fewer
 # float32 as promised by the public interface; float64: u (2π + 1) of the angle times a radius of at most 8.6.
 NORMAL = {"float32": 1e-6, "float64": 70 * 2.0**-53}
 
-# Elementwise functions in units in the last place, in float32: at most 2, as measured over every seventh number.
-ULP = {"linear": 0, "relu": 0, "leaky_relu": 2, "sigmoid": 2, "tanh": 2, "elu": 2, "selu": 2}
+# Elementwise functions in units in the last place, in float32, as measured over every 97th number: at most 2, but for
+# products with a function's tail, which add their roundings.
+ULP = {
+    "linear": 0, "relu": 0, "leaky_relu": 2, "sigmoid": 2, "tanh": 2, "elu": 2, "selu": 2, "softsign": 2, "softplus": 2,
+    "gelu": 5, "gelu_tanh": 3, "silu": 3, "step": 0,
+}  # fmt: skip
 
 # The largest slope of each activation (selu: lambda times alpha, at 0 from the left).
-SLOPE = {"linear": 1, "sigmoid": 0.25, "tanh": 1, "relu": 1, "leaky_relu": 1, "elu": 1, "selu": 1.7580993408473766}
+SLOPE = {
+    "linear": 1, "sigmoid": 0.25, "tanh": 1, "relu": 1, "leaky_relu": 1, "elu": 1, "selu": 1.7580993408473766,
+    "softsign": 1, "softplus": 1, "gelu": 1.13, "gelu_tanh": 1.13, "silu": 1.1, "step": 0,
+}  # fmt: skip
 
 
 def unit_roundoff(dtype):
@@ -39,6 +46,24 @@ def standard_errors(deviation, draws):
 def ulp(limit, dtype, expected):
     """`limit` units in the last place of the expected values; the float64 reference may be off by as much itself."""
     return (2 if dtype == np.float64 else 1) * limit * np.spacing(np.abs(expected).astype(dtype)).astype(np.float64)
+
+
+def activation_value(name, x, dtype, y):
+    """Allowed error of y = g(x): its ulps, and where it is x times a sigmoid the errors that this one makes larger.
+
+    gelu_tanh takes the sigmoid of a polynomial v, whose own roundings count |v| times far down, where the sigmoid may
+    be subnormal; the float64 reference rounds the argument of erfc, which counts x² times.
+    """
+    allowed = ulp(ULP[name], dtype, y) + subnormal(dtype)
+    bounded = np.clip(x.astype(np.float64), -1e4, 1e4)
+    if name in ("gelu", "gelu_tanh", "silu"):
+        allowed = allowed + np.abs(bounded) * subnormal(dtype)
+    if name == "gelu" and dtype == np.float64:
+        allowed = allowed + 2 * bounded**2 * unit_roundoff(dtype) * np.abs(y)
+    if name == "gelu_tanh":
+        inner = 1.6 * np.abs(bounded + 0.044715 * bounded**3)
+        allowed = allowed + _both(dtype) * 4 * inner * unit_roundoff(dtype) * np.abs(y)
+    return allowed
 
 
 def roundings(terms, chunk, dtype):

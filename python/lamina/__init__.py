@@ -18,8 +18,22 @@ from lamina.config import (
 )
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
-    ELU, GELU, SELU, BatchNorm, Dropout, GELUTanh, LeakyReLU, Linear, ReLU, Sigmoid, SiLU, Softplus, Softsign, Step, Tanh,
-)  # fmt: skip
+    ELU,
+    GELU,
+    SELU,
+    BatchNorm,
+    Dropout,
+    GELUTanh,
+    LeakyReLU,
+    Linear,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Step,
+    Tanh,
+)
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.pretrain import Autoencoder

@@ -27,6 +27,10 @@ def torch_forward(torch, name, x, out):
         "leaky_relu": lambda: aten.leaky_relu.out(x, 0.01, out=out),
         "elu": lambda: aten.elu.out(x, 1.0, 1.0, 1.0, out=out),
         "selu": lambda: aten.elu.out(x, alpha, scale, 1.0, out=out),
+        "softplus": lambda: aten.softplus.out(x, 1, 20, out=out),
+        "gelu": lambda: aten.gelu.out(x, out=out),
+        "gelu_tanh": lambda: aten.gelu.out(x, approximate="tanh", out=out),
+        "silu": lambda: aten.silu.out(x, out=out),
     }.get(name)
 
 

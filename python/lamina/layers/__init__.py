@@ -1,9 +1,21 @@
 """The layers a net is put together from: plain descriptions; the weights belong to the net."""
 
 from lamina.layers.activations import (
-    ELU, GELU, SELU, Activation, GELUTanh, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Softsign, Step, Tanh,
+    ELU,
+    GELU,
+    SELU,
+    Activation,
+    GELUTanh,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Step,
+    Tanh,
     activation_layer,
-)  # fmt: skip
+)
 from lamina.layers.basic import BatchNorm, Dropout, Layer, Linear
 from lamina.layers.descriptions import describe, from_description
 

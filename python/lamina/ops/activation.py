@@ -82,7 +82,8 @@ def activation_forward(x, activation, *, out=None, **params):
     .. [5] Dugas, Bengio, Belisle, Nadeau, Garcia, "Incorporating second-order functional knowledge for better option
        pricing", 2001 (softplus).
     .. [6] Hendrycks, Gimpel, "Gaussian error linear units", 2016 (gelu, gelu_tanh).
-    .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function approximation", 2018 (silu).
+    .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function
+       approximation", 2018 (silu).
     .. [8] Rosenblatt, "The perceptron", 1958 (step).
 
     Examples

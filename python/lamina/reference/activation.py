@@ -13,7 +13,7 @@ SELU_ALPHA = 1.6732632423543778
 
 
 class Formula(NamedTuple):
-    """One activation: its parameters' defaults, g(z, **params), and g' as a function of y or, where that says more, of z."""
+    """One activation: its parameters' defaults, g(z, **params), and g' as a function of what it `reads`, y or z."""
 
     defaults: dict
     forward: object
@@ -63,13 +63,13 @@ def _gelu_inner(z):
 
 
 def _gelu_tanh_slope(z):
-    bounded, s = np.clip(z, -1e4, 1e4), _sigmoid(_gelu_inner(z))
-    return s + bounded * s * (1.0 - s) * 2.0 * math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * bounded**2)
+    bounded, inner = np.clip(z, -1e4, 1e4), _gelu_inner(z)
+    inner_slope = 2.0 * math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * bounded**2)
+    return _sigmoid(inner) + bounded * inner_slope * _sigmoid(inner) * _sigmoid(-inner)
 
 
 def _silu_slope(z):
-    bounded, s = np.clip(z, -1e4, 1e4), _sigmoid(z)
-    return s + bounded * s * (1.0 - s)
+    return _sigmoid(z) + np.clip(z, -1e4, 1e4) * _sigmoid(z) * _sigmoid(-z)
 
 
 def _step(z):
@@ -202,7 +202,8 @@ def activation_forward(x, activation, *, out=None, **params):
     .. [5] Dugas, Bengio, Belisle, Nadeau, Garcia, "Incorporating second-order functional knowledge for better option
        pricing", 2001 (softplus).
     .. [6] Hendrycks, Gimpel, "Gaussian error linear units", 2016 (gelu, gelu_tanh).
-    .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function approximation", 2018 (silu).
+    .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function
+       approximation", 2018 (silu).
     .. [8] Rosenblatt, "The perceptron", 1958 (step).
 
     Examples
