@@ -1,5 +1,5 @@
 // The normal distribution: e^(-t^2/2) and the tail beyond t, with relative accuracy far out.
-// Largest errors in float32 for t in [0, 13]: density 1.6 ulp, tail 4.
+// Largest errors in float32 for t in [0, 13]: density 1.5 ulp, tail 4.4.
 #pragma once
 
 #include "math/elementary.h"
