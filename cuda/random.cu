@@ -14,12 +14,8 @@ __global__ void random_kernel(Draw draw, Matrix<T> out) {
   constexpr int64_t each = 16 / sizeof(T);  // numbers of a counter
   const int64_t groups = divide_up(out.columns, each), i = thread_number(), row = i / groups, group = i % groups;
   if (row >= out.rows) return;
-  const PhiloxBlock<uint32_t> words =
-      philox(PhiloxBlock<uint32_t>{{static_cast<uint32_t>(group), static_cast<uint32_t>(row) + draw.row_offset, draw.step,
-                                    draw.purpose_and_layer}},
-             PhiloxKeys(draw.seed));
   T numbers[each];
-  Numbers::of(words.word, numbers);
+  Numbers::of(random_words(draw, row, group).word, numbers);
   for (int64_t e = 0; e < each && group * each + e < out.columns; ++e) out.row(row)[group * each + e] = numbers[e];
 }
 template <class T, class Numbers>

@@ -20,6 +20,8 @@ void fill_rows(Kernels<T>& kernels);
 template <class T>
 void fill_optimizers(Kernels<T>& kernels);
 template <class T>
+void fill_rectifiers(Kernels<T>& kernels);
+template <class T>
 void fill_random(Kernels<T>& kernels);
 void fill_row_sums(KernelTable& table);
 void fill_masks(KernelTable& table);
@@ -35,6 +37,7 @@ void fill(Kernels<T>& kernels) {
   fill_batchnorm(kernels);
   fill_rows(kernels);
   fill_optimizers(kernels);
+  fill_rectifiers(kernels);
   fill_random(kernels);
 }
 inline void fill_shared(KernelTable& table) {
@@ -49,6 +52,9 @@ template <class T>
 void gemm(const Context& context, const Gemm<T>& g);
 template <class T>
 GemmPlanInfo describe_gemm(const Context& context, const Gemm<T>& g);
+// The sums of each chunk of rows, (chunks, columns), added in order.
+template <class T>
+void merge_columns(const Context& context, const T* chunk_sums, int64_t chunks, int64_t columns, T* out);
 template <class T>
 void tail_forward(const Context& context, const Tail<T>& tail, Matrix<const T> z, Matrix<T> saved, Matrix<T> h);
 template <class T>

@@ -92,10 +92,17 @@ __global__ void merge_columns_kernel(const T* chunk_sums, int64_t chunks, int64_
   out[c] = total;
 }
 
+}  // namespace
+
 template <class T>
 void merge_columns(const Context& context, const T* chunk_sums, int64_t chunks, int64_t columns, T* out) {
   launch_threads(context, "merge_columns", columns, merge_columns_kernel<T>, chunk_sums, chunks, columns, out);
 }
+
+template void merge_columns(const Context&, const float*, int64_t, int64_t, float*);
+template void merge_columns(const Context&, const double*, int64_t, int64_t, double*);
+
+namespace {
 
 template <class T>
 __global__ void column_sum_kernel(Matrix<const T> x, T* chunk_sums) {

@@ -48,12 +48,15 @@ __device__ inline int64_t thread_number() { return int64_t{blockIdx.x} * block_t
 
 __device__ inline uint32_t step_of(const Draw& draw) { return draw.step_at ? *draw.step_at : draw.step; }
 
+__device__ inline PhiloxBlock<uint32_t> random_words(const Draw& draw, int64_t row, int64_t group) {
+  return philox(PhiloxBlock<uint32_t>{{static_cast<uint32_t>(group), static_cast<uint32_t>(row) + draw.row_offset, step_of(draw),
+                                       draw.purpose_and_layer}},
+                PhiloxKeys(draw.seed));
+}
+
 // Which of the eight elements of (row, group) are kept, in the lowest bits.
 __device__ inline uint32_t keep_bits(const Draw& draw, int64_t row, int64_t group) {
-  const PhiloxBlock<uint32_t> block =
-      philox(PhiloxBlock<uint32_t>{{static_cast<uint32_t>(group), static_cast<uint32_t>(row) + draw.row_offset, step_of(draw),
-                                    draw.purpose_and_layer}},
-             PhiloxKeys(draw.seed));
+  const PhiloxBlock<uint32_t> block = random_words(draw, row, group);
   uint32_t kept = 0;
   for (int e = 0; e < 8; ++e) kept |= static_cast<uint32_t>((block.word[e / 2] >> (e % 2 * 16) & 0xFFFF) < draw.threshold) << e;
   return kept;

@@ -6,6 +6,7 @@
 #include "math/bfloat16.h"
 #include "math/elementary.h"
 #include "math/losses.h"
+#include "math/normal.h"
 #include "math/optimizers.h"
 #include "math/order.h"
 #include "math/philox.h"
@@ -35,7 +36,8 @@ LAMINA_HD T elementary(T x) {
   using namespace lamina;
   T sine, cosine;
   sincos_turns(x, sine, cosine);
-  return lamina::exp(x) + lamina::expm1(x) + lamina::log(x) + lamina::log1p(x) + lamina::tanh(x) + sigmoid(x) + sine + cosine;
+  return lamina::exp(x) + lamina::expm1(x) + lamina::log(x) + lamina::log1p(x) + lamina::tanh(x) + sigmoid(x) + sine + cosine +
+         normal_tail(x, gaussian(x));
 }
 
 template <class T>

@@ -29,7 +29,7 @@ def values_of(model):
     return {name: copied(array) for name, array in model.parameters().items()}
 
 
-@pytest.mark.parametrize("activation", ops.activations())
+@pytest.mark.parametrize("activation", ops.activations(fused=True))
 @pytest.mark.parametrize("loss", ["sigmoid_cross_entropy", "squared_error"])
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 @pytest.mark.parametrize("corruption", [0.0, 0.3])

@@ -7,7 +7,7 @@ from central_differences import numerical_gradient, relative_error
 from lamina import reference as ref
 from tolerances import GRADIENT_CHECK, IDENTITY, KINK_DISTANCE
 
-ACTIVATIONS = [(name, {}) for name in ref.activations()] + [
+ACTIVATIONS = [(name, {}) for name in ref.activations(fused=True)] + [
     ("leaky_relu", {"negative_slope": 0.3}),
     ("elu", {"alpha": 0.4}),
 ]
@@ -30,6 +30,29 @@ def test_activation_gradient(rng, name, params):
     check(lambda: np.sum(dy * ref.activation_forward(x, name, **params)), x, dx)
     y = ref.activation_forward(x, name, **params)
     np.testing.assert_array_equal(dx, ref.activation_backward(dy, x, name, y=y, **params))
+
+
+@pytest.mark.parametrize("weight", [[0.3], [-0.2, 0.1, 0.5, 0.0, 2.0, 0.25, 1.0]])
+def test_prelu_gradient(rng, weight):
+    x, dy, weight = away_from_kinks(2.0 * rng.normal(size=(5, 7))), rng.normal(size=(5, 7)), np.array(weight)
+    dx, dweight = ref.activation_backward(dy, x, "prelu", weight=weight)
+
+    def loss():
+        return np.sum(dy * ref.activation_forward(x, "prelu", weight=weight))
+
+    check(loss, x, dx)
+    check(loss, weight, dweight)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_rrelu_gradient(rng, training):
+    x, dy, key = (
+        away_from_kinks(2.0 * rng.normal(size=(5, 7))),
+        rng.normal(size=(5, 7)),
+        dict(training=training, seed=3),
+    )
+    dx = ref.activation_backward(dy, x, "rrelu", **key)
+    check(lambda: np.sum(dy * ref.activation_forward(x, "rrelu", **key)), x, dx)
 
 
 @pytest.mark.parametrize("name, params", ACTIVATIONS)

@@ -67,6 +67,7 @@ PYBIND11_MODULE(_core, m) {
   bind_linear(m);
   bind_lamina(m);
   bind_elementwise(m);
+  bind_rectifiers(m);
   bind_random(m);
   bind_loss(m);
   bind_optimizer(m);

@@ -6,6 +6,7 @@
 #include "kernels/gemm-inl.h"
 #include "kernels/loss-inl.h"
 #include "kernels/optimizer-inl.h"
+#include "kernels/rectifiers-inl.h"
 #include "kernels/tail_backward-inl.h"
 
 namespace lamina::LAMINA_ISA {
@@ -19,6 +20,9 @@ void fill(Kernels<T>& k) {
   k.batchnorm_forward = batchnorm_forward<T>;
   k.tail_backward = tail_backward<T>;
   k.joins = joins<T>;
+  k.prelu_forward = prelu_forward<T>;
+  k.prelu_backward = prelu_backward<T>;
+  k.rrelu = rrelu<T>;
   k.inference_statistics = inference_statistics<T>;
   k.column_sum = column_sum<T>;
   k.softmax_forward = softmax_forward<T>;

@@ -93,6 +93,13 @@ struct RowWeights {
 
 enum class ElementwiseLoss { sigmoid_cross_entropy, squared_error, mean_squared_error };
 
+// PReLU's: one for each column, or one for all.
+template <class T>
+struct Slopes {
+  const T* at;
+  bool each;
+};
+
 // What an optimizer step works on: flat arrays of `size`; those of the state that it does without are null.
 template <class T>
 struct StepBuffers {
@@ -119,6 +126,11 @@ struct Kernels {
                         const TailSums<T>&, const Gemm<T>* incoming, const Gemm<T>* weight_gradient);
   // Whether strips of a tail of so many columns are wide enough for the product.
   bool (*joins)(const Context&, const Gemm<T>&, int64_t columns);
+  void (*prelu_forward)(const Context&, const Slopes<T>&, Matrix<const T> z, Matrix<T> y);
+  // dz may be dy; d_slopes: (columns,), also where all have one.
+  void (*prelu_backward)(const Context&, const Slopes<T>&, Matrix<const T> dy, Matrix<const T> z, Matrix<T> dz, T* d_slopes);
+  // values where z > 0, else times lower + range u with u drawn uniformly: z's own forward, dy's backward.
+  void (*rrelu)(const Context&, const Draw&, T lower, T range, Matrix<const T> values, Matrix<const T> z, Matrix<T> out);
   // What inference normalises with.
   void (*inference_statistics)(const Context&, const T* running_mean, const T* running_var, double eps, int64_t columns, T* mean, T* rstd);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);

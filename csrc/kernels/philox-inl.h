@@ -99,11 +99,12 @@ inline void random_words(const Draw& draw, int64_t first, int64_t count, uint64_
   });
 }
 
-// Numbers::of(four words, out) gives 4 floats or 2 doubles.
-template <class T, class Numbers>
-LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost) {
+// f(row, column, count, numbers) for each counter's numbers of a matrix: `count` of them belong to it. Numbers::of(four
+// words, out) gives 4 floats or 2 doubles.
+template <class T, class Numbers, class F>
+LAMINA_INLINE void over_random(const Context& context, const Draw& draw, int64_t rows, int64_t columns, double cost, const F& f) {
   constexpr int64_t per_counter = 16 / sizeof(T);
-  over_blocks(context, out.rows, out.columns, block_elements, cost, [&](const Block& block) {
+  over_blocks(context, rows, columns, block_elements, cost, [&](const Block& block) {
     const int64_t groups = divide_up(block.columns, per_counter);
     over_counters(draw, block.row, block.rows, block.column / per_counter, groups, [&](int64_t i, const PhiloxBlock<Words>& words) {
       alignas(64) uint32_t word[4][Words::lanes];
@@ -113,10 +114,16 @@ LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<
         const uint32_t four[4] = {word[0][lane], word[1][lane], word[2][lane], word[3][lane]};
         Numbers::of(four, numbers);
         const int64_t r = (i + lane) / groups, c = (i + lane) % groups * per_counter;
-        T* to = out.row(block.row + r) + block.column + c;
-        for (int64_t e = 0; e < smaller(per_counter, block.columns - c); ++e) to[e] = numbers[e];
+        f(block.row + r, block.column + c, smaller(per_counter, block.columns - c), numbers);
       }
     });
+  });
+}
+template <class T, class Numbers>
+LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost) {
+  over_random<T, Numbers>(context, draw, out.rows, out.columns, cost, [=](int64_t row, int64_t column, int64_t count, const T* numbers) {
+    T* const to = out.row(row) + column;
+    for (int64_t e = 0; e < count; ++e) to[e] = numbers[e];
   });
 }
 

@@ -73,6 +73,17 @@ struct Relu : Linear {
   }
 };
 
+// Of every leaky rectifier: `value` where z > 0, slope times it otherwise. NaN in z passes value.
+template <class V>
+LAMINA_HD V leaky(V value, V z, V slope) {
+  return select(z <= constant<V>(0), slope * value, value);
+}
+// An element's part of the gradient of its slope.
+template <class V>
+LAMINA_HD V leaky_slope_gradient(V dy, V z) {
+  return select(z > constant<V>(0), constant<V>(0), dy * z);
+}
+
 // z for z > 0, slope z otherwise; slope >= 0, so that the output tells the sign of z.
 struct LeakyRelu : Linear {
   static constexpr const char* name = "leaky_relu";

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def ready(run, torch):
 def rows(setup: Setup) -> Iterator[Row]:
     """Every activation of the catalogue, then softmax and log-softmax."""
     x, dy, out = setup.normal(*SHAPE), setup.normal(*SHAPE), np.empty(SHAPE, np.float32)
-    for name in ops.activations():
+    for name in ops.activations(fused=True):
         peers: list[Contestant] = []
         if "torch" in setup.peers:
             tensors = [setup.peers["torch"].from_numpy(array) for array in (x.copy(), np.empty_like(x))]
@@ -61,10 +62,18 @@ def rows(setup: Setup) -> Iterator[Row]:
         peers += by_numpy(setup, run) if run else []
         own = Contestant("lamina", partial(ops.activation_forward, x, name, out=out))
         yield line(setup, f"{name} forward", [own, *peers], 8.0 * x.size)
-    for name in ops.activations():
+    for name in ops.activations(fused=True):
         y = ops.activation_forward(x, name)
         own = Contestant("lamina", partial(ops.activation_backward, dy, x, name, y=y, out=out))
         yield line(setup, f"{name} backward", [own], 12.0 * x.size)
+    for name in ops.activations(fused=False):
+        settings: dict[str, Any] = {"training": True} if name == "rrelu" else {}
+        forward, backward = (
+            partial(ops.activation_forward, x, name, out=out, **settings),
+            partial(ops.activation_backward, dy, x, name, **settings),
+        )
+        yield line(setup, f"{name} forward", [Contestant("lamina", forward)], 8.0 * x.size)
+        yield line(setup, f"{name} backward", [Contestant("lamina", backward)], 12.0 * x.size)
     yield from softmax_rows(setup, x, dy, out)
 
 

@@ -3,8 +3,14 @@
 from lamina import _core
 
 
-def activations():
+def activations(*, fused=None):
     """Name every activation, with the defaults of its parameters.
+
+    Parameters
+    ----------
+    fused : bool, optional
+        True: those that run inside a lamina. False: those that run by themselves, since they learn a slope (prelu) or
+        draw one (rrelu). All unless given.
 
     Returns
     -------
@@ -13,16 +19,34 @@ def activations():
 
     References
     ----------
-    One entry a struct of csrc/math/activations.h.
+    One entry a struct of csrc/math/activations.h, and csrc/ops/rectifiers.h.
 
     Examples
     --------
     >>> import numpy as np
     >>> from lamina import ops
-    >>> ops.activations()["leaky_relu"]
-    {'negative_slope': 0.01}
+    >>> ops.activations()["leaky_relu"], ops.activations(fused=False)["prelu"]
+    ({'negative_slope': 0.01}, {'weight': 0.25})
     """
-    return _core.activations()
+    inside = {} if fused is False else _core.activations()
+    return inside if fused else {**inside, **{name: dict(values) for name, values in _RECTIFIERS.items()}}
+
+
+_RECTIFIERS = {
+    "prelu": {"weight": 0.25},
+    "rrelu": {"lower": 1 / 8, "upper": 1 / 3, "training": False, "seed": 0, "layer": 0, "step": 0, "row_offset": 0},
+}
+
+
+def _settings(op, activation, params):
+    """The parameters of a rectifier that runs by itself, defaults filled in."""
+    defaults = _RECTIFIERS[activation]
+    for name in params:
+        if name not in defaults:
+            raise TypeError(
+                f"{op}: unknown keyword {name!r}: neither an argument nor a parameter of activation {activation}"
+            )
+    return {**defaults, **params}
 
 
 def activation_forward(x, activation, *, out=None, **params):
@@ -37,7 +61,7 @@ def activation_forward(x, activation, *, out=None, **params):
     out : ndarray of x's shape, optional
         May be `x` itself.
     **params
-        The activation's own constants: `negative_slope` of leaky_relu, `alpha` of elu.
+        The activation's own, as `activations()` lists them.
 
     Returns
     -------
@@ -68,10 +92,16 @@ def activation_forward(x, activation, *, out=None, **params):
     gelu_tanh  z s(2u), u = sqrt(2/pi) (z + c z^3)          s + z s (1 - s) 2u', s = s(2u)
     silu       z s(z)                                       s + z s (1 - s), s = s(z)
     step       1 if z > 0 else 0                            0
+    prelu      z if z > 0 else weight z                     1 if z > 0 else weight
+    rrelu      z if z > 0 else a z                          1 if z > 0 else a
     ========== ============================================ =============================
 
     with lambda = 1.0507009873554805, a = 1.6732632423543778, c = 0.044715, s the sigmoid, Phi and phi the normal
     distribution function and density; z s(2u) is z / 2 (1 + tanh u). NaN stays NaN.
+
+    prelu and rrelu run by themselves, not inside a lamina. prelu takes a matrix and `weight`: a number, (1,), or one
+    slope a column (columns,). rrelu draws a for each element from [lower, upper) where `training`, keyed as in
+    `random_uniform` by seed, layer, step and row_offset with a purpose of its own; otherwise a = (lower + upper) / 2.
 
     References
     ----------
@@ -85,6 +115,8 @@ def activation_forward(x, activation, *, out=None, **params):
     .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function
        approximation", 2018 (silu).
     .. [8] Rosenblatt, "The perceptron", 1958 (step).
+    .. [9] He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015 (prelu).
+    .. [10] Xu, Wang, Chen, Li, "Empirical evaluation of rectified activations in convolutional network", 2015 (rrelu).
 
     Examples
     --------
@@ -93,7 +125,12 @@ def activation_forward(x, activation, *, out=None, **params):
     >>> ops.activation_forward(np.array([-1.0, 0.0, 2.0]), "leaky_relu", negative_slope=0.5)
     array([-0.5,  0. ,  2. ])
     """
-    return _core.activation_forward(x, activation, params, out)
+    if activation not in _RECTIFIERS:
+        return _core.activation_forward(x, activation, params, out)
+    settings = _settings("activation_forward", activation, params)
+    if activation == "prelu":
+        return _core.prelu_forward(x, settings["weight"], out)
+    return _core.rrelu(None, x, *settings.values(), out)
 
 
 def activation_backward(dy, x, activation, *, y=None, out=None, **params):
@@ -110,13 +147,14 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     y : ndarray of dy's shape, optional
         The activation's output, where it is at hand; computed from `x` otherwise, where the derivative follows from it.
     out : ndarray of dy's shape, optional
-        May be an input itself.
+        May be an input itself; for prelu a tuple of two.
     **params
         The activation's own constants.
 
     Returns
     -------
     ndarray of dy's shape
+        For prelu (dx, dweight), the slopes' gradient being (1,) or (columns,).
 
     Raises
     ------
@@ -139,4 +177,9 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     >>> ops.activation_backward(np.array([1.0, 1.0]), np.array([-3.0, 3.0]), "relu")
     array([0., 1.])
     """
-    return _core.activation_backward(dy, x, activation, params, y, out)
+    if activation not in _RECTIFIERS:
+        return _core.activation_backward(dy, x, activation, params, y, out)
+    settings = _settings("activation_backward", activation, params)
+    if activation == "prelu":
+        return _core.prelu_backward(dy, x, settings["weight"], out)
+    return _core.rrelu(dy, x, *settings.values(), out)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import deliver, expect_shape, to_float64
+from .rectifiers import RECTIFIERS, rectifier_backward, rectifier_forward
 
 # Klambauer et al. 2017, equation 14: the fixed point with mean 0 and variance 1.
 SELU_LAMBDA = 1.0507009873554805
@@ -93,7 +94,7 @@ _FORMULAS = {
         lambda y: np.where(y > 0, SELU_LAMBDA, y + SELU_LAMBDA * SELU_ALPHA),
     ),
     "softsign": Formula({}, _softsign, lambda y: (1.0 - np.abs(y)) ** 2),
-    "softplus": Formula({}, lambda z: np.logaddexp(z, 0.0), lambda y: -np.expm1(-y)),
+    "softplus": Formula({}, lambda z: np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z))), lambda y: -np.expm1(-y)),
     "gelu": Formula({}, _gelu, _gelu_slope, "z"),
     "gelu_tanh": Formula({}, lambda z: _bounded(z) * _sigmoid(_gelu_inner(z)), _gelu_tanh_slope, "z"),
     "silu": Formula({}, lambda z: _bounded(z) * _sigmoid(z), _silu_slope, "z"),
@@ -101,8 +102,13 @@ _FORMULAS = {
 }
 
 
-def activations():
+def activations(*, fused=None):
     """Name every activation, with the defaults of its parameters.
+
+    Parameters
+    ----------
+    fused : bool, optional
+        True: those that run inside a lamina; False: those that run by themselves; all unless given.
 
     Returns
     -------
@@ -115,7 +121,9 @@ def activations():
     >>> ref.activations()["leaky_relu"]
     {'negative_slope': 0.01}
     """
-    return {name: dict(formula.defaults) for name, formula in _FORMULAS.items()}
+    inside = {name: dict(formula.defaults) for name, formula in _FORMULAS.items()}
+    alone = {name: dict(values) for name, values in RECTIFIERS.items()}
+    return {**inside, **alone} if fused is None else inside if fused else alone
 
 
 def resolve(op, activation, params):
@@ -157,7 +165,7 @@ def activation_forward(x, activation, *, out=None, **params):
     out : ndarray of x's shape, optional
         May be `x` itself.
     **params
-        The activation's own constants: `negative_slope` of leaky_relu, `alpha` of elu.
+        The activation's own, as `activations()` lists them.
 
     Returns
     -------
@@ -188,10 +196,16 @@ def activation_forward(x, activation, *, out=None, **params):
     gelu_tanh  z s(2u), u = sqrt(2/pi) (z + c z^3)          s + z s (1 - s) 2u', s = s(2u)
     silu       z s(z)                                       s + z s (1 - s), s = s(z)
     step       1 if z > 0 else 0                            0
+    prelu      z if z > 0 else weight z                     1 if z > 0 else weight
+    rrelu      z if z > 0 else a z                          1 if z > 0 else a
     ========== ============================================ =============================
 
     with lambda = 1.0507009873554805, a = 1.6732632423543778, c = 0.044715, s the sigmoid, Phi and phi the normal
     distribution function and density; z s(2u) is z / 2 (1 + tanh u). NaN stays NaN.
+
+    prelu and rrelu run by themselves, not inside a lamina. prelu takes a matrix and `weight`: a number, (1,), or one
+    slope a column (columns,). rrelu draws a for each element from [lower, upper) where `training`, keyed as in
+    `random_uniform` by seed, layer, step and row_offset with a purpose of its own; otherwise a = (lower + upper) / 2.
 
     References
     ----------
@@ -205,6 +219,8 @@ def activation_forward(x, activation, *, out=None, **params):
     .. [7] Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function
        approximation", 2018 (silu).
     .. [8] Rosenblatt, "The perceptron", 1958 (step).
+    .. [9] He, Zhang, Ren, Sun, "Delving deep into rectifiers", 2015 (prelu).
+    .. [10] Xu, Wang, Chen, Li, "Empirical evaluation of rectified activations in convolutional network", 2015 (rrelu).
 
     Examples
     --------
@@ -212,6 +228,8 @@ def activation_forward(x, activation, *, out=None, **params):
     >>> ref.activation_forward([-1.0, 0.0, 2.0], "leaky_relu", negative_slope=0.5)
     array([-0.5,  0. ,  2. ])
     """
+    if activation in RECTIFIERS:
+        return deliver("activation_forward", rectifier_forward(x, activation, params), out)
     formula, params = resolve("activation_forward", activation, params)
     z = to_float64("activation_forward", "x", x)
     return deliver("activation_forward", formula.forward(z, **params), out)
@@ -231,13 +249,14 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     y : array_like of dy's shape, optional
         The activation's output, where it is at hand; computed from `x` otherwise, where the derivative follows from it.
     out : ndarray of dy's shape, optional
-        May be an input itself.
+        May be an input itself; for prelu a tuple of two.
     **params
         The activation's own constants.
 
     Returns
     -------
     ndarray of dy's shape, float64
+        For prelu (dx, dweight), the slopes' gradient being (1,) or (columns,).
 
     Notes
     -----
@@ -250,6 +269,8 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     array([0., 1.])
     """
     op = "activation_backward"
+    if activation in RECTIFIERS:
+        return deliver(op, rectifier_backward(dy, x, activation, params), out)
     formula, params = resolve(op, activation, params)
     dy = to_float64(op, "dy", dy)
     if formula.reads == "z":

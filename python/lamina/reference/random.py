@@ -7,7 +7,14 @@ _WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # golden ratio, sqrt(3) - 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
-UNIFORM, NORMAL, DROPOUT, PERMUTATION, MASKING_NOISE = 1, 2, 3, 5, 6  # purposes: the top byte of the last counter word
+UNIFORM, NORMAL, DROPOUT, RRELU, PERMUTATION, MASKING_NOISE = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+)  # purposes: the top byte of the last counter word
 
 
 def philox(counter, key):
@@ -144,11 +151,23 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
     array([[0.622, 0.548, 0.494],
            [0.904, 0.218, 0.25 ]])
     """
-    op = "random_uniform"
+    return uniform_draw(
+        "random_uniform", shape, UNIFORM, dtype, seed=seed, layer=layer, step=step, row_offset=row_offset
+    )
+
+
+def uniform_draw(op, shape, purpose, dtype, **key):
+    """Draw as `random_uniform` does, for any purpose.
+
+    Examples
+    --------
+    >>> from lamina.reference.random import RRELU, uniform_draw
+    >>> uniform_draw("rrelu", (2, 3), RRELU, "float32", seed=1, layer=0, step=0).shape
+    (2, 3)
+    """
     double = _is_double(op, dtype)
     rows, columns = rows_and_columns(op, shape)
-    groups = -(-columns // (2 if double else 4))
-    words = draw_words(op, rows, groups, UNIFORM, seed=seed, layer=layer, step=step, row_offset=row_offset)
+    words = draw_words(op, rows, -(-columns // (2 if double else 4)), purpose, **key)
     return lay_out(_fraction(words, double), shape)
 
 
