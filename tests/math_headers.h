@@ -11,6 +11,7 @@
 #include "math/philox.h"
 #include "math/random.h"
 #include "math/scalar.h"
+#include "math/type_list.h"
 
 namespace lamina_test {
 
