@@ -90,6 +90,7 @@ struct SoftmaxCrossEntropy {
   const int64_t* labels;
   Matrix<const T> probabilities;
   T smoothing;
+  bool divergence;
   RowWeights<T> weights;
   Matrix<T> gradient;
   double* row_loss;
@@ -125,8 +126,8 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> k) {
     const T* const t = k.probabilities.row(at.row);
     const auto target = [&](int64_t i) { return fma(rest, t[i], spread); };
     const T value = row_sum<T>(at, classes, [&](int64_t i) {
-      const T ti = target(i);
-      return ti == T(0) ? T(0) : ti * (log_sum - (x[i] - m));  // a logit of -inf may have target 0
+      const T ti = target(i), surprise = log_sum - (x[i] - m);
+      return ti == T(0) ? T(0) : ti * (k.divergence ? log(ti) + surprise : surprise);  // a logit of -inf may have target 0
     });
     const T mass = row_sum<T>(at, classes, target);
     if (at.inside && at.lane == 0) k.row_loss[at.row] = static_cast<double>(value) * weight;
@@ -137,39 +138,35 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> k) {
 
 template <class T>
 void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities,
-                           T smoothing, const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
-  const SoftmaxCrossEntropy<T> arguments{logits, labels, probabilities, smoothing, weights, d_logits, row_loss};
+                           T smoothing, bool divergence, const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
+  const SoftmaxCrossEntropy<T> arguments{logits, labels, probabilities, smoothing, divergence, weights, d_logits, row_loss};
   launch_rows(context, "softmax_cross_entropy", logits.rows, softmax_cross_entropy_kernel<T>, arguments);
 }
 
 template <class T, class Formula>
-__global__ void elementwise_loss_kernel(Matrix<const T> x, Matrix<const T> target, RowWeights<T> weights, T unit_factor, Matrix<T> dx,
-                                        double* row_loss) {
+__global__ void elementwise_loss_kernel(T constant, Matrix<const T> x, Matrix<const T> target, RowWeights<T> weights, T unit_factor,
+                                        Matrix<T> dx, double* row_loss) {
   const RowOfThread at(x.rows);
   const T *const in = x.row(at.row), *const t = target.row(at.row);
   const double weight = at.inside ? row_weight(weights, at.row, nullptr) : 0;
   const T scale = static_cast<T>(weight * common_factor(weights)) * unit_factor;
   const T value = row_sum<T>(at, x.columns, [&](int64_t i) {
-    if (dx) dx.row(at.row)[i] = Formula::gradient(in[i], t[i]) * scale;
-    return Formula::value(in[i], t[i]);
+    if (dx) dx.row(at.row)[i] = Formula::gradient(in[i], t[i], constant) * scale;
+    return Formula::value(in[i], t[i], constant);
   });
   if (at.inside && at.lane == 0) row_loss[at.row] = static_cast<double>(value * unit_factor) * weight;
 }
 
+template <class T, class... Formulas>
+auto elementwise_loss_at(int index, TypeList<Formulas...>) {
+  const decltype(&elementwise_loss_kernel<T, SquaredError>) table[] = {elementwise_loss_kernel<T, Formulas>...};
+  return table[index];
+}
 template <class T>
-void elementwise_loss(const Context& context, ElementwiseLoss kind, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>& weights,
-                      T unit_factor, Matrix<T> dx, double* row_loss) {
-  const auto start = [&](auto kernel) {
-    launch_rows(context, "elementwise_loss", x.rows, kernel, x, target, weights, unit_factor, dx, row_loss);
-  };
-  switch (kind) {
-    case ElementwiseLoss::sigmoid_cross_entropy:
-      return start(elementwise_loss_kernel<T, SigmoidCrossEntropy>);
-    case ElementwiseLoss::squared_error:
-      return start(elementwise_loss_kernel<T, SquaredError>);
-    case ElementwiseLoss::mean_squared_error:
-      return start(elementwise_loss_kernel<T, MeanSquaredError>);
-  }
+void elementwise_loss(const Context& context, int index, T constant, Matrix<const T> x, Matrix<const T> target,
+                      const RowWeights<T>& weights, T unit_factor, Matrix<T> dx, double* row_loss) {
+  launch_rows(context, "elementwise_loss", x.rows, elementwise_loss_at<T>(index, ElementwiseLosses{}), constant, x, target, weights,
+              unit_factor, dx, row_loss);
 }
 
 // f(i) summed in one block: its threads each sum some chunks of rows, the first adds the chunks in order. The result is

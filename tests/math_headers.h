@@ -12,6 +12,7 @@
 #include "math/philox.h"
 #include "math/random.h"
 #include "math/scalar.h"
+#include "math/type_list.h"
 
 namespace lamina_test {
 
@@ -26,9 +27,9 @@ LAMINA_HD T activations(T x, lamina::TypeList<Members...>) {
   return (activation<T, Members>(x) + ...);
 }
 
-template <class T, class Loss>
-LAMINA_HD T loss(T x, T target) {
-  return Loss::value(x, target) + Loss::gradient(x, target);
+template <class T, class... Members>
+LAMINA_HD T losses(T x, T target, lamina::TypeList<Members...>) {
+  return (Members::value(x, target, T(1)) + ...) + (Members::gradient(x, target, T(1)) + ...);
 }
 
 template <class T>
@@ -82,10 +83,8 @@ LAMINA_HD T halves(T x) {
 
 template <class T>
 LAMINA_HD T everything(T x) {
-  const T losses =
-      loss<T, lamina::SigmoidCrossEntropy>(x, x) + loss<T, lamina::SquaredError>(x, x) + loss<T, lamina::MeanSquaredError>(x, x);
-  return activations(x, lamina::Activations{}) + losses + elementary(x) + optimizers(x) + batchnorm(x) + random(x) +
-         T(lamina::integer_power(.9, 7)) + halves(x);
+  return activations(x, lamina::Activations{}) + losses(x, x, lamina::ElementwiseLosses{}) + elementary(x) + optimizers(x) + batchnorm(x) +
+         random(x) + T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

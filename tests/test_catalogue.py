@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lamina import ops, reference
+from lamina import losses, ops, reference
 
 TESTS = Path(__file__).resolve().parent
 BENCH = TESTS.parent / "python" / "lamina" / "bench"
@@ -15,8 +15,7 @@ SECTIONS = ["Parameters", "Returns", "References", "Examples"]
 # About the library rather than about arrays: these have neither a reference nor a place in the benchmark.
 DESCRIPTIONS = {"activations", "explain"}
 OPS = [name for name in ops.__all__ if name not in DESCRIPTIONS]
-LOSSES = [name for name in OPS if "targets" in inspect.signature(getattr(ops, name)).parameters]
-LOSSES += [name for name in OPS if "target" in inspect.signature(getattr(ops, name)).parameters]
+LOSSES = [name for name in OPS if "reduction" in inspect.signature(getattr(ops, name)).parameters]
 OPTIMIZERS = [name for name in OPS if name.endswith("_step")]
 
 
@@ -82,6 +81,11 @@ def test_every_activation_has_its_reference():
 def test_every_activation_is_checked_by_differences():
     """The gradient checks run over the reference's whole list, which the test above holds equal to the ops'."""
     assert names(GRADIENT_TEXT, "activations")
+
+
+def test_every_loss_is_an_op_and_trains():
+    """The names come from the native lists; "cross_entropy" is short for another."""
+    assert sorted(set(losses.NAMES) - {"cross_entropy"}) == sorted(LOSSES)
 
 
 @pytest.mark.parametrize("name", LOSSES)

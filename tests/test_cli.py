@@ -196,7 +196,9 @@ def test_cli_module_runs_as_a_program(here):
 
 def test_cli_gradcheck_passes(capfd):
     assert main(["gradcheck"]) == 0
-    assert "selu" in capfd.readouterr().out
+    output = capfd.readouterr().out
+    assert "selu" in output
+    assert all(f" {name} " in output for name in lamina.losses.NAMES if name != "cross_entropy")
 
 
 def test_cli_bench_names_its_benches(capfd):

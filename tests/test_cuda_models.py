@@ -57,6 +57,18 @@ def test_recorded_steps_have_the_bits_of_the_cpu(data, loss):
     assert_same_bits(*results)
 
 
+@pytest.mark.parametrize("loss", ["kl_divergence", lamina.Loss("huber", delta=0.3), "poisson_nll"], ids=str)
+def test_recorded_steps_of_losses_of_values_have_the_bits_of_the_cpu(data, rng, loss):
+    x, y = data[0], rng.dirichlet(np.ones(4), 130)
+    results = []
+    for device in ("cpu", "cuda"):
+        net = make_net(device)
+        trainer = lamina.Trainer(net, loss, seed=3)
+        trainer.fit(x, y, epochs=3, batch_size=16, validation_data=(x, y), progress=False)
+        results.append(everything(net, trainer, x))
+    assert_same_bits(*results)
+
+
 def test_recorded_steps_follow_the_batch_and_the_data(rng):
     """Other batch sizes and other strides at the same addresses are other work."""
     wide, y = rng.normal(size=(256, 16)).astype("float32"), rng.integers(0, 2, 256)

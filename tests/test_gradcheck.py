@@ -33,6 +33,11 @@ def test_gradcheck_passes_every_activation(isa, rng, activation, training):
         ("sigmoid_cross_entropy", "probabilities"),
         ("squared_error", "numbers"),
         ("mean_squared_error", "numbers"),
+        ("absolute_error", "numbers"),
+        ("huber", "numbers"),
+        (lamina.Loss("huber", delta=30), "numbers"),
+        ("kl_divergence", "probabilities"),
+        ("poisson_nll", "counts"),
     ],
     ids=str,
 )
@@ -42,6 +47,7 @@ def test_gradcheck_passes_every_loss(rng, loss, targets, weighted):
         "labels": rng.integers(0, 3, 7),
         "probabilities": rng.dirichlet(np.ones(3), 7),
         "numbers": 100 * rng.normal(size=(7, 3)),
+        "counts": rng.poisson(3, (7, 3)),
     }
     weight = rng.random(7) if weighted else None
     net = make_net(lamina.BatchNorm(5), lamina.Tanh())

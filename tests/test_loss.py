@@ -1,4 +1,4 @@
-"""Losses: against the reference in every option, levels, extreme logits, refusals."""
+"""Losses over classes: against the reference in every option, levels, extreme logits, refusals."""
 
 import itertools
 
@@ -10,18 +10,7 @@ from bad_inputs import changed, check_refused, spoiled, strided
 from comparison import assert_levels_agree, assert_same_bits, assert_within
 from lamina import ops
 from lamina import reference as ref
-
-SHAPES = [(1, 1), (1, 15), (3, 2), (31, 16), (32, 17), (33, 35), (97, 10), (300, 3)]
-REDUCTIONS = ["mean", "sum", "none"]
-UNIT_LOSSES = ["sigmoid_cross_entropy", "squared_error", "mean_squared_error"]
-
-
-def check_types(loss, gradient, reduction, rows, dtype):
-    if reduction == "none":
-        assert loss.dtype == dtype and loss.shape == (rows,)
-    else:
-        assert type(loss) is float
-    assert gradient.dtype == dtype
+from loss_cases import REDUCTIONS, SHAPES, check_types
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -61,47 +50,49 @@ def test_softmax_cross_entropy_matches_reference(generic, rng, dtype, reduction,
         assert_within(gradient, expected_gradient, bound)
 
 
-def unit_loss_parts(name, prediction, target):
-    """Magnitudes of the terms of each unit's loss, and of its gradient."""
-    if name == "sigmoid_cross_entropy":
-        softplus = np.log1p(np.exp(-np.abs(prediction)))
-        return np.abs(prediction) * (1 + target) + softplus, 1 + target
-    scale = 1 if name == "squared_error" else 2 / prediction.shape[1]
-    difference = np.abs(prediction - target)
-    return scale * difference**2 / 2, scale * difference
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_kl_divergence_matches_reference(generic, rng, dtype, reduction, weighted):
+    for shape, scale in itertools.product(SHAPES, (1.0, 20.0)):
+        logits = (scale * rng.normal(size=shape)).astype(dtype)
+        target = rng.dirichlet(np.ones(shape[1]), size=shape[0]).astype(dtype)
+        target[rng.random(shape) < 0.2] = 0  # rows need not sum to 1
+        weight = rng.uniform(0.1, 2, size=shape[0]).astype(dtype) if weighted else np.ones(shape[0], dtype)
+        options = dict(reduction=reduction, **(dict(sample_weight=weight) if weighted else {}))
+        loss, gradient = ops.kl_divergence(logits, target, **options)
+        check_types(loss, gradient, reduction, shape[0], dtype)
+        expected, expected_gradient = ref.kl_divergence(logits, target, **options)
+
+        wide, dense, weight = logits.astype(np.float64), target.astype(np.float64), weight.astype(np.float64)
+        log_probabilities = ref.log_softmax_forward(logits)
+        terms, errors = tolerances.kl_divergence(wide, log_probabilities, dense, dtype)
+        assert_within(loss, expected, tolerances.reduced_loss(terms.sum(axis=1), errors, weight, reduction, dtype))
+        error = tolerances.softmax(wide, np.exp(log_probabilities), dtype)
+        magnitude = np.exp(log_probabilities) + dense
+        assert_within(gradient, expected_gradient, tolerances.loss_gradient(magnitude, error, weight, reduction, dtype))
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("name", UNIT_LOSSES)
-def test_unit_loss_matches_reference(generic, rng, dtype, reduction, weighted, name):
-    for shape, scale in itertools.product(SHAPES, (1.0, 20.0)):
-        prediction, target = (scale * rng.normal(size=shape)).astype(dtype), rng.random(shape).astype(dtype)
-        weight = rng.uniform(0.1, 2, size=shape[0]).astype(dtype) if weighted else np.ones(shape[0], dtype)
-        options = dict(reduction=reduction, **(dict(sample_weight=weight) if weighted else {}))
-        loss, gradient = getattr(ops, name)(prediction, target, **options)
-        check_types(loss, gradient, reduction, shape[0], dtype)
-        expected, expected_gradient = getattr(ref, name)(prediction, target, **options)
-        terms, slopes = unit_loss_parts(name, prediction.astype(np.float64), target)
-        errors, weight = tolerances.unit_loss(terms, dtype), weight.astype(np.float64)
-        bound = tolerances.reduced_loss(terms.sum(axis=1), errors, weight, reduction, dtype)
-        assert_within(loss, expected, bound)
-        assert_within(gradient, expected_gradient, tolerances.loss_gradient(slopes, 0.0, weight, reduction, dtype))
+def test_kl_divergence_has_the_gradient_of_the_cross_entropy(isa, rng, dtype, reduction):
+    logits, target = rng.normal(size=(40, 19)).astype(dtype), rng.random((40, 19)).astype(dtype)
+    expected = ops.softmax_cross_entropy(logits, target, reduction=reduction)[1]
+    assert_same_bits(ops.kl_divergence(logits, target, reduction=reduction)[1], expected)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_losses_levels_agree(isa, rng, dtype, reduction):
     for shape in [*SHAPES, (700, 40)]:
-        prediction, target = (3 * rng.normal(size=shape)).astype(dtype), rng.random(shape).astype(dtype)
+        logits, target = (3 * rng.normal(size=shape)).astype(dtype), rng.random(shape).astype(dtype)
+        target[rng.random(shape) < 0.1] = 0
         labels = rng.integers(0, shape[1], size=shape[0])
         weight = dict(sample_weight=rng.random(shape[0]).astype(dtype) + dtype.type(0.1), reduction=reduction)
-        calls = [(getattr(ops, name), target, options) for name in UNIT_LOSSES for options in ({}, weight)]
         smoothed = dict(weight, label_smoothing=0.1)
         classes = dict(smoothed, class_weight=rng.random(shape[1]).astype(dtype) + dtype.type(0.1))
-        calls += [(ops.softmax_cross_entropy, labels, options) for options in (weight, classes)]
+        calls = [(ops.softmax_cross_entropy, labels, options) for options in (weight, classes)]
         calls += [(ops.softmax_cross_entropy, target, options) for options in (weight, smoothed)]
+        calls += [(ops.kl_divergence, target, options) for options in ({}, weight)]
         for op, targets, options in calls:
-            assert_levels_agree(op, prediction, targets, **options)
+            assert_levels_agree(op, logits, targets, **options)
 
 
 def test_losses_of_extreme_logits(isa, dtype):
@@ -110,47 +101,53 @@ def test_losses_of_extreme_logits(isa, dtype):
     assert_same_bits(gradient, np.array([[0.5, -0.5], [0, 0]], dtype))
     loss, gradient = ops.softmax_cross_entropy(np.array([[-np.inf, 0.0]], dtype), np.array([1]))
     assert loss == 0 and (gradient == 0).all()
-    logits, targets = np.array([[1e4, -1e4]], dtype), np.array([[0, 1]], dtype)
-    loss, gradient = ops.sigmoid_cross_entropy(logits, targets)
-    assert loss == 2e4
-    assert_same_bits(gradient, np.array([[1, -1]], dtype))
 
 
-@pytest.mark.parametrize("name", UNIT_LOSSES + ["softmax_cross_entropy"])
+def test_kl_divergence_of_extreme_logits(isa, dtype):
+    logits = np.array([[1e4, -1e4], [1e4, -1e4], [-np.inf, 0]], dtype)
+    loss, gradient = ops.kl_divergence(logits, np.array([[0, 1], [1, 0], [0, 1]], dtype), reduction="none")
+    np.testing.assert_array_equal(loss, [2e4, 0, 0])
+    assert_same_bits(gradient, np.array([[1, -1], [0, 0], [0, 0]], dtype))
+    target = np.array([[0.25, 0.75]], dtype)
+    loss, gradient = ops.kl_divergence(logits[:1], target)
+    expected, expected_gradient = ref.kl_divergence(logits[:1], target)
+    assert_within(loss, expected, 4 * tolerances.unit_roundoff(dtype) * expected)
+    assert_same_bits(gradient, expected_gradient.astype(dtype))
+
+
+def test_kl_divergence_is_zero_where_the_softmax_is_the_target(isa, rng, dtype):
+    logits = rng.normal(size=(50, 7)).astype(dtype)
+    target = ref.softmax_forward(logits).astype(dtype)
+    loss, gradient = ops.kl_divergence(logits, target, reduction="none")
+    terms = target * np.abs(np.log(target))
+    assert_within(loss, np.zeros(50), 4 * tolerances.unit_loss(terms, dtype))
+    assert_within(gradient, np.zeros((50, 7)), 2 * tolerances.softmax(logits, target, dtype))
+
+
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "kl_divergence"])
 def test_losses_spread_nan(isa, dtype, name):
-    prediction, target = np.zeros((5, 20), dtype), np.full((5, 20), 0.05, dtype)
-    prediction[2, 17] = np.nan
-    loss, gradient = getattr(ops, name)(prediction, target, reduction="none")
+    logits, target = np.zeros((5, 20), dtype), np.full((5, 20), 0.05, dtype)
+    logits[2, 17] = np.nan
+    loss, gradient = getattr(ops, name)(logits, target, reduction="none")
     assert np.isnan(gradient[2, 17]) and not np.isnan(np.delete(gradient, 2, axis=0)).any()
     np.testing.assert_array_equal(np.isnan(loss), [False, False, True, False, False])
-    assert np.isnan(getattr(ops, name)(prediction, target)[0])
+    assert np.isnan(getattr(ops, name)(logits, target)[0])
 
 
-def test_losses_take_any_row_stride(isa, rng, dtype):
-    prediction, target = rng.normal(size=(6, 19)).astype(dtype), rng.random((6, 19)).astype(dtype)
-    for name in UNIT_LOSSES + ["softmax_cross_entropy"]:
-        op = getattr(ops, name)
-        assert_same_bits(op(strided(prediction), strided(target)), op(prediction, target))
+@pytest.mark.parametrize("value", [np.nan, -0.1])
+def test_kl_divergence_of_what_is_no_probability_is_nan(isa, dtype, value):
+    target = np.full((3, 20), 0.05, dtype)
+    target[1, 18] = value
+    np.testing.assert_array_equal(
+        np.isnan(ops.kl_divergence(np.zeros((3, 20), dtype), target, reduction="none")[0]), [False, True, False]
+    )
 
 
-@pytest.mark.parametrize("name", UNIT_LOSSES)
-def test_unit_losses_refuse(dtype, name):
-    first, second = ("logits", "targets") if name == "sigmoid_cross_entropy" else ("prediction", "target")
-    arguments = {first: np.ones((4, 5), dtype), second: np.ones((4, 5), dtype), "sample_weight": np.ones(4, dtype)}
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "kl_divergence"])
+def test_losses_take_any_row_stride(isa, rng, dtype, name):
+    logits, target = rng.normal(size=(6, 19)).astype(dtype), rng.random((6, 19)).astype(dtype)
     op = getattr(ops, name)
-    check_refused(op, spoiled(arguments, *arguments))
-    cases = [
-        changed(arguments, ValueError, **{second: np.ones((4, 1), dtype)}),
-        changed(arguments, ValueError, **{second: np.ones((5, 5), dtype)}),
-        changed(arguments, ValueError, sample_weight=np.ones(5, dtype)),
-        changed(arguments, ValueError, sample_weight=np.zeros(4, dtype)),
-        changed(arguments, ValueError, sample_weight=np.array([1, 1, -1, 1], dtype)),
-        changed(arguments, ValueError, sample_weight=np.array([1, 1, np.nan, 1], dtype)),
-        changed(arguments, ValueError, reduction="average"),
-        changed(arguments, TypeError, label_smoothing=0.1),
-        changed(arguments, ValueError, sample_weight=None, **{n: np.ones((0, 5), dtype) for n in (first, second)}),
-    ]
-    check_refused(op, cases)
+    assert_same_bits(op(strided(logits), strided(target)), op(logits, target))
 
 
 def test_softmax_cross_entropy_refuses(dtype):
@@ -188,3 +185,24 @@ def test_softmax_cross_entropy_refuses(dtype):
         ("no rows", ValueError, dict(logits=np.ones((0, 3), dtype), targets=labels[:0])),
     ]
     check_refused(op, cases)
+
+
+def test_kl_divergence_refuses(dtype):
+    arguments = dict(logits=np.ones((4, 3), dtype), probabilities=np.full((4, 3), 1 / 3, dtype))
+    arguments["sample_weight"] = np.ones(4, dtype)
+    op = ops.kl_divergence
+    check_refused(op, spoiled(arguments, *arguments))
+    cases = [
+        changed(arguments, ValueError, probabilities=np.array([0, 1, 2, 0])),
+        changed(arguments, ValueError, probabilities=np.ones((4, 1), dtype)),
+        changed(arguments, ValueError, probabilities=np.ones((3, 3), dtype)),
+        changed(arguments, ValueError, sample_weight=np.zeros(4, dtype)),
+        changed(arguments, ValueError, sample_weight=np.array([1, 1, -1, 1], dtype)),
+        changed(arguments, ValueError, reduction="average"),
+        changed(arguments, TypeError, label_smoothing=0.1),
+        changed(arguments, TypeError, class_weight=np.ones(3, dtype)),
+        ("no rows", ValueError, {name: np.ones((0, 3), dtype) for name in ("logits", "probabilities")}),
+    ]
+    check_refused(op, cases)
+    with pytest.raises(ValueError, match="kl_divergence: probabilities .*float"):
+        op(arguments["logits"], np.array([0, 1, 2, 0]))

@@ -157,10 +157,33 @@ def test_softmax_cross_entropy_gradient(rng, reduction, weighted, smoothing, kin
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", [ref.sigmoid_cross_entropy, ref.squared_error, ref.mean_squared_error])
-def test_unit_loss_gradient(rng, reduction, weighted, loss):
+def test_kl_divergence_gradient(rng, reduction, weighted):
+    logits, target = 2.0 * rng.normal(size=(6, 4)), rng.dirichlet(np.ones(4), size=6)
+    target[rng.random((6, 4)) < 0.3] = 0
+    check_loss(ref.kl_divergence, logits, target, reduction, **(dict(sample_weight=rng.random(6)) if weighted else {}))
+
+
+UNIT_LOSSES = [
+    (ref.sigmoid_cross_entropy, {}),
+    (ref.squared_error, {}),
+    (ref.mean_squared_error, {}),
+    (ref.absolute_error, {}),
+    (ref.huber, {}),
+    (ref.huber, {"delta": 0.3}),
+    (ref.poisson_nll, {}),
+]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss, constants", UNIT_LOSSES)
+def test_unit_loss_gradient(rng, reduction, weighted, loss, constants):
     prediction, target = 2.0 * rng.normal(size=(6, 4)), rng.random(size=(6, 4))
-    check_loss(loss, prediction, target, reduction, **(dict(sample_weight=rng.random(6)) if weighted else {}))
+    distance = np.abs(prediction - target)
+    for kink in (0, *constants.values()):
+        assert np.abs(distance - kink).min() > KINK_DISTANCE
+    weights = dict(sample_weight=rng.random(6)) if weighted else {}
+    check_loss(loss, prediction, target, reduction, **weights, **constants)
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "tanh", "elu"])

@@ -6,7 +6,10 @@ import pytest
 from lamina import reference as ref
 from tolerances import IDENTITY, STANDARDISED, standard_errors
 
-UNIT_LOSSES = [ref.sigmoid_cross_entropy, ref.squared_error, ref.mean_squared_error]
+UNIT_LOSSES = [
+    ref.sigmoid_cross_entropy, ref.squared_error, ref.mean_squared_error, ref.absolute_error, ref.huber,
+    ref.poisson_nll,
+]  # fmt: skip
 
 
 def near(actual, expected):
@@ -123,6 +126,36 @@ def test_sigmoid_cross_entropy_is_the_two_class_softmax(rng):
     by_softmax, _ = ref.softmax_cross_entropy(np.hstack([np.zeros((7, 1)), z]), t)
     by_sigmoid, _ = ref.sigmoid_cross_entropy(z, t[:, None].astype(float))
     near(by_sigmoid, by_softmax)
+
+
+def test_kl_divergence_is_the_cross_entropy_without_the_entropy(rng):
+    z, p = rng.normal(size=(7, 4)), rng.dirichlet(np.ones(4), size=7)
+    for reduction, entropy in (("none", -(p * np.log(p)).sum(axis=1)), ("mean", -(p * np.log(p)).sum() / 7)):
+        divergence, gradient = ref.kl_divergence(z, p, reduction=reduction)
+        cross_entropy, expected = ref.softmax_cross_entropy(z, p, reduction=reduction)
+        near(divergence, cross_entropy - entropy)
+        near(gradient, expected)
+    loss, gradient = ref.kl_divergence(z, ref.softmax_forward(z))
+    near(loss, 0)
+    near(gradient, np.zeros((7, 4)))
+    assert ref.kl_divergence([[1e4, -1e4]], [[0.0, 1.0]])[0] == 2e4
+
+
+def test_huber_lies_between_squares_and_distances(rng):
+    x, t = rng.normal(size=(7, 4)), rng.normal(size=(7, 4))
+    squares, distances = ref.mean_squared_error(x, t), ref.absolute_error(x, t)
+    for delta, expected, factor in ((1e3, squares, 0.5), (2.0**-60, distances, 2.0**-60)):
+        loss, gradient = ref.huber(x, t, delta=delta)
+        near(loss / factor, expected[0])
+        near(gradient / factor, expected[1])
+    assert ref.huber([[0.5]], [[0.0]], delta=0.5)[0] == 0.125  # both formulas meet
+
+
+def test_poisson_nll_is_least_at_the_logarithm_of_the_count():
+    counts = np.array([[1.0, 4.0, 9.0]])
+    near(ref.poisson_nll(np.log(counts), counts)[1], np.zeros((1, 3)))
+    mean = np.log(counts.mean())  # one rate for all: that of their mean
+    near(ref.poisson_nll(np.full((3, 1), mean), counts.T)[1].sum(), 0)
 
 
 @pytest.mark.parametrize("loss", UNIT_LOSSES)

@@ -127,6 +127,17 @@ def log_softmax(x, y, dtype):
     return _both(dtype) * (distance + inside + 2 * logarithm + np.abs(y) + 2) * unit_roundoff(dtype)
 
 
+def kl_divergence(x, y, target, dtype):
+    """Magnitudes of the terms t (log t - y) with y = log softmax(x), and the allowed error of each row's sum of them.
+
+    That is the error of both logarithms, and of differences, products and sum.
+    """
+    log_target = np.abs(np.log(np.where(target > 0, target, 1)))
+    terms = target * (log_target + np.abs(y))
+    logarithms = target * (ulp(1, dtype, log_target) + log_softmax(x, y, dtype))
+    return terms, logarithms.sum(axis=1) + unit_loss(terms, dtype)
+
+
 def row_sum_backward(dy, weight, dtype):
     """Allowed error of a - weight Σ b where |a|, |b| <= |dy| and weight in [0, 1], as the two softmax gradients are."""
     total = np.abs(dy).sum(axis=1, keepdims=True)

@@ -65,6 +65,7 @@ OwnedLoss<T> loss_in(const char* op, py::handle dict, const Device& device) {
   OwnedLoss<T> loss;
   loss.kind = loss_kind(op, settings.text("name").c_str());
   loss.label_smoothing = settings.number("label_smoothing", 0.0);
+  if (const char* name = loss_info(loss.kind).constant_name) loss.constant = settings.number(name);
   const py::object weight = settings.take("class_weight", py::none());
   settings.finish();
   if (!weight.is_none()) {

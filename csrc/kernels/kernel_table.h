@@ -91,8 +91,6 @@ struct RowWeights {
   int64_t class_count = 0;
 };
 
-enum class ElementwiseLoss { sigmoid_cross_entropy, squared_error, mean_squared_error };
-
 // PReLU's: one for each column, or one for all.
 template <class T>
 struct Slopes {
@@ -138,11 +136,13 @@ struct Kernels {
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
   // The sum of all rows' weights, in the order of math/order.h.
   void (*total_weight)(const Context&, const RowWeights<T>&, const int64_t* labels, int64_t rows, double* total);
-  // Both write weighted row losses and gradients; sum_rows makes one number of them.
+  // Both write weighted row losses and gradients; sum_rows makes one number of them. With `divergence` the probabilities'
+  // own entropy is taken off.
   void (*softmax_cross_entropy)(const Context&, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities, T smoothing,
-                                const RowWeights<T>&, Matrix<T> d_logits, double* row_loss);
-  void (*elementwise_loss)(const Context&, ElementwiseLoss, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>&, T unit_factor,
-                           Matrix<T> dx, double* row_loss);
+                                bool divergence, const RowWeights<T>&, Matrix<T> d_logits, double* row_loss);
+  // index: in ElementwiseLosses (math/losses.h); constant: of the formula, where it has one.
+  void (*elementwise_loss)(const Context&, int index, T constant, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>&,
+                           T unit_factor, Matrix<T> dx, double* row_loss);
   void (*sgd)(const Context&, const StepBuffers<T>&, const SgdConstants<double>&, bool nesterov);
   void (*adagrad)(const Context&, const StepBuffers<T>&, const AdagradConstants<double>&);
   void (*rmsprop)(const Context&, const StepBuffers<T>&, const RmspropConstants<double>&);

@@ -126,10 +126,11 @@ LAMINA_INLINE double common_factor(const RowWeights<T>& weights) {
 }
 
 // With s = sum e^(x - m) and targets t: loss = sum_c t_c (log s - (x_c - m)), gradient (e^(x - m) / s) sum(t) - t.
-// Labels: t = (1 - smoothing) e(label) + smoothing / classes; probabilities are smoothed alike.
+// Labels: t = (1 - smoothing) e(label) + smoothing / classes; probabilities are smoothed alike. The divergence from
+// probabilities has log t_c beside log s.
 template <class T>
 void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const int64_t* labels, Matrix<const T> probabilities,
-                           T smoothing, const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
+                           T smoothing, bool divergence, const RowWeights<T>& weights, Matrix<T> d_logits, double* row_loss) {
   const int64_t classes = logits.columns;
   const T spread = smoothing / static_cast<T>(classes), kept = T(1) - smoothing;
   const double factor = common_factor(weights);
@@ -166,8 +167,9 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
         RowSum<T> value, mass;
         over<T>(classes, [&](int64_t i, auto lanes) {
           const Vec<T> ti = target(i, lanes);
-          const Vec<T> term = ti * (Vec<T>(log_sum) - (load(x + i, lanes) - Vec<T>(m)));
-          value.add(i, select(ti == Vec<T>(T(0)), Vec<T>(T(0)), term), lanes);  // a logit of -inf may have target 0
+          Vec<T> surprise = Vec<T>(log_sum) - (load(x + i, lanes) - Vec<T>(m));
+          if (divergence) surprise = log(ti) + surprise;
+          value.add(i, select(ti == Vec<T>(T(0)), Vec<T>(T(0)), ti * surprise), lanes);  // a logit of -inf may have target 0
           mass.add(i, ti, lanes);
         });
         row_loss[r] = static_cast<double>(value.total()) * weight;
@@ -184,10 +186,11 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
 }
 
 template <class T, class Formula>
-void elementwise_loss_of(const Context& context, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>& weights, T unit_factor,
-                         Matrix<T> dx, double* row_loss) {
+void elementwise_loss_of(const Context& context, T constant, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>& weights,
+                         T unit_factor, Matrix<T> dx, double* row_loss) {
   const double factor = common_factor(weights);
   over_rows(context, x.rows, x.columns, 2.0, [&](int64_t first, int64_t count) {
+    const Vec<T> c(constant);
     for (int64_t r = first; r < first + count; ++r) {
       const T *in = x.row(r), *t = target.row(r);
       T* d = dx ? dx.row(r) : nullptr;
@@ -196,25 +199,23 @@ void elementwise_loss_of(const Context& context, Matrix<const T> x, Matrix<const
       RowSum<T> value;
       over<T>(x.columns, [&](int64_t i, auto lanes) {
         const Vec<T> xi = load(in + i, lanes), ti = load(t + i, lanes);
-        value.add(i, Formula::value(xi, ti), lanes);
-        if (d) store(d + i, Formula::gradient(xi, ti) * scale, lanes);
+        value.add(i, Formula::value(xi, ti, c), lanes);
+        if (d) store(d + i, Formula::gradient(xi, ti, c) * scale, lanes);
       });
       row_loss[r] = static_cast<double>(value.total() * unit_factor) * weight;
     }
   });
 }
 
+template <class T, class... Formulas>
+LAMINA_INLINE auto elementwise_loss_at(int index, TypeList<Formulas...>) {
+  static constexpr decltype(&elementwise_loss_of<T, SquaredError>) table[] = {elementwise_loss_of<T, Formulas>...};
+  return table[index];
+}
 template <class T>
-void elementwise_loss(const Context& context, ElementwiseLoss kind, Matrix<const T> x, Matrix<const T> target, const RowWeights<T>& weights,
-                      T unit_factor, Matrix<T> dx, double* row_loss) {
-  switch (kind) {
-    case ElementwiseLoss::sigmoid_cross_entropy:
-      return elementwise_loss_of<T, SigmoidCrossEntropy>(context, x, target, weights, unit_factor, dx, row_loss);
-    case ElementwiseLoss::squared_error:
-      return elementwise_loss_of<T, SquaredError>(context, x, target, weights, unit_factor, dx, row_loss);
-    case ElementwiseLoss::mean_squared_error:
-      return elementwise_loss_of<T, MeanSquaredError>(context, x, target, weights, unit_factor, dx, row_loss);
-  }
+void elementwise_loss(const Context& context, int index, T constant, Matrix<const T> x, Matrix<const T> target,
+                      const RowWeights<T>& weights, T unit_factor, Matrix<T> dx, double* row_loss) {
+  elementwise_loss_at<T>(index, ElementwiseLosses{})(context, constant, x, target, weights, unit_factor, dx, row_loss);
 }
 
 }  // namespace lamina::LAMINA_ISA

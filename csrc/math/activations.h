@@ -3,6 +3,7 @@
 
 #include "math/elementary.h"
 #include "math/normal.h"
+#include "math/type_list.h"
 
 namespace lamina {
 
@@ -240,11 +241,6 @@ struct Step : Linear {
   LAMINA_HD static V backward(V, V, ActivationParameters<V>) {
     return constant<V>(0);
   }
-};
-
-template <class... Members>
-struct TypeList {
-  static constexpr int size = sizeof...(Members);
 };
 
 // An activation's index in this list is its number everywhere; adding one is a struct above and a name here.

@@ -17,7 +17,7 @@ AutoencoderSpec checked(const AutoencoderSpec& spec) {
   const char* op = "Autoencoder";
   if (spec.visible < 1 || spec.hidden < 1)
     fail(op, "got ", spec.visible, " visible and ", spec.hidden, " hidden units, needs at least 1 of each");
-  if (spec.loss != LossKind::sigmoid_cross_entropy && spec.loss != LossKind::squared_error) {
+  if (spec.loss != kind_of<SigmoidCrossEntropy> && spec.loss != kind_of<SquaredError>) {
     fail(op, "loss is neither sigmoid_cross_entropy nor squared_error, needs one of them");
   }
   check(op, Dropout{spec.corruption, {0, spec.layer, 0, 0}});
@@ -188,7 +188,7 @@ void Autoencoder<T>::reconstruct(const Context& context, Matrix<const T> x, Matr
     const Matrix<T> h = matrix(hidden.data(), rows, spec_.hidden), r = out.slice(first, rows);
     encode(context, x.slice(first, rows), h);
     decode(context, h, r);
-    if (spec_.loss == LossKind::sigmoid_cross_entropy) activation_forward<T>(context, find_activation("reconstruct", "sigmoid"), r, r);
+    if (spec_.loss == kind_of<SigmoidCrossEntropy>) activation_forward<T>(context, find_activation("reconstruct", "sigmoid"), r, r);
   }
 }
 

@@ -17,10 +17,10 @@ namespace lamina {
 template <class T>
 struct OwnedLoss {
   LossKind kind = LossKind::softmax_cross_entropy;
-  double label_smoothing = 0;
+  double label_smoothing = 0, constant = 1;
   AlignedBuffer<T> class_weight;
 
-  Loss<T> view() const { return {kind, Reduction::mean, class_weight.view(), label_smoothing}; }
+  Loss<T> view() const { return {kind, Reduction::mean, class_weight.view(), label_smoothing, constant}; }
 };
 
 // Bytes that training holds, by purpose.

@@ -2,6 +2,7 @@
 #include "ops/loss.h"
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "base/aligned_buffer.h"
@@ -11,7 +12,14 @@
 namespace lamina {
 namespace {
 
-constexpr const char* names[] = {"softmax_cross_entropy", "sigmoid_cross_entropy", "squared_error", "mean_squared_error"};
+template <class... Formulas>
+const LossInfo& info_at(LossKind kind, TypeList<Formulas...>) {
+  static constexpr LossInfo all[] = {
+      {"softmax_cross_entropy", "logits", "targets", false, nullptr},
+      {"kl_divergence", "logits", "probabilities", false, nullptr},
+      {Formulas::name, Formulas::prediction_name, Formulas::target_name, Formulas::averaged, Formulas::constant_name}...};
+  return all[static_cast<int>(kind)];
+}
 
 template <class T>
 void check_weights(const char* op, const Device& device, const char* name, Vector<const T> weights, int64_t size) {
@@ -39,6 +47,12 @@ void check(const char* op, const Device& device, const Loss<T>& loss, Matrix<con
   } else if (targets.labels) {
     fail<TypeError>(op, "got labels, needs float targets of shape (", rows, ", ", columns, ")");
   }
+  if (const char* name = loss_info(loss.kind).constant_name) {
+    using Limits = std::numeric_limits<T>;
+    if (!(loss.constant >= double{Limits::min()} && loss.constant <= double{Limits::max()})) {
+      fail(op, name, " is ", loss.constant, ", needs a finite number > 0, from ", Limits::min(), " to ", Limits::max());
+    }
+  }
   if (targets.labels) {
     if (targets.labels.size != rows) fail(op, "got ", targets.labels.size, " labels for ", rows, " rows");
     if (device.is_host()) check_labels(op, targets.labels, columns);
@@ -48,11 +62,17 @@ void check(const char* op, const Device& device, const Loss<T>& loss, Matrix<con
   check_weights(op, device, "sample_weight", sample_weight, rows);
 }
 
+int loss_count() { return static_cast<int>(LossKind::first_elementwise) + ElementwiseLosses::size; }
+const LossInfo& loss_info(LossKind kind) { return info_at(kind, ElementwiseLosses{}); }
+
 LossKind loss_kind(const char* op, const char* name) {
-  for (int i = 0; i < 4; ++i) {
-    if (std::string(name) == names[i]) return static_cast<LossKind>(i);
+  std::string known;
+  for (int i = 0; i < loss_count(); ++i) {
+    const LossKind kind = static_cast<LossKind>(i);
+    if (std::string(name) == loss_info(kind).name) return kind;
+    known += (known.empty() ? "" : ", ") + std::string(loss_info(kind).name);
   }
-  fail(op, "loss is '", name, "', needs one of softmax_cross_entropy, sigmoid_cross_entropy, squared_error, mean_squared_error");
+  fail(op, "loss is '", name, "', needs one of ", known);
 }
 
 void check_labels(const char* op, Vector<const int64_t> labels, int64_t classes) {
@@ -64,7 +84,8 @@ void check_labels(const char* op, Vector<const int64_t> labels, int64_t classes)
 template <class T>
 void loss(const Context& context, const Loss<T>& loss, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight,
           Matrix<T> d_prediction, Vector<double> row_loss, double* value) {
-  const char* op = names[static_cast<int>(loss.kind)];
+  const LossInfo& info = loss_info(loss.kind);
+  const char* op = info.name;
   check(op, context.device, loss, prediction, targets, sample_weight);
   const int64_t rows = prediction.rows;
   const Kernels<T>& kernels = context.table->kernels<T>();
@@ -82,14 +103,13 @@ void loss(const Context& context, const Loss<T>& loss, Matrix<const T> predictio
     weights.factor = 1 / static_cast<double>(rows);
   }
 
-  if (loss.kind == LossKind::softmax_cross_entropy) {
-    kernels.softmax_cross_entropy(context, prediction, targets.labels.data, targets.values, static_cast<T>(loss.label_smoothing), weights,
-                                  d_prediction, row_loss.data);
+  if (loss.kind < LossKind::first_elementwise) {
+    kernels.softmax_cross_entropy(context, prediction, targets.labels.data, targets.values, static_cast<T>(loss.label_smoothing),
+                                  loss.kind == LossKind::kl_divergence, weights, d_prediction, row_loss.data);
   } else {
-    const bool averaged = loss.kind == LossKind::mean_squared_error;
-    const auto kind = static_cast<ElementwiseLoss>(static_cast<int>(loss.kind) - 1);
-    kernels.elementwise_loss(context, kind, prediction, targets.values, weights,
-                             averaged ? T(1) / static_cast<T>(prediction.columns) : T(1), d_prediction, row_loss.data);
+    const int index = static_cast<int>(loss.kind) - static_cast<int>(LossKind::first_elementwise);
+    kernels.elementwise_loss(context, index, static_cast<T>(loss.constant), prediction, targets.values, weights,
+                             info.averaged ? T(1) / static_cast<T>(prediction.columns) : T(1), d_prediction, row_loss.data);
   }
   if (loss.reduction != Reduction::none) context.table->sum_rows(context, row_loss.data, rows, weights.factor, weights.total, value);
 }

@@ -3,10 +3,24 @@
 
 #include "base/context.h"
 #include "base/types.h"
+#include "math/losses.h"
 
 namespace lamina {
 
-enum class LossKind { softmax_cross_entropy, sigmoid_cross_entropy, squared_error, mean_squared_error };
+// The losses over a row's softmax; behind them the element-wise ones in the order of their list.
+enum class LossKind { softmax_cross_entropy, kl_divergence, first_elementwise };
+template <class Formula>
+inline constexpr LossKind kind_of =
+    static_cast<LossKind>(static_cast<int>(LossKind::first_elementwise) + index_in<Formula>(ElementwiseLosses{}));
+
+struct LossInfo {
+  const char* name;
+  const char *prediction_name, *target_name;  // what errors call the arguments
+  bool averaged;                              // over a row's units, else summed
+  const char* constant_name;                  // null where the formula has none
+};
+int loss_count();
+const LossInfo& loss_info(LossKind kind);
 LossKind loss_kind(const char* op, const char* name);  // by the public name; unknown names are refused
 
 enum class Reduction { mean, sum, none };
@@ -17,6 +31,7 @@ struct Loss {
   Reduction reduction = Reduction::mean;
   Vector<const T> class_weight;  // (classes,) or absent; softmax cross-entropy only
   double label_smoothing = 0;    // softmax cross-entropy only
+  double constant = 1;           // of a formula that has one
 };
 
 // What is to be predicted: class labels, or a matrix of the prediction's shape.

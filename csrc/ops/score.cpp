@@ -23,8 +23,9 @@ double weighted_mean(int64_t rows, Vector<const T> weight, const F& value) {
   return sum / total;
 }
 
-template <class T>
-double r_squared(Matrix<const T> prediction, Matrix<const T> target, Vector<const T> weight) {
+// value(x): what an element of the prediction stands for.
+template <class T, class F>
+double r_squared(Matrix<const T> prediction, Matrix<const T> target, Vector<const T> weight, const F& value) {
   double sum = 0;
   for (int64_t c = 0; c < target.columns; ++c) {
     const auto at = [&](int64_t i) { return static_cast<double>(target.row(i)[c]); };
@@ -32,7 +33,7 @@ double r_squared(Matrix<const T> prediction, Matrix<const T> target, Vector<cons
     const double mean = at(0) + weighted_mean(target.rows, weight, [&](int64_t i) { return at(i) - at(0); });
     const auto square = [](double d) { return d * d; };
     const double rest =
-        weighted_mean(target.rows, weight, [&](int64_t i) { return square(at(i) - static_cast<double>(prediction.row(i)[c])); });
+        weighted_mean(target.rows, weight, [&](int64_t i) { return square(at(i) - value(static_cast<double>(prediction.row(i)[c]))); });
     const double spread = weighted_mean(target.rows, weight, [&](int64_t i) { return square(at(i) - mean); });
     sum += spread > 0 ? 1 - rest / spread : rest == 0 ? 1 : 0;
   }
@@ -44,20 +45,23 @@ double r_squared(Matrix<const T> prediction, Matrix<const T> target, Vector<cons
 template <class T>
 double score(LossKind kind, Matrix<const T> prediction, const Targets<T>& targets, Vector<const T> sample_weight) {
   const int64_t rows = prediction.rows, columns = prediction.columns;
-  if (kind == LossKind::softmax_cross_entropy) {
+  if (kind < LossKind::first_elementwise) {
     return weighted_mean(rows, sample_weight, [&](int64_t i) {
       const int64_t wanted = targets.labels ? targets.labels[i] : largest(targets.values, i);
       return largest(prediction, i) == wanted ? 1.0 : 0.0;
     });
   }
-  if (kind == LossKind::sigmoid_cross_entropy) {
+  if (kind == kind_of<SigmoidCrossEntropy>) {
     return weighted_mean(rows, sample_weight, [&](int64_t i) {
       int64_t right = 0;
       for (int64_t c = 0; c < columns; ++c) right += (prediction.row(i)[c] > T(0)) == (targets.values.row(i)[c] > T(0.5));
       return static_cast<double>(right) / static_cast<double>(columns);
     });
   }
-  return r_squared(prediction, targets.values, sample_weight);
+  if (kind == kind_of<PoissonNll>) {
+    return r_squared(prediction, targets.values, sample_weight, [](double x) { return exp(x); });
+  }
+  return r_squared(prediction, targets.values, sample_weight, [](double x) { return x; });
 }
 
 template double score(LossKind, Matrix<const float>, const Targets<float>&, Vector<const float>);

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'memory', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'memory', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
 class BackendError(RuntimeError):
     pass
 class DeviceArray:
@@ -278,7 +278,9 @@ def log_softmax_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -
     ...
 def log_softmax_forward(arg0: typing.Any, arg1: typing.Any) -> typing.Any:
     ...
-def loss(arg0: str, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any, arg7: typing.Any) -> tuple:
+def loss(name: str, prediction: typing.Any, targets: typing.Any, sample_weight: typing.Any, reduction: typing.Any, class_weight: typing.Any = None, label_smoothing: typing.Any = 0.0, constant: typing.Any = 1.0) -> tuple:
+    ...
+def losses() -> list[str]:
     ...
 def memory() -> dict:
     ...

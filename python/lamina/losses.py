@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from lamina import _core
 from lamina._checks import number, one_of, values, weights
 
 __all__ = ["NAMES", "Loss"]
 
 # "cross_entropy" is the usual short name; all others are those of lamina.ops.
-NAMES = ("cross_entropy", "softmax_cross_entropy", "sigmoid_cross_entropy", "squared_error", "mean_squared_error")
+NAMES = ("cross_entropy", *_core.losses())
+
+_PROBABILITIES = (0.0, 1.0, "numbers in [0, 1]")
+# Least and largest target of the losses that do not take every finite number, and how to say so.
+_RANGES = {
+    "softmax_cross_entropy": _PROBABILITIES,
+    "kl_divergence": _PROBABILITIES,
+    "sigmoid_cross_entropy": _PROBABILITIES,
+    "poisson_nll": (0.0, math.inf, "finite numbers >= 0"),
+}
+_EVERY_NUMBER = (-math.inf, math.inf, "finite numbers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +34,14 @@ class Loss:
     Parameters
     ----------
     name : str
-        One of `lamina.losses.NAMES`. "cross_entropy" is softmax_cross_entropy. The cross-entropies take logits, so
-        that a net ends in a linear layer.
+        One of `lamina.losses.NAMES`. "cross_entropy" is softmax_cross_entropy. The cross-entropies and kl_divergence
+        take logits, poisson_nll takes the logarithms of rates, so that a net ends in a linear layer.
     class_weight : array_like of shape (classes,), optional
         Multiplies the sample weights by the class of each row; of softmax cross-entropy with labels only.
     label_smoothing : float in [0, 1)
         Share of the target spread evenly over the classes; of softmax cross-entropy only.
+    delta : float > 0
+        The distance from which huber grows linearly; of huber only.
 
     Raises
     ------
@@ -42,11 +56,14 @@ class Loss:
     array([0, 2, 1])
     >>> Loss("squared_error").targets("fit", [0, 2, 1], rows=3, outputs=1, dtype=np.dtype("float32")).shape
     (3, 1)
+    >>> Loss("huber", delta=0.5).settings("fit", outputs=1, dtype=np.dtype("float32"))["delta"]
+    0.5
     """
 
     name: str
     class_weight: Any = None
     label_smoothing: float = 0.0
+    delta: float = 1.0
 
     def __post_init__(self) -> None:
         one_of("Loss", "loss", self.name, NAMES)
@@ -55,17 +72,26 @@ class Loss:
         number("Loss", "label_smoothing", self.label_smoothing, below=1)
         if not self._classifies and (self.class_weight is not None or self.label_smoothing):
             raise ValueError(f"Loss: {self.name} has no classes to weigh or to smooth, softmax_cross_entropy has")
+        if not number("Loss", "delta", self.delta) > 0:
+            raise ValueError(f"Loss: delta is {self.delta}, a finite number above 0 is needed")
+        if self.name != "huber" and self.delta != 1:
+            raise ValueError(f"Loss: {self.name} has no delta, huber has")
 
     @property
     def _classifies(self) -> bool:
         return self.name == "softmax_cross_entropy"
 
+    @property
+    def _over_classes(self) -> bool:
+        return self._classifies or self.name == "kl_divergence"
+
     def settings(self, call: str, outputs: int, dtype: np.dtype) -> dict[str, Any]:
         """Return what `lamina._core` takes, after checking that the loss suits a net of that many outputs."""
-        if self._classifies and outputs == 1:
-            raise ValueError(f"{call}: softmax_cross_entropy needs an output per class, the net has 1 output; "
+        if self._over_classes and outputs == 1:
+            raise ValueError(f"{call}: {self.name} needs an output per class, the net has 1 output; "
                              "two classes can have one output with sigmoid_cross_entropy")  # fmt: skip
-        return {
+        constants = {"delta": float(self.delta)} if self.name == "huber" else {}
+        return constants | {
             "name": self.name,
             "class_weight": weights(call, "class_weight", self.class_weight, outputs, dtype),
             "label_smoothing": float(self.label_smoothing),
@@ -80,8 +106,8 @@ class Loss:
             Named in errors.
         y : array_like
             Softmax cross-entropy: labels (rows,), whole numbers from 0 to outputs - 1, or probabilities
-            (rows, outputs). Sigmoid cross-entropy: numbers in [0, 1], (rows, outputs). Squared errors: numbers,
-            (rows, outputs). One output takes (rows,) as well.
+            (rows, outputs). KL divergence: probabilities (rows, outputs). All others: numbers (rows, outputs), in
+            [0, 1] for sigmoid cross-entropy and at least 0 for poisson_nll; one output takes (rows,) as well.
         rows, outputs : int
             The shape of the net's output.
         dtype : numpy.dtype
@@ -114,11 +140,10 @@ class Loss:
             raise ValueError(f"{call}: y has shape {given.shape}, {self.name} needs {needed}")
         if self._classifies and self.class_weight is not None:
             raise ValueError(f"{call}: class_weight goes with labels, y holds probabilities")
-        bounded = self.name.endswith("cross_entropy")
-        wrong = ~np.isfinite(array) if not bounded else ~((array >= 0) & (array <= 1))
+        least, most, allowed = _RANGES.get(self.name, _EVERY_NUMBER)
+        wrong = ~(np.isfinite(array) & (array >= least) & (array <= most))
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            allowed = "numbers in [0, 1]" if bounded else "finite numbers"
             raise ValueError(f"{call}: y is {array[row, column]} in row {row}, {self.name} needs {allowed}")
         return array
 

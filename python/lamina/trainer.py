@@ -31,7 +31,7 @@ class Trainer:
     net : lamina.Sequential
         Trained in place.
     loss : str or lamina.losses.Loss
-        A name of `lamina.losses.NAMES`, or a `Loss` with class weights or label smoothing.
+        A name of `lamina.losses.NAMES`, or a `Loss` with class weights, label smoothing or huber's delta.
     optimizer : str, or SGD, Adagrad, RMSProp, Adam or AdamW
         "sgd", "adagrad", "rmsprop", "adam" and "adamw" mean the defaults.
     schedule : callable, optional
@@ -324,8 +324,9 @@ class Trainer:
         Returns
         -------
         dict
-            "loss", the mean over rows, and "score": the accuracy for cross-entropies, else R², the mean over outputs of
-            1 − Σ(y − ŷ)² / Σ(y − ȳ)².
+            "loss", the mean over rows, and "score": the accuracy for cross-entropies and kl_divergence (the largest
+            logit against the largest probability), else R², the mean over outputs of 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; for
+            poisson_nll of the rates ŷ = exp(output).
 
         Raises
         ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ SHAPE = (4096, 512)
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    """softmax_cross_entropy on labels, then sigmoid_cross_entropy, squared_error and mean_squared_error on values."""
+    """softmax_cross_entropy on labels, kl_divergence on probabilities, then the element-wise losses on values."""
     x = setup.normal(*SHAPE)
     labels = setup.rng.integers(0, SHAPE[1], SHAPE[0])
     values = setup.rng.random(SHAPE, np.float32)
@@ -25,20 +25,32 @@ def rows(setup: Setup) -> Iterator[Row]:
     yield line(setup, "softmax_cross_entropy", SHAPE, [own, *torch_loss(setup, "cross_entropy", x, labels)])
     own = Contestant("lamina", lambda: ops.softmax_cross_entropy(small, few))
     yield line(setup, "softmax_cross_entropy", (128, 10), [own, *torch_loss(setup, "cross_entropy", small, few)])
+    shares = values / values.sum(axis=1, keepdims=True)
+    own = Contestant("lamina", lambda: ops.kl_divergence(x, shares))
+    yield line(setup, "kl_divergence", SHAPE, [own, *torch_loss(setup, divergence, x, shares)])
     for name, peer in (
         ("sigmoid_cross_entropy", "binary_cross_entropy_with_logits"),
         ("squared_error", "mse_loss"),
         ("mean_squared_error", "mse_loss"),
+        ("absolute_error", "l1_loss"),
+        ("huber", "huber_loss"),
+        ("poisson_nll", "poisson_nll_loss"),
     ):
         own = Contestant("lamina", partial(getattr(ops, name), x, values))
         yield line(setup, name, SHAPE, [own, *torch_loss(setup, peer, x, values)])
 
 
-def torch_loss(setup: Setup, name: str, prediction: np.ndarray, target: np.ndarray) -> list[Contestant]:
-    """torch's loss and its gradient through autograd."""
+def divergence(functional, logits, probabilities):
+    """torch's kl_div takes what a softmax has made of the logits."""
+    return functional.kl_div(functional.log_softmax(logits, dim=1), probabilities, reduction="batchmean")
+
+
+def torch_loss(setup: Setup, peer: str | Callable, prediction: np.ndarray, target: np.ndarray) -> list[Contestant]:
+    """torch's loss, by name or as a function of torch.nn.functional, and its gradient through autograd."""
 
     def make(torch):
-        call = getattr(torch.nn.functional, name)
+        functional = torch.nn.functional
+        call = getattr(functional, peer) if isinstance(peer, str) else partial(peer, functional)
         leaf, goal = torch.from_numpy(prediction.copy()).requires_grad_(), torch.from_numpy(target.copy())
         return lambda: torch.autograd.grad(call(leaf, goal), leaf)
 

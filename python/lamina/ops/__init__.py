@@ -7,16 +7,17 @@ from .explain import explain
 from .gemm import gemm
 from .lamina import lamina_backward, lamina_forward
 from .linear import linear_backward, linear_forward
-from .loss import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy, squared_error
+from .loss import kl_divergence, sigmoid_cross_entropy, softmax_cross_entropy
 from .optimizer import adagrad_step, adam_step, rmsprop_step, sgd_step
 from .random import philox, random_normal, random_permutation, random_uniform
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
+from .value_loss import absolute_error, huber, mean_squared_error, poisson_nll, squared_error
 
 __all__ = [
-    "activation_backward", "activation_forward", "activations", "adagrad_step", "adam_step", "batchnorm_backward",
-    "batchnorm_forward", "dropout_backward", "dropout_forward", "dropout_mask", "explain", "gemm", "lamina_backward",
-    "lamina_forward", "linear_backward", "linear_forward", "log_softmax_backward", "log_softmax_forward",
-    "masking_noise", "mean_squared_error", "philox", "random_normal", "random_permutation", "random_uniform",
-    "rmsprop_step", "sgd_step", "sigmoid_cross_entropy", "softmax_backward", "softmax_cross_entropy", "softmax_forward",
-    "squared_error",
+    "absolute_error", "activation_backward", "activation_forward", "activations", "adagrad_step", "adam_step",
+    "batchnorm_backward", "batchnorm_forward", "dropout_backward", "dropout_forward", "dropout_mask", "explain",
+    "gemm", "huber", "kl_divergence", "lamina_backward", "lamina_forward", "linear_backward", "linear_forward",
+    "log_softmax_backward", "log_softmax_forward", "masking_noise", "mean_squared_error", "philox", "poisson_nll",
+    "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "sgd_step", "sigmoid_cross_entropy",
+    "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error",
 ]  # fmt: skip

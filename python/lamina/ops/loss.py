@@ -1,4 +1,4 @@
-"""Losses, each with the gradient of the prediction."""
+"""Losses of class probabilities, each with the gradient of the logits."""
 
 from lamina import _core
 
@@ -49,9 +49,50 @@ def softmax_cross_entropy(
     >>> round(loss, 6), dlogits
     (0.693147, array([[ 0.5, -0.5]]))
     """
-    return _core.loss(
-        "softmax_cross_entropy", logits, targets, sample_weight, class_weight, label_smoothing, reduction, None
-    )
+    return _core.loss("softmax_cross_entropy", logits, targets, sample_weight, reduction, class_weight, label_smoothing)
+
+
+def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"):
+    """Kullback-Leibler divergence of the softmax of logits from a target distribution, summed over classes.
+
+    Parameters
+    ----------
+    logits : ndarray, (batch, classes)
+    probabilities : ndarray, (batch, classes)
+        The targets p. Values are not looked at: a negative one gives NaN, and rows need not sum to 1.
+    sample_weight : ndarray, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dlogits : ndarray, (batch, classes)
+        That of `softmax_cross_entropy` with probabilities.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
+
+    Notes
+    -----
+    l = Σ_c p_c (log p_c - log softmax(z)_c) with 0 log 0 = 0, and dl/dz = softmax(z) Σ_c p_c - p: the cross-entropy
+    without the entropy of p, so that the loss is 0 where the softmax is p.
+
+    References
+    ----------
+    S. Kullback and R. Leibler, "On information and sufficiency", Annals of Mathematical Statistics 22, 1951.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> loss, dlogits = ops.kl_divergence(np.array([[0.0, 0.0]]), np.array([[0.0, 1.0]]))
+    >>> round(loss, 6), dlogits
+    (0.693147, array([[ 0.5, -0.5]]))
+    """
+    return _core.loss("kl_divergence", logits, probabilities, sample_weight, reduction)
 
 
 def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean"):
@@ -92,72 +133,4 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     >>> round(loss, 6), dlogits
     (0.693147, array([[-0.5]]))
     """
-    return _core.loss("sigmoid_cross_entropy", logits, targets, sample_weight, None, 0.0, reduction, None)
-
-
-def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
-    """Half the squared error, summed over units: l = Σ (p - t)² / 2, dl/dp = p - t.
-
-    Parameters
-    ----------
-    prediction, target : ndarray, (batch, units)
-    sample_weight : ndarray, (batch,), optional
-    reduction : {"mean", "sum", "none"}
-        As in `softmax_cross_entropy`.
-
-    Returns
-    -------
-    loss : float, or ndarray (batch,) with "none"
-    dprediction : ndarray, (batch, units)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
-
-    References
-    ----------
-    C. M. Bishop, "Pattern recognition and machine learning", 2006, section 5.2.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from lamina import ops
-    >>> ops.squared_error(np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]]))
-    (2.0, array([[2., 0.]]))
-    """
-    return _core.loss("squared_error", prediction, target, sample_weight, None, 0.0, reduction, None)
-
-
-def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
-    """Squared error averaged over units: l = Σ (p - t)² / U, dl/dp = 2 (p - t) / U.
-
-    Parameters
-    ----------
-    prediction, target : ndarray, (batch, units)
-    sample_weight : ndarray, (batch,), optional
-    reduction : {"mean", "sum", "none"}
-        As in `softmax_cross_entropy`.
-
-    Returns
-    -------
-    loss : float, or ndarray (batch,) with "none"
-    dprediction : ndarray, (batch, units)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong kind, dtype, shape, layout or value; nothing is written then.
-
-    References
-    ----------
-    C. M. Bishop, "Pattern recognition and machine learning", 2006, section 1.1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from lamina import ops
-    >>> ops.mean_squared_error(np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]]))
-    (2.0, array([[2., 0.]]))
-    """
-    return _core.loss("mean_squared_error", prediction, target, sample_weight, None, 0.0, reduction, None)
+    return _core.loss("sigmoid_cross_entropy", logits, targets, sample_weight, reduction)

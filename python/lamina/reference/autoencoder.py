@@ -3,7 +3,8 @@
 from .activation import activation_backward, activation_forward
 from .checks import expect_shape, to_float64
 from .dropout import masking_noise
-from .loss import sigmoid_cross_entropy, squared_error
+from .loss import sigmoid_cross_entropy
+from .value_loss import squared_error
 
 _LOSSES = {"sigmoid_cross_entropy": sigmoid_cross_entropy, "squared_error": squared_error}
 

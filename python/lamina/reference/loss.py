@@ -1,9 +1,10 @@
-"""Losses, each with the gradient of the prediction."""
+"""Losses of class probabilities, each with the gradient of the logits."""
 
 import numpy as np
 
 from .activation import activation_forward
 from .checks import expect_shape, to_float64
+from .reduction import matrices, reduced, row_weights
 from .softmax import log_softmax_forward
 
 
@@ -67,17 +68,56 @@ def softmax_cross_entropy(
     else:
         targets = to_float64(op, "targets", targets, 2)
         expect_shape(op, "targets", targets, logits.shape)
-    weight = _weights(op, "sample_weight", sample_weight, rows)
+    weight = row_weights(op, "sample_weight", sample_weight, rows)
     if class_weight is not None:
         if labels is None:
             raise ValueError(f"{op}: class_weight came with class probabilities, labels are needed")
-        weight = weight * _weights(op, "class_weight", class_weight, classes)[labels]
+        weight = weight * row_weights(op, "class_weight", class_weight, classes)[labels]
     targets = (1.0 - label_smoothing) * targets + label_smoothing / classes
     log_probabilities = log_softmax_forward(logits)
     terms = np.zeros_like(logits)  # 0 log 0 = 0
     np.multiply(targets, log_probabilities, out=terms, where=targets != 0)
     gradient = np.exp(log_probabilities) * np.sum(targets, axis=1, keepdims=True) - targets
-    return _reduce(op, -np.sum(terms, axis=1), gradient, weight, reduction)
+    return reduced(op, -np.sum(terms, axis=1), gradient, weight, reduction)
+
+
+def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"):
+    """Kullback-Leibler divergence of the softmax of logits from a target distribution, summed over classes.
+
+    Parameters
+    ----------
+    logits : array_like, (batch, classes)
+    probabilities : array_like, (batch, classes)
+        The targets p.
+    sample_weight : array_like, (batch,), optional
+    reduction : {"mean", "sum", "none"}
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    loss : float, or ndarray (batch,) with "none"
+    dlogits : ndarray, (batch, classes), float64
+
+    Notes
+    -----
+    l = Σ_c p_c (log p_c - log softmax(z)_c) with 0 log 0 = 0, and dl/dz = softmax(z) Σ_c p_c - p.
+
+    Examples
+    --------
+    >>> from lamina import reference as ref
+    >>> loss, dlogits = ref.kl_divergence([[0.0, 0.0]], [[0.0, 1.0]])
+    >>> round(loss, 6), dlogits
+    (0.693147, array([[ 0.5, -0.5]]))
+    """
+    op = "kl_divergence"
+    logits, probabilities = matrices(op, logits=logits, probabilities=probabilities)
+    log_softmax = log_softmax_forward(logits)
+    terms = np.zeros_like(logits)
+    present = probabilities != 0
+    terms[present] = probabilities[present] * (np.log(probabilities[present]) - log_softmax[present])
+    gradient = np.exp(log_softmax) * np.sum(probabilities, axis=1, keepdims=True) - probabilities
+    weight = row_weights(op, "sample_weight", sample_weight, len(logits))
+    return reduced(op, np.sum(terms, axis=1), gradient, weight, reduction)
 
 
 def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean"):
@@ -109,99 +149,8 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     (0.693147, array([[-0.5]]))
     """
     op = "sigmoid_cross_entropy"
-    logits, targets = _matrices(op, logits=logits, targets=targets)
+    logits, targets = matrices(op, logits=logits, targets=targets)
     units = np.maximum(logits, 0.0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
     gradient = activation_forward(logits, "sigmoid") - targets
     rows = np.sum(units, axis=1)
-    return _reduce(op, rows, gradient, _weights(op, "sample_weight", sample_weight, len(rows)), reduction)
-
-
-def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
-    """Half the squared error, summed over units: l = Σ (p - t)² / 2, dl/dp = p - t.
-
-    Parameters
-    ----------
-    prediction, target : array_like, (batch, units)
-    sample_weight : array_like, (batch,), optional
-    reduction : {"mean", "sum", "none"}
-        As in `softmax_cross_entropy`.
-
-    Returns
-    -------
-    loss : float, or ndarray (batch,) with "none"
-    dprediction : ndarray, (batch, units), float64
-
-    Examples
-    --------
-    >>> from lamina import reference as ref
-    >>> ref.squared_error([[3.0, 1.0]], [[1.0, 1.0]])
-    (2.0, array([[2., 0.]]))
-    """
-    op = "squared_error"
-    prediction, target = _matrices(op, prediction=prediction, target=target)
-    difference = prediction - target
-    rows = 0.5 * np.sum(difference**2, axis=1)
-    return _reduce(op, rows, difference, _weights(op, "sample_weight", sample_weight, len(rows)), reduction)
-
-
-def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
-    """Squared error averaged over units: l = Σ (p - t)² / U, dl/dp = 2 (p - t) / U.
-
-    Parameters
-    ----------
-    prediction, target : array_like, (batch, units)
-    sample_weight : array_like, (batch,), optional
-    reduction : {"mean", "sum", "none"}
-        As in `softmax_cross_entropy`.
-
-    Returns
-    -------
-    loss : float, or ndarray (batch,) with "none"
-    dprediction : ndarray, (batch, units), float64
-
-    Examples
-    --------
-    >>> from lamina import reference as ref
-    >>> ref.mean_squared_error([[3.0, 1.0]], [[1.0, 1.0]])
-    (2.0, array([[2., 0.]]))
-    """
-    op = "mean_squared_error"
-    prediction, target = _matrices(op, prediction=prediction, target=target)
-    difference = prediction - target
-    rows = np.mean(difference**2, axis=1)
-    gradient = 2.0 * difference / prediction.shape[1]
-    return _reduce(op, rows, gradient, _weights(op, "sample_weight", sample_weight, len(rows)), reduction)
-
-
-def _matrices(op, **pair):
-    first, second = (to_float64(op, name, value, 2) for name, value in pair.items())
-    expect_shape(op, list(pair)[1], second, first.shape)
-    return first, second
-
-
-def _weights(op, name, weights, size):
-    if weights is None:
-        return np.ones(size)
-    weights = to_float64(op, name, weights, 1)
-    expect_shape(op, name, weights, (size,))
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise ValueError(f"{op}: {name} has numbers below 0 or not finite, others are needed")
-    return weights
-
-
-def _reduce(op, losses, gradient, weight, reduction):
-    """One value per row to the caller's reduction, and its gradient."""
-    if len(losses) == 0 or gradient.shape[1] == 0:
-        raise ValueError(f"{op}: got shape {gradient.shape}, at least one row and one column are needed")
-    weighted = weight * losses
-    gradient = weight[:, None] * gradient
-    if reduction == "none":
-        return weighted, gradient
-    if reduction == "sum":
-        return float(np.sum(weighted)), gradient
-    if reduction != "mean":
-        raise ValueError(f"{op}: unknown reduction {reduction!r}, one of mean, sum, none is needed")
-    total = np.sum(weight)
-    if total == 0:
-        raise ValueError(f"{op}: the total weight is 0, the mean needs a positive one")
-    return float(np.sum(weighted) / total), gradient / total
+    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction)
