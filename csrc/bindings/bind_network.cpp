@@ -27,8 +27,15 @@ LayerSpec layer_in(const py::dict& dict) {
   } else if (kind == "dropout") {
     layer.kind = LayerSpec::Kind::dropout;
     layer.p = settings.number("p");
+  } else if (kind == "prelu") {
+    layer.kind = LayerSpec::Kind::prelu;
+    layer.per_unit = settings.flag("per_unit", false);
+  } else if (kind == "rrelu") {
+    layer.kind = LayerSpec::Kind::rrelu;
+    layer.lower = settings.number("lower");
+    layer.upper = settings.number("upper");
   } else {
-    fail(op, "layer kind is '", kind, "', needs linear, batchnorm, activation or dropout");
+    fail(op, "layer kind is '", kind, "', needs linear, batchnorm, activation, dropout, prelu or rrelu");
   }
   settings.finish();
   return layer;

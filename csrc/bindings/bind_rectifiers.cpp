@@ -83,7 +83,8 @@ py::object rrelu_binding(py::object dy_, py::object x_, py::object lower, py::ob
 void bind_rectifiers(py::module_& m) {
   m.def("prelu_forward", prelu_forward_binding);
   m.def("prelu_backward", prelu_backward_binding);
-  m.def("rrelu", rrelu_binding);
+  m.def("rrelu", rrelu_binding, py::arg("dy"), py::arg("x"), py::arg("lower"), py::arg("upper"), py::arg("training"), py::arg("seed"),
+        py::arg("layer"), py::arg("step"), py::arg("row_offset"), py::arg("out"));
 }
 
 }  // namespace lamina

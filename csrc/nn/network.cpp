@@ -7,6 +7,7 @@
 #include "nn/epoch.h"
 #include "nn/transfer.h"
 #include "ops/explain.h"
+#include "ops/gemm.h"
 
 namespace lamina {
 namespace {
@@ -28,6 +29,8 @@ std::vector<ParameterEntry> parameter_entries(const std::vector<LayerSpec>& laye
     } else if (layer.kind == LayerSpec::Kind::batchnorm) {
       entries.push_back({prefix + ".weight", ParameterKind::batchnorm, {layer.in_features}, i});
       entries.push_back({prefix + ".bias", ParameterKind::batchnorm, {layer.in_features}, i});
+    } else {
+      for (ParameterEntry& entry : box_parameters(layer, i)) entries.push_back(std::move(entry));
     }
   }
   return entries;
@@ -98,7 +101,10 @@ Network<T>::Network(std::vector<LayerSpec> layers, bool fuse, const Device& devi
       stage.lamina.dropout.p = layers_[static_cast<size_t>(plan.dropout)].p;
       stage.lamina.dropout.key.layer = static_cast<uint32_t>(plan.dropout);
     }
-    if (plan.linear >= 0 || plan.batchnorm >= 0) first_trained_ = std::min(first_trained_, stages_.size());
+    if (plan.box >= 0) stage.box = make_box<T>(layers_[static_cast<size_t>(plan.box)], plan.box, parameters_);
+    stage.trained = plan.linear >= 0 || plan.batchnorm >= 0 ||
+                    (plan.box >= 0 && !box_parameters(layers_[static_cast<size_t>(plan.box)], plan.box).empty());
+    if (stage.trained) first_trained_ = std::min(first_trained_, stages_.size());
     widest_ = std::max(widest_, plan.out_features);
     stages_.push_back(std::move(stage));
   }
@@ -120,6 +126,7 @@ template <class T>
 void Network<T>::forward_stage(const Context& context, const TrainingMemory<T>& memory, size_t stage, Matrix<const T> x, const Pass& pass,
                                Matrix<T> h) const {
   const Matrix<const T> input = stage == 0 ? x : Matrix<const T>(memory.h(stage - 1, x.rows));
+  if (const Box<T>* const box = stages_[stage].box.get()) return box->forward(context, pass, input, h, memory.kept(stage));
   lamina_forward<T>(context, for_pass(stages_[stage].lamina, pass), input, h, memory.saved(stage, x.rows));
 }
 
@@ -136,6 +143,11 @@ int Network<T>::backward_stage(const Context& context, const TrainingMemory<T>& 
   }
   const Matrix<T> dh = memory.gradient(turn, rows, stage.plan.out_features);
   const Matrix<const T> input = index == 0 ? x : Matrix<const T>(memory.h(index - 1, rows));
+  if (stage.box) {
+    if (above.dz) gemm<T>(context, above.dz, false, above.weight, false, 1, 0, dh);
+    stage.box->backward(context, pass, input, memory.h(index, rows), memory.kept(index), dh);
+    return turn;
+  }
   lamina_backward<T>(context, for_pass(stage.lamina, pass), dh, dh, input, memory.h(index, rows), memory.saved(index, rows),
                      stage.gradients, above);
   return turn;

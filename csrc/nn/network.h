@@ -16,14 +16,6 @@
 
 namespace lamina {
 
-// How a pass runs: batch statistics and dropout or not, and where its masks are in the counter space.
-struct Pass {
-  bool training = false;
-  uint64_t seed = 0;
-  uint32_t step = 0;
-  const uint32_t* step_at = nullptr;  // in recorded work: where the device finds the step
-};
-
 // What a batch-norm layer remembers for inference.
 template <class T>
 struct RunningStatistics {

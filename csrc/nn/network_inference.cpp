@@ -55,6 +55,11 @@ bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
     for (size_t i = 0; i < count; ++i) {
       const int64_t width = stages_[i].plan.out_features;
       const Matrix<T> h = i + 1 == count ? out.slice(first, rows) : matrix(memory->outputs[i & 1].data(), rows, width);
+      if (const Box<T>* const box = stages_[i].box.get()) {
+        box->forward(context, {}, input, h, nullptr);
+        input = h;
+        continue;
+      }
       // The tail works in place: h is its own pre-activation.
       lamina_forward<T>(context, cut(stages_[i], layers), input, h, {{}, {}, {memory->mean.data(), width}, {memory->rstd.data(), width}});
       input = h;

@@ -23,8 +23,10 @@ TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t r
     part.activation = place(needs.activation, rows * width);
     part.mean = place(needs.statistics, width);
     part.rstd = place(needs.statistics, width);
+    const int64_t kept = stage.box ? stage.box->kept_size(rows) : 0;
+    part.kept = place(kept > 0, kept);
     parts.push_back(part);
-    if (widest > 0 || stage.lamina.weight || stage.lamina.batchnorm) widest = std::max(widest, width);
+    if (widest > 0 || stage.trained) widest = std::max(widest, width);
   }
   for (int64_t& gradient : gradients) gradient = place(true, rows * widest);
 }

@@ -1,20 +1,24 @@
 // Everything a pass through a network writes, in one allocation planned for a number of rows.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "nn/box.h"
 #include "nn/plan.h"
 #include "ops/lamina.h"
 
 namespace lamina {
 
-// One lamina of a network: its plan, the op's view of its parameters, and where its gradients go.
+// One lamina of a network: its plan, the op's view of its parameters, and where its gradients go. Or a box.
 template <class T>
 struct Stage {
   LaminaPlan plan;
   Lamina<T> lamina;
   LaminaGradients<T> gradients;  // without x
+  std::unique_ptr<Box<T>> box = {};
+  bool trained = false;  // has parameters
 };
 
 // Where it lies: what forward keeps for backward, and the two gradients in flight, in elements from the start. Every matrix
@@ -23,7 +27,7 @@ template <class T>
 struct TrainingLayout {
   static constexpr int64_t absent = -1;
   struct Part {
-    int64_t width, h, z, activation, mean, rstd;
+    int64_t width, h, z, activation, mean, rstd, kept;
   };
 
   TrainingLayout() = default;
@@ -43,6 +47,7 @@ class TrainingMemory {
 
   Matrix<T> h(size_t stage, int64_t rows) const { return matrix(at(layout_.parts[stage].h), rows, layout_.parts[stage].width); }
   LaminaSaved<T> saved(size_t stage, int64_t rows) const;
+  T* kept(size_t stage) const { return at(layout_.parts[stage].kept); }  // by a box
   // Two that take turns: the gradient of a lamina's output and that of its input.
   Matrix<T> gradient(int turn, int64_t rows, int64_t columns) const { return matrix(at(layout_.gradients[turn & 1]), rows, columns); }
   const void* address() const { return start_; }

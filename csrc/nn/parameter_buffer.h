@@ -8,7 +8,7 @@
 
 namespace lamina {
 
-enum class ParameterKind { weight, bias, batchnorm };
+enum class ParameterKind { weight, bias, batchnorm, slope };
 
 struct ParameterEntry {
   std::string name;

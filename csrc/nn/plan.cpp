@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "ops/activation.h"
 #include "ops/random.h"
+#include "ops/rectifiers.h"
 
 namespace lamina {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 using Kind = LayerSpec::Kind;
 
 const char* kind_name(Kind kind) {
-  constexpr const char* names[] = {"linear", "batchnorm", "activation", "dropout"};
+  constexpr const char* names[] = {"linear", "batchnorm", "activation", "dropout", "prelu", "rrelu"};
   return names[static_cast<int>(kind)];
 }
 
@@ -30,6 +31,7 @@ void check_numbers(const char* op, size_t index, const LayerSpec& layer) {
     if (!(layer.momentum >= 0 && layer.momentum <= 1)) fail(op, "layer ", index, ": momentum is ", layer.momentum, ", needs 0 to 1");
   }
   if (layer.kind == Kind::dropout) check(op, Dropout{layer.p, {}});
+  if (layer.kind == Kind::rrelu) check(op, RandomRectifier{layer.lower, layer.upper, {}});
 }
 
 std::string describe(const LayerSpec& layer) {
@@ -52,13 +54,19 @@ std::string describe(const LayerSpec& layer) {
       break;
     case Kind::batchnorm:
       text << "batchnorm(" << layer.in_features << ")";
+      break;
+    case Kind::prelu:
+      text << "prelu(" << (layer.per_unit ? layer.in_features : 1) << ")";
+      break;
+    case Kind::rrelu:
+      text << "rrelu(" << layer.lower << ", " << layer.upper << ")";
   }
   return text.str();
 }
 
 int& part_of(LaminaPlan& lamina, Kind kind) {
   int* parts[] = {&lamina.linear, &lamina.batchnorm, &lamina.activation, &lamina.dropout};
-  return *parts[static_cast<int>(kind)];
+  return kind > Kind::dropout ? lamina.box : *parts[static_cast<int>(kind)];
 }
 
 }  // namespace
@@ -86,15 +94,18 @@ std::vector<LaminaPlan> make_plan(const std::vector<LayerSpec>& layers, bool fus
   std::vector<LaminaPlan> plan;
   for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
     const LayerSpec& layer = layers[static_cast<size_t>(i)];
-    const bool follows = i > 0 && layers[static_cast<size_t>(i) - 1].kind < layer.kind;
-    if (i == 0 || !follows || !fuse) {
+    const LayerSpec* const before = i > 0 ? &layers[static_cast<size_t>(i) - 1] : nullptr;
+    const bool follows = before && !layer.alone() && before->kind < layer.kind;
+    if (!follows || !fuse) {
       LaminaPlan lamina;
       lamina.first = i;
       lamina.in_features = layer.in_features;
       if (i > 0 && !fuse) {
         lamina.reason = "fuse=False";
-      } else if (i > 0) {
-        lamina.reason = std::string(kind_name(layer.kind)) + " cannot follow " + kind_name(layers[static_cast<size_t>(i) - 1].kind) +
+      } else if (before && (layer.alone() || before->alone())) {
+        lamina.reason = std::string(kind_name(layer.alone() ? layer.kind : before->kind)) + " runs by itself";
+      } else if (before) {
+        lamina.reason = std::string(kind_name(layer.kind)) + " cannot follow " + kind_name(before->kind) +
                         " in a lamina: its order is linear, batchnorm, activation, dropout";
       }
       plan.push_back(lamina);

@@ -8,15 +8,20 @@
 
 namespace lamina {
 
-// One layer as the user listed it. The order of the kinds is the order of the parts of a lamina.
+// One layer as the user listed it. The order of the kinds is the order of the parts of a lamina; those behind dropout run by
+// themselves.
 struct LayerSpec {
-  enum class Kind { linear, batchnorm, activation, dropout };
+  enum class Kind { linear, batchnorm, activation, dropout, prelu, rrelu };
   Kind kind;
   int64_t in_features = 0, out_features = 0;  // of activation and dropout: settled by `resolve_widths`
   bool bias = true;                           // linear
   double momentum = 0.1, eps = 1e-5;          // batchnorm
   Activation activation;
-  double p = 0;  // dropout
+  double p = 0;                             // dropout
+  bool per_unit = false;                    // prelu: a slope for each unit
+  double lower = 1.0 / 8, upper = 1.0 / 3;  // rrelu
+
+  bool alone() const { return kind > Kind::dropout; }
 };
 
 // Checks that each layer takes what the one before it gives, and settles the width of layers that keep it.
@@ -26,6 +31,7 @@ void resolve_widths(const char* op, std::vector<LayerSpec>& layers);
 struct LaminaPlan {
   int first = 0, last = 0;
   int linear = -1, batchnorm = -1, activation = -1, dropout = -1;
+  int box = -1;  // a layer that runs by itself
   int64_t in_features = 0, out_features = 0;
   std::string reason;  // why its first layer could not join the lamina before
 };

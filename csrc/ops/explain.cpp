@@ -172,6 +172,28 @@ struct Describe {
     n.line("tasks", tasks(context, n.splits.back()));
   }
 
+  static void prelu_forward(const Context& context, const Slopes<T>& slopes, Matrix<const T> z, Matrix<T> y) {
+    auto& n = notes(context);
+    real(n).prelu_forward(context, slopes, z, y);
+    alone(n, context, "pass", y.rows, y.columns, "prelu");
+  }
+  static void prelu_backward(const Context& context, const Slopes<T>& slopes, Matrix<const T> dy, Matrix<const T> z, Matrix<T> dz,
+                             T* d_slopes) {
+    auto& n = notes(context);
+    real(n).prelu_backward(context, slopes, dy, z, dz, d_slopes);
+    alone(n, context, "pass back", dz.rows, dz.columns, "prelu, with the gradient of its slopes");
+  }
+  static void rrelu(const Context& context, const Draw& draw, T lower, T range, Matrix<const T> values, Matrix<const T> z, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).rrelu(context, draw, lower, range, values, z, out);
+    alone(n, context, "pass", out.rows, out.columns, "rrelu");
+  }
+  static void alone(PlanNotes& n, const Context& context, const char* what, int64_t rows, int64_t columns, const char* does) {
+    n.title(what, " over (", rows, ", ", columns, "), ", type_name<T>);
+    n.line("does", does);
+    if (!n.splits.empty()) n.line("tasks", tasks(context, n.splits.front()));
+  }
+
   static void product(PlanNotes& n, const char* what, const Gemm<T>& g, const char* where) {
     n.line(what, "(", g.c.rows, ", ", g.depth, ") x (", g.depth, ", ", g.c.columns, "), ", product_type<T>({}), ", ", where);
   }
@@ -185,6 +207,9 @@ struct Describe {
     kernels.tail_forward = tail_forward;
     kernels.batchnorm_forward = batchnorm_forward;
     kernels.tail_backward = tail_backward;
+    kernels.prelu_forward = prelu_forward;
+    kernels.prelu_backward = prelu_backward;
+    kernels.rrelu = rrelu;
   }
 };
 

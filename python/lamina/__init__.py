@@ -26,7 +26,9 @@ from lamina.layers import (
     GELUTanh,
     LeakyReLU,
     Linear,
+    PReLU,
     ReLU,
+    RReLU,
     Sigmoid,
     SiLU,
     Softplus,
@@ -45,8 +47,8 @@ from lamina.trainer import Trainer
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Dropout", "ELU",
     "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "L1", "L2", "LeakyReLU",
-    "Linear", "Loss", "RMSProp", "ReLU", "SELU", "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step",
-    "StepDecay", "Tanh", "Trainer", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
-    "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory", "set_isa",
-    "set_num_threads", "set_precision", "show_config",
+    "Linear", "Loss", "PReLU", "RMSProp", "RReLU", "ReLU", "SELU", "SGD", "Sequential", "SiLU", "Sigmoid",
+    "Softplus", "Softsign", "Step", "StepDecay", "Tanh", "Trainer", "available_isas", "config", "cuda", "get_isa",
+    "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain",
+    "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

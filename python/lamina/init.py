@@ -17,7 +17,9 @@ __all__ = ["NAMES", "Initializer", "initializer"]
 
 NAMES = ("auto", "zeros", "constant", "normal", "uniform", "he_normal", "he_uniform",
          "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform")  # fmt: skip
-_HE = ("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu")  # before these "auto" is He's
+# Before these "auto" is He's, with the slope of negative inputs where there is such a setting.
+_HE = {"relu": None, "leaky_relu": "negative_slope", "elu": None, "gelu": None, "gelu_tanh": None, "silu": None,
+       "prelu": "init", "rrelu": None}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Initializer:
     ----------
     name : str
         One of `lamina.init.NAMES`. "auto" goes by the activation that follows: He before the ReLU family (ReLU,
-        LeakyReLU, ELU, GELU, SiLU), LeCun before SELU (both normal), Glorot (uniform) otherwise.
+        LeakyReLU, PReLU, RReLU, ELU, GELU, SiLU), LeCun before SELU (both normal), Glorot (uniform) otherwise.
     value : float, optional
         Of "constant" the constant (0), of "normal" the standard deviation (0.01), of "uniform" the bound (1 / √in), of
         He the activation's slope below zero (0). The others have none.
@@ -90,7 +92,7 @@ class Initializer:
         if self.name != "auto":
             return self
         if activation is not None and activation.name in _HE:
-            return Initializer("he_normal", activation.parameters().get("negative_slope"))
+            return Initializer("he_normal", getattr(activation, _HE[activation.name] or "", None))
         if activation is not None and activation.name == "selu":
             return Initializer("lecun_normal")
         return Initializer("glorot_uniform")

@@ -7,7 +7,9 @@ from lamina.layers.activations import (
     Activation,
     GELUTanh,
     LeakyReLU,
+    PReLU,
     ReLU,
+    RReLU,
     Sigmoid,
     SiLU,
     Softplus,
@@ -20,6 +22,7 @@ from lamina.layers.basic import BatchNorm, Dropout, Layer, Linear
 from lamina.layers.descriptions import describe, from_description
 
 __all__ = [
-    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Dropout", "GELUTanh", "Layer", "LeakyReLU", "Linear", "ReLU",
-    "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh", "activation_layer", "describe", "from_description",
+    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Dropout", "GELUTanh", "Layer", "LeakyReLU", "Linear",
+    "PReLU", "RReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh", "activation_layer",
+    "describe", "from_description",
 ]  # fmt: skip

@@ -10,8 +10,8 @@ from lamina._checks import number, one_of
 from lamina.layers.basic import Layer
 
 __all__ = [
-    "ACTIVATIONS", "ELU", "GELU", "SELU", "Activation", "GELUTanh", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softplus",
-    "Softsign", "Step", "Tanh", "activation_layer",
+    "ACTIVATIONS", "ELU", "GELU", "SELU", "Activation", "GELUTanh", "LeakyReLU", "PReLU", "RReLU", "ReLU", "SiLU",
+    "Sigmoid", "Softplus", "Softsign", "Step", "Tanh", "activation_layer",
 ]  # fmt: skip
 
 
@@ -266,10 +266,87 @@ class Step(Activation):
     name = "step"
 
 
+@dataclass(frozen=True)
+class PReLU(Activation):
+    """Parametric rectifier: g(z) = z where z > 0, else a z with the slope a learned; it runs by itself.
+
+    Parameters
+    ----------
+    per_unit : bool
+        Whether each unit learns a slope, or all share one.
+    init : float
+        What the slopes start at.
+
+    Notes
+    -----
+    da = Σ dy z over the rows (and units that share it) where z <= 0. Weight decay spares slopes.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers", 2015.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> net = lamina.Sequential(lamina.Linear(2, 3), lamina.PReLU(per_unit=True))
+    >>> net.parameters()["1.weight"]
+    array([0.25, 0.25, 0.25], dtype=float32)
+    """
+
+    name = "prelu"
+    per_unit: bool = False
+    init: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.per_unit, bool):
+            raise TypeError(f"PReLU: per_unit is {self.per_unit!r}, True or False is needed")
+        self._set(init=number("PReLU", "init", self.init))
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "prelu", "per_unit": self.per_unit}
+
+
+@dataclass(frozen=True)
+class RReLU(Activation):
+    """Randomised rectifier: g(z) = z where z > 0, else a z; it runs by itself.
+
+    Parameters
+    ----------
+    lower, upper : float
+        In training a is drawn from [lower, upper) for each element; in inference it is their mean.
+
+    Notes
+    -----
+    What is drawn depends on seed, layer, step, row and column alone, and is drawn again in the backward pass.
+
+    References
+    ----------
+    B. Xu, N. Wang, T. Chen, M. Li, "Empirical evaluation of rectified activations in convolutional network", 2015.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> float(lamina.Sequential(lamina.Linear(1, 1, init="constant"), lamina.RReLU(0.2, 0.4))([[1.0]])[0, 0])
+    0.0
+    """
+
+    name = "rrelu"
+    lower: float = 1 / 8
+    upper: float = 1 / 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lower > self.upper:
+            raise ValueError(f"RReLU: lower is {self.lower} and upper {self.upper}, lower <= upper is needed")
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "rrelu", "lower": self.lower, "upper": self.upper}
+
+
 ACTIVATIONS: dict[str, type[Activation]] = {
     layer.name: layer
     for layer in (
-        Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, Softsign, Softplus, GELU, GELUTanh, SiLU, Step,
+        Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, Softsign, Softplus, GELU, GELUTanh, SiLU, Step, PReLU, RReLU,
     )
 }  # fmt: skip
 

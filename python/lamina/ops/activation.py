@@ -130,7 +130,7 @@ def activation_forward(x, activation, *, out=None, **params):
     settings = _settings("activation_forward", activation, params)
     if activation == "prelu":
         return _core.prelu_forward(x, settings["weight"], out)
-    return _core.rrelu(None, x, *settings.values(), out)
+    return _core.rrelu(dy=None, x=x, out=out, **settings)
 
 
 def activation_backward(dy, x, activation, *, y=None, out=None, **params):
@@ -182,4 +182,4 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     settings = _settings("activation_backward", activation, params)
     if activation == "prelu":
         return _core.prelu_backward(dy, x, settings["weight"], out)
-    return _core.rrelu(dy, x, *settings.values(), out)
+    return _core.rrelu(dy=dy, x=x, out=out, **settings)

@@ -11,7 +11,7 @@ from lamina import ops
 from lamina._arrays import is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, matrix, one_of, weights, whole
 from lamina.init import initializer
-from lamina.layers import Activation, Layer, Linear
+from lamina.layers import Activation, Layer, Linear, PReLU
 from lamina.losses import Loss
 from lamina.sequential.state import NetState
 
@@ -91,6 +91,8 @@ class Sequential(NetState):
         self._build()
         parameters = self.parameters()
         for index, layer in enumerate(layers):
+            if isinstance(layer, PReLU):
+                parameters[f"{index}.weight"][...] = layer.init
             if isinstance(layer, Linear):
                 weight = parameters[f"{index}.weight"]
                 scheme = initializer("Sequential", layer.init).before(self._activation_after(index))
