@@ -1,8 +1,8 @@
 // Matrix product with fma, for any shape and any strides: blocks of the result in registers, operands through shared memory.
 // An element's chain is the contract's (math/order.h): per 256 depth steps one chain of fma from +0, the sums added in
-// order, nothing padded. Where the result is too small to keep a device busy and the depth is large, as with the gradient of a
-// small weight over a large batch, each chunk of the depth has blocks of its own and a second kernel adds their sums.
+// order, nothing padded.
 #include "cuda/gemm_finish.cuh"
+#include "cuda/gemm_split.cuh"
 #include "cuda/launch.h"
 #include "cuda/table.h"
 #include "cuda/tile.cuh"
@@ -69,15 +69,6 @@ class Loader {
   T values_[each];
 };
 
-// Of a split product the sums of each chunk: groups of columns, row after row, chunk after chunk.
-template <class T>
-struct Partial {
-  T* sums = nullptr;  // none: the product is not split
-  __device__ T* group(const Gemm<T>& g, int64_t chunk, int64_t row, int64_t column) const {
-    return sums + ((chunk * g.c.rows + row) * divide_up(g.c.columns, group_columns) + column / group_columns) * group_columns;
-  }
-};
-
 // Two blocks of float on a multiprocessor; doubles need the registers.
 template <class T, class S>
 __global__ void __launch_bounds__(S::threads, sizeof(T) == 4 ? 2 : 1)
@@ -88,7 +79,7 @@ __global__ void __launch_bounds__(S::threads, sizeof(T) == 4 ? 2 : 1)
   LAMINA_SHARED(SliceB, b_slice);
   const int64_t across = divide_up(g.c.columns, S::columns), tiles = divide_up(g.c.rows, S::rows) * across;
   const int64_t tile = blockIdx.x % tiles, chunk = blockIdx.x / tiles, first_step = chunk * order::depth_chunk;
-  const int64_t depth = partial.sums && g.depth - first_step > order::depth_chunk ? order::depth_chunk : g.depth - first_step;
+  const int64_t depth = partial.depth(g, first_step);
   const int64_t block_row = tile / across * S::rows, block_column = tile % across * S::columns;
   const int thread_row = threadIdx.x / S::across * S::thread_rows, thread_column = threadIdx.x % S::across * thread_columns;
   const T* a = g.a + block_row * g.a_row + first_step * g.a_depth;
@@ -156,20 +147,6 @@ __global__ void __launch_bounds__(S::threads, sizeof(T) == 4 ? 2 : 1)
   }
 }
 
-template <class T>
-__global__ void gemm_merge_kernel(Gemm<T> g, Tail<T> tail, bool has_tail, Partial<T> partial, int64_t chunks) {
-  const int64_t across = divide_up(g.c.columns, group_columns), row = thread_number() / across;
-  const int64_t column = thread_number() % across * group_columns;
-  if (row >= g.c.rows) return;
-  T total[group_columns], sum[group_columns];
-  load_group(partial.group(g, 0, row, column), group_columns, total);
-  for (int64_t chunk = 1; chunk < chunks; ++chunk) {
-    load_group(partial.group(g, chunk, row, column), group_columns, sum);
-    for (int j = 0; j < group_columns; ++j) total[j] = total[j] + sum[j];
-  }
-  finish_group(g, tail, has_tail, row, column, total);
-}
-
 template <class T>  // what the registers hold
 using Large = Shape<sizeof(T) == 4 ? 128 : 64, 128, sizeof(T) == 4 ? 8 : 4>;
 using Small = Shape<32, 64, 2>;
@@ -179,22 +156,16 @@ int64_t tiles_of(const Gemm<T>& g) {
   return divide_up(g.c.rows, S::rows) * divide_up(g.c.columns, S::columns);
 }
 
-// Chunks of the depth that have blocks of their own: all, while their sums fit in 64 MiB, or one.
 template <class T, class S>
 int64_t chunks_of(const Gemm<T>& g) {
-  constexpr int64_t enough = 128, most = int64_t{64} << 20;
-  const int64_t chunks = divide_up(g.depth, order::depth_chunk);
-  const int64_t bytes = chunks * g.c.rows * divide_up(g.c.columns, group_columns) * group_columns * int64_t{sizeof(T)};
-  return chunks > 1 && tiles_of<T, S>(g) < enough && bytes <= most ? chunks : 1;
+  return cuda::chunks_of(g, tiles_of<T, S>(g), order::depth_chunk);
 }
 
 template <class T, class S>
 void start(const Context& context, const Gemm<T>& g, const Tail<T>& tail, bool has_tail) {
-  const int64_t tiles = tiles_of<T, S>(g), chunks = chunks_of<T, S>(g), groups = g.c.rows * divide_up(g.c.columns, group_columns);
-  const Scratch<T> sums(context, chunks > 1 ? chunks * groups * group_columns : 0);
-  const Partial<T> partial{chunks > 1 ? sums.data() : nullptr};
-  launch(context, "gemm", gemm_kernel<T, S>, tiles * chunks, S::threads, g, tail, has_tail, partial);
-  if (chunks > 1) launch_threads(context, "gemm_merge", groups, gemm_merge_kernel<T>, g, tail, has_tail, partial, chunks);
+  start_split(context, g, tail, has_tail, chunks_of<T, S>(g), order::depth_chunk, [&](int64_t chunks, const Partial<T>& partial) {
+    launch(context, "gemm", gemm_kernel<T, S>, tiles_of<T, S>(g) * chunks, S::threads, g, tail, has_tail, partial);
+  });
 }
 
 // Large blocks read the operands less often; they need results large enough to keep a device busy.

@@ -1,7 +1,9 @@
 // Matrix product of bfloat16 on tensor cores, summed in float32: as it is in memory, or what is left of float32 operands
 // when they are rounded (medium) or split in two halves (high: three products for one). Slices of the depth are on their
-// way to shared memory while earlier ones are multiplied. An element's sum is one thread's, in the order of the depth.
+// way to shared memory while earlier ones are multiplied. An element's sum is one thread's, in the order of the depth; only
+// the gradient of a weight, whose depth is the batch, may be split.
 #include "cuda/gemm_finish.cuh"
+#include "cuda/gemm_split.cuh"
 #include "cuda/gemm_wgmma.h"
 #include "cuda/halves.cuh"
 #include "cuda/launch.h"
@@ -28,7 +30,7 @@ using Small = Shape<64, 64, 2>;
 
 template <class S, bool a_by_line, bool b_by_line>
 __global__ void __launch_bounds__(S::threads, 2)
-    gemm_mma_kernel(Gemm<float> g, Tail<float> tail, bool has_tail, Halves a, Halves b, int products) {
+    gemm_mma_kernel(Gemm<float> g, Tail<float> tail, bool has_tail, Halves a, Halves b, int products, Partial<float> partial) {
   using SliceA = Slice<S::rows, a_by_line>;
   using SliceB = Slice<S::columns, b_by_line>;
   struct Stage {
@@ -39,20 +41,22 @@ __global__ void __launch_bounds__(S::threads, 2)
     Stage at[stages];
   };
   LAMINA_SHARED(Stages, shared);
-  const int64_t across = divide_up(g.c.columns, S::columns);
-  const int64_t block_row = blockIdx.x / across * S::rows, block_column = blockIdx.x % across * S::columns;
+  const int64_t across = divide_up(g.c.columns, S::columns), tiles = divide_up(g.c.rows, S::rows) * across;
+  const int64_t tile = blockIdx.x % tiles, chunk = blockIdx.x / tiles, first_step = chunk * partial.chunk;
+  const int64_t end = first_step + partial.depth(g, first_step);
+  const int64_t block_row = tile / across * S::rows, block_column = tile % across * S::columns;
   const int lane = threadIdx.x % warp, index = threadIdx.x / warp;
   const int warp_row = index / S::across * S::warp_rows, warp_column = index % S::across * warp;
 
   // Products of a slice follow one another, the smallest first: low high, high low, high high.
-  int64_t load_step = 0;
+  int64_t load_step = first_step;
   int load_product = 0, load_stage = 0;
   const auto begin_next = [&] {
-    if (load_step < g.depth) {
+    if (load_step < end) {
       Stage& stage = shared.at[load_stage];
       const bfloat16* const a_half = products > 1 && load_product == 0 ? a.low : a.high;
       const bfloat16* const b_half = products > 1 && load_product == 1 ? b.low : b.high;
-      const int64_t left = g.depth - load_step;
+      const int64_t left = end - load_step;
       stage.a.template begin_load<S::threads>(a_half + (a_by_line ? load_step * a.stride + block_row : block_row * a.stride + load_step),
                                               a.stride, g.c.rows - block_row, left);
       stage.b.template begin_load<S::threads>(
@@ -69,7 +73,7 @@ __global__ void __launch_bounds__(S::threads, 2)
     for (float& x : row) x = 0;
   }
   for (int i = 0; i < stages - 1; ++i) begin_next();
-  const int64_t count = divide_up(g.depth, slice_depth) * products;
+  const int64_t count = divide_up(end - first_step, slice_depth) * products;
   int stage = 0;
   for (int64_t i = 0; i < count; ++i) {
     wait_for_copies<stages - 2>();
@@ -98,7 +102,13 @@ __global__ void __launch_bounds__(S::threads, 2)
     for (int j = 0; j < group_columns; ++j) result[j] = sums[0][j];
     gather_tile(result);
     const int64_t row = first_row + 8 * i;
-    if (row < g.c.rows && column < g.c.columns) finish_group(g, tail, has_tail, row, column, result);
+    if (row < g.c.rows && column < g.c.columns) {
+      if (partial.sums) {
+        store_group(partial.group(g, chunk, row, column), group_columns, result);
+      } else {
+        finish_group(g, tail, has_tail, row, column, result);
+      }
+    }
     for (int m = 0; m + 1 < 2 * S::tiles_down; ++m) {
       for (int j = 0; j < group_columns; ++j) sums[m][j] = sums[m + 1][j];
     }
@@ -106,11 +116,26 @@ __global__ void __launch_bounds__(S::threads, 2)
 }
 
 template <class S>
+int64_t tiles_of(const Gemm<float>& g) {
+  return divide_up(g.c.rows, S::rows) * divide_up(g.c.columns, S::columns);
+}
+
+// Elsewhere the bits of a row would depend on how many rows there are.
+inline constexpr int64_t split_depth = 512;
+template <class S>
+int64_t chunks_of(const Gemm<float>& g) {
+  return g.a_depth == 1 ? 1 : cuda::chunks_of(g, tiles_of<S>(g), split_depth);
+}
+
+template <class S>
 void start(const Context& context, const Gemm<float>& g, const Halves& a, const Halves& b, int halves) {
   const bool has_tail = g.tail && !g.statistics;
   const Tail<float> tail = has_tail ? *g.tail : Tail<float>{};
-  const int64_t blocks = divide_up(g.c.rows, S::rows) * divide_up(g.c.columns, S::columns);
-  const auto with = [&](auto kernel) { launch(context, "gemm_mma", kernel, blocks, S::threads, g, tail, has_tail, a, b, 2 * halves - 1); };
+  const auto with = [&](auto kernel) {
+    start_split(context, g, tail, has_tail, chunks_of<S>(g), split_depth, [&](int64_t chunks, const Partial<float>& partial) {
+      launch(context, "gemm_mma", kernel, tiles_of<S>(g) * chunks, S::threads, g, tail, has_tail, a, b, 2 * halves - 1, partial);
+    });
+  };
   if (g.a_depth == 1) {
     g.b_depth == 1 ? with(gemm_mma_kernel<S, false, false>) : with(gemm_mma_kernel<S, false, true>);
   } else {
@@ -121,7 +146,7 @@ void start(const Context& context, const Gemm<float>& g, const Halves& a, const 
 // Large blocks read the operands less often; they need results large enough to keep a device busy.
 bool takes_large(const Gemm<float>& g) {
   constexpr int64_t enough = 64;
-  return divide_up(g.c.rows, Large::rows) * divide_up(g.c.columns, Large::columns) >= enough;
+  return tiles_of<Large>(g) >= enough;
 }
 
 // How many halves of its operands a product multiplies: 0 where it is computed at highest. Shape and precision decide.
@@ -156,7 +181,10 @@ void gemm_at_precision(const Context& context, const Gemm<float>& g) {
 template <class S>
 GemmPlanInfo describe(const Gemm<float>& g, int halves) {
   const int64_t down = divide_up(g.c.rows, S::rows), across = divide_up(g.c.columns, S::columns);
-  return {down, across, S::rows, S::columns, S::warp_rows, warp, g.depth, true, true, false, halves, "mma.sync"};
+  GemmPlanInfo info{down, across, S::rows, S::columns, S::warp_rows, warp, g.depth, true, true, false, halves, "mma.sync"};
+  info.chunks_apart = chunks_of<S>(g) > 1;
+  if (info.chunks_apart) info.depth_step = split_depth;
+  return info;
 }
 
 }  // namespace

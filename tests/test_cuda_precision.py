@@ -59,6 +59,23 @@ def test_large_blocks(rng, transposes):
     assert_same_bits(result[:40], part)
 
 
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("precision", ["medium", "high"])
+def test_the_depth_of_small_gradients_is_split(rng, precision, transpose_b):
+    """dW = dzᵀ x with a batch of 1700: chunks of 512 have blocks of their own."""
+    a, b, options = operands(rng, (70, 1700, 45), (True, transpose_b))
+    c = rng.normal(size=(70, 45)).astype(np.float32)
+    out = cuda.array(c)
+    ops.gemm(*on_device(a, b), precision=precision, alpha=2.0, beta=1.0, out=out, **options)
+    y = b.T if transpose_b else b
+    assert_within(out.numpy(), 2 * (a.T.astype(np.float64) @ y) + c, 2 * product_at(precision, a.T, y) + 2.0**-22)
+    plain = ops.gemm(*on_device(a, b), precision=precision, **options).numpy()
+    assert_within(plain, a.T.astype(np.float64) @ y, product_at(precision, a.T, y))
+    with lamina.precision(precision):
+        text = ops.explain("gemm", (a.shape, b.shape), device="cuda", **options)
+    assert "4 chunks of 512 in blocks of their own" in text
+
+
 def test_large_blocks_go_on_with_the_tail(rng):
     a, b, _ = operands(rng, LARGE)
     x, weight, bias = on_device(a, b.T.copy(), rng.normal(size=LARGE[2]).astype(np.float32))
