@@ -99,22 +99,28 @@ inline void random_words(const Draw& draw, int64_t first, int64_t count, uint64_
   });
 }
 
-// f(row, column, count, numbers) for each counter's numbers of a matrix: `count` of them belong to it. Numbers::of(four
+// f(row, column, count, numbers) over the runs of a matrix whose numbers have just been drawn, each in one row. Numbers::of(four
 // words, out) gives 4 floats or 2 doubles.
 template <class T, class Numbers, class F>
 LAMINA_INLINE void over_random(const Context& context, const Draw& draw, int64_t rows, int64_t columns, double cost, const F& f) {
-  constexpr int64_t per_counter = 16 / sizeof(T);
+  constexpr int64_t each = 16 / sizeof(T);
   over_blocks(context, rows, columns, block_elements, cost, [&](const Block& block) {
-    const int64_t groups = divide_up(block.columns, per_counter);
-    over_counters(draw, block.row, block.rows, block.column / per_counter, groups, [&](int64_t i, const PhiloxBlock<Words>& words) {
+    const int64_t groups = divide_up(block.columns, each);
+    int64_t row = 0, group = 0;
+    over_counters(draw, block.row, block.rows, block.column / each, groups, [&](int64_t, const PhiloxBlock<Words>& words) {
       alignas(64) uint32_t word[4][Words::lanes];
+      alignas(64) T numbers[Words::lanes * each];
       for (int w = 0; w < 4; ++w) words.word[w].store(word[w]);
-      for (int lane = 0; lane < Words::lanes && i + lane < block.rows * groups; ++lane) {
-        T numbers[per_counter];
+      for (int lane = 0; lane < Words::lanes; ++lane) {
         const uint32_t four[4] = {word[0][lane], word[1][lane], word[2][lane], word[3][lane]};
-        Numbers::of(four, numbers);
-        const int64_t r = (i + lane) / groups, c = (i + lane) % groups * per_counter;
-        f(block.row + r, block.column + c, smaller(per_counter, block.columns - c), numbers);
+        Numbers::of(four, numbers + lane * each);
+      }
+      for (int64_t taken = 0; taken < Words::lanes && row < block.rows;) {
+        const int64_t more = smaller(Words::lanes - taken, groups - group);
+        f(block.row + row, block.column + group * each, smaller(more * each, block.columns - group * each), numbers + taken * each);
+        taken += more;
+        group += more;
+        if (group == groups) group = 0, ++row;
       }
     });
   });
@@ -122,8 +128,7 @@ LAMINA_INLINE void over_random(const Context& context, const Draw& draw, int64_t
 template <class T, class Numbers>
 LAMINA_INLINE void fill_random(const Context& context, const Draw& draw, Matrix<T> out, double cost) {
   over_random<T, Numbers>(context, draw, out.rows, out.columns, cost, [=](int64_t row, int64_t column, int64_t count, const T* numbers) {
-    T* const to = out.row(row) + column;
-    for (int64_t e = 0; e < count; ++e) to[e] = numbers[e];
+    __builtin_memcpy(out.row(row) + column, numbers, static_cast<size_t>(count) * sizeof(T));
   });
 }
 

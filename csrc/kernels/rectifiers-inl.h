@@ -53,7 +53,10 @@ void rrelu(const Context& context, const Draw& draw, T lower, T range, Matrix<co
   over_random<T, Uniforms>(context, draw, out.rows, out.columns, 1.5, [=](int64_t row, int64_t column, int64_t count, const T* uniform) {
     const T *const v = values.row(row) + column, *const x = z.row(row) + column;
     T* const to = out.row(row) + column;
-    for (int64_t e = 0; e < count; ++e) to[e] = lamina::leaky(v[e], x[e], lamina::fma(range, uniform[e], lower));
+    over<T>(count, [&](int64_t e, auto lanes) {
+      const Vec<T> slope = fma(Vec<T>(range), load(uniform + e, lanes), Vec<T>(lower));
+      store(to + e, leaky(load(v + e, lanes), load(x + e, lanes), slope), lanes);
+    });
   });
 }
 
