@@ -42,7 +42,7 @@ if(LAMINA_CUDA_CHOSEN STREQUAL "on")
   endif()
 elseif(LAMINA_CUDA_CHOSEN STREQUAL "emulated")
   set(LAMINA_CUDA_SOURCES ${LAMINA_CUDA_HOST} ${LAMINA_CUDA_KERNELS} cuda/emulated/cuda_runtime.cpp cuda/emulated/fiber.cpp
-    cuda/emulated/hopper.cpp cuda/emulated/model.cpp)
+    cuda/emulated/hopper.cpp cuda/emulated/memory.cpp cuda/emulated/model.cpp cuda/emulated/streams.cpp)
   set_source_files_properties(${LAMINA_CUDA_KERNELS} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas;-Wno-psabi")
   set(LAMINA_CUDA_DEFINITIONS LAMINA_CUDA_EMULATED)
   set(LAMINA_CUDA_INCLUDES cuda/emulated)

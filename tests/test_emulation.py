@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 EMULATED = ROOT / "cuda" / "emulated"
 # The scheduler switches between threads in ways that ThreadSanitizer would take for races.
 SCHEDULER = [EMULATED / "fiber.cpp", EMULATED / "hopper.cpp", EMULATED / "model.cpp"]
-KERNELS = [ROOT / "tests/emulated_model.cpp", EMULATED / "cuda_runtime.cpp", ROOT / "csrc/base/fp_environment.cpp"]
+RUNTIME = [EMULATED / f"{name}.cpp" for name in ("cuda_runtime", "memory", "streams")]
+KERNELS = [ROOT / "tests/emulated_model.cpp", *RUNTIME, ROOT / "csrc/base/fp_environment.cpp"]
 needs_emulation = pytest.mark.skipif(not _core.emulated(), reason="the device is not emulated in this build")
 NUMBERS = [i * i % 101 for i in range(384)]
 
