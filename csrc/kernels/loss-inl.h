@@ -2,37 +2,10 @@
 #pragma once
 
 #include "kernels/kernel_table.h"
-#include "kernels/loops-inl.h"
+#include "kernels/rows-inl.h"
 #include "math/losses.h"
 
 namespace lamina::LAMINA_ISA {
-
-// Sum of a row in the order of math/order.h: element j goes to partial j mod 16.
-template <class T>
-struct RowSum {
-  static constexpr int vectors = order::row_partials / lanes<T>;
-  Vec<T> partial[vectors];
-  LAMINA_INLINE RowSum() {
-    for (int v = 0; v < vectors; ++v) partial[v] = Vec<T>(T(0));
-  }
-  // x holds elements i, i + 1, ...; lanes beyond the row must be +0.
-  LAMINA_INLINE void add(int64_t i, Vec<T> x) {
-    Vec<T>& p = partial[i / lanes<T> % vectors];
-    p = p + x;
-  }
-  LAMINA_INLINE void add(int64_t i, Vec<T> x, Full) { add(i, x); }
-  LAMINA_INLINE void add(int64_t i, Vec<T> x, Partial<T> rest) {
-    T kept[lanes<T>];
-    store(kept, x, Full{});
-    add(i, load(kept, rest));
-  }
-  LAMINA_INLINE T total() {
-    for (int half = vectors / 2; half >= 1; half /= 2) {
-      for (int v = 0; v < half; ++v) partial[v] = partial[v] + partial[v + half];
-    }
-    return tree_sum(partial[0]);
-  }
-};
 
 template <class T>
 LAMINA_INLINE T row_max(int64_t n, const T* x) {
