@@ -130,6 +130,10 @@ def rows():
         "batchnorm forward", 3 * size / BYTES_PER_SECOND, norm, lambda a, g, b: ops.batchnorm_forward(a, g, b),
         lambda a, g, b: F.batch_norm(a, None, None, g, b, True),
     )  # fmt: skip
+    yield row(
+        "layernorm forward", 2 * size / BYTES_PER_SECOND, norm, lambda a, g, b: ops.layernorm_forward(a, g, b),
+        lambda a, g, b: F.layer_norm(a, (columns,), g, b),
+    )  # fmt: skip
     count = 64 << 20
     flat = [tuple(random_array(1, count).reshape(count) for _ in range(2)) + tuple(cuda.zeros(count) for _ in range(2))]
     yield row(

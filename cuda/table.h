@@ -16,6 +16,8 @@ void fill_tail_backward(Kernels<T>& kernels);
 template <class T>
 void fill_batchnorm(Kernels<T>& kernels);
 template <class T>
+void fill_layernorm(Kernels<T>& kernels);
+template <class T>
 void fill_rows(Kernels<T>& kernels);
 template <class T>
 void fill_optimizers(Kernels<T>& kernels);
@@ -35,6 +37,7 @@ void fill(Kernels<T>& kernels) {
   fill_tail(kernels);
   fill_tail_backward(kernels);
   fill_batchnorm(kernels);
+  fill_layernorm(kernels);
   fill_rows(kernels);
   fill_optimizers(kernels);
   fill_rectifiers(kernels);

@@ -5,6 +5,7 @@
 #include "math/batchnorm.h"
 #include "math/bfloat16.h"
 #include "math/elementary.h"
+#include "math/layernorm.h"
 #include "math/losses.h"
 #include "math/normal.h"
 #include "math/optimizers.h"
@@ -67,6 +68,13 @@ LAMINA_HD T batchnorm(T x) {
 }
 
 template <class T>
+LAMINA_HD T layernorm(T x) {
+  const lamina::RowStatistics<T> row = lamina::row_statistics(2, lamina::mean_about(x, x, 2), T(0), x, 1e-5);
+  return lamina::layernorm_output(x, row.mean, row.rstd) + lamina::layernorm_output(x, row.mean, row.rstd, T(1), T(0)) +
+         lamina::layernorm_gradient(x, x, row.rstd, row.mean, row.mean);
+}
+
+template <class T>
 LAMINA_HD T random(T x) {
   lamina::PhiloxBlock<uint32_t> block{{1, 2, 3, lamina::purpose_word(lamina::Purpose::dropout, 4)}};
   block = lamina::philox(block, lamina::PhiloxKeys(5));
@@ -84,7 +92,7 @@ LAMINA_HD T halves(T x) {
 template <class T>
 LAMINA_HD T everything(T x) {
   return activations(x, lamina::Activations{}) + losses(x, x, lamina::ElementwiseLosses{}) + elementary(x) + optimizers(x) + batchnorm(x) +
-         random(x) + T(lamina::integer_power(.9, 7)) + halves(x);
+         layernorm(x) + random(x) + T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

@@ -100,6 +100,23 @@ def test_batchnorm_gradient(rng, training):
         check(lambda: np.sum(dy * forward()[0]), array, analytic)
 
 
+@pytest.mark.parametrize("affine", [True, False])
+def test_layernorm_gradient(rng, affine):
+    x, dy = 3.0 + 2.0 * rng.normal(size=(4, 6)), rng.normal(size=(4, 6))
+    parameters = [rng.normal(size=6), rng.normal(size=6)] if affine else [None, None]
+
+    def forward():
+        return ref.layernorm_forward(x, *parameters)
+
+    _, mean, rstd = forward()
+    gradients = ref.layernorm_backward(dy, x, parameters[0], mean, rstd)
+    for array, analytic in zip((x, *parameters), gradients, strict=True):
+        if array is None:
+            assert analytic is None
+        else:
+            check(lambda: np.sum(dy * forward()[0]), array, analytic)
+
+
 def test_dropout_gradient(rng):
     x, dy, draw = rng.normal(size=(5, 11)), rng.normal(size=(5, 11)), dict(seed=3, layer=2, step=9, row_offset=4)
     dx = ref.dropout_backward(dy, 0.3, **draw)

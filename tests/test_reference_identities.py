@@ -101,6 +101,17 @@ def test_batchnorm_running_statistics_follow_torch(rng):
     near(y, (x - mean) / np.sqrt(var + 1e-5))
 
 
+def test_layernorm_is_the_transposed_batchnorm(rng):
+    x, dy = 1e6 + rng.normal(size=(5, 40)), rng.normal(size=(5, 40))
+    y, mean, rstd = ref.layernorm_forward(x)
+    turned = ref.batchnorm_forward(x.T, np.ones(5), np.zeros(5))
+    for ours, theirs in zip((y, mean, rstd), turned, strict=True):
+        near(ours, theirs.T)
+    dx, *sums = ref.layernorm_backward(dy, x, None, mean, rstd)
+    near(dx, ref.batchnorm_backward(dy.T, x.T, np.ones(5), mean, rstd)[0].T)
+    assert sums == [None, None]
+
+
 def test_softmax_cross_entropy_of_labels_is_that_of_their_indicator(rng):
     logits, labels = rng.normal(size=(6, 3)), np.array([0, 2, 1, 1, 0, 2])
     options = dict(sample_weight=rng.random(6), class_weight=rng.random(3), label_smoothing=0.2)

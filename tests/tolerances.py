@@ -177,6 +177,32 @@ def batchnorm_backward(dy, x, gamma, mean, rstd, dtype):
     return np.abs(gamma) * rstd * dx, dgamma, dbeta
 
 
+def layernorm_statistics(x, mean, rstd, dtype):
+    """Allowed error of a row's mean, and relative error of its rstd.
+
+    A first sum is rounded relative to the distances from the first element; deviations are taken about the mean that it
+    gives, and their sums are rounded relative to them alone.
+    """
+    u, n = unit_roundoff(dtype), row_sum_roundings(x.shape[1], dtype)
+    about = n * u * np.abs(x - x[:, :1]).mean(axis=1) + u * np.abs(mean)
+    power = ((x - mean[:, None]) ** 2).mean(axis=1) + about**2
+    squares = n * u * (power + 2 * about * np.sqrt(power))
+    return (
+        _both(dtype) * (n * u * np.sqrt(power) + u * np.abs(mean)),
+        _both(dtype) * (squares * rstd**2 / 2 + 2 * u),
+    )
+
+
+def layernorm_backward(dy, x, gamma, mean, rstd, dtype):
+    """Allowed errors of dx, dγ, dβ for given statistics."""
+    u, n = unit_roundoff(dtype), row_sum_roundings(x.shape[1], dtype)
+    normalised = np.abs(x - mean[:, None]) * rstd[:, None]
+    g = np.abs(dy * gamma)
+    means = [terms.mean(axis=1, keepdims=True) for terms in (g, g * normalised)]
+    dx = 8 * _both(dtype) * (g + means[0] + normalised * means[1]) + n * (means[0] + normalised * means[1])
+    return u * rstd[:, None] * dx, column_sum(dy * normalised, dtype), column_sum(dy, dtype)
+
+
 def unit_loss(terms, dtype):
     """Allowed error of a row's sum of unit losses whose parts have these magnitudes (batch, units)."""
     return (6 + row_sum_roundings(terms.shape[1], dtype)) * unit_roundoff(dtype) * terms.sum(axis=1)

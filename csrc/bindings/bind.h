@@ -97,6 +97,7 @@ RandomKey key_in(const char* op, py::handle seed, py::handle layer, py::handle s
 void bind_cuda(py::module_& m);
 void bind_linear(py::module_& m);
 void bind_lamina(py::module_& m);
+void bind_layernorm(py::module_& m);
 void bind_elementwise(py::module_& m);
 void bind_rectifiers(py::module_& m);
 void bind_random(py::module_& m);

@@ -66,6 +66,7 @@ PYBIND11_MODULE(_core, m) {
   bind_cuda(m);
   bind_linear(m);
   bind_lamina(m);
+  bind_layernorm(m);
   bind_elementwise(m);
   bind_rectifiers(m);
   bind_random(m);

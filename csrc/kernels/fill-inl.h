@@ -4,6 +4,7 @@
 #include "kernels/batchnorm-inl.h"
 #include "kernels/convert-inl.h"
 #include "kernels/gemm-inl.h"
+#include "kernels/layernorm-inl.h"
 #include "kernels/loss-inl.h"
 #include "kernels/optimizer-inl.h"
 #include "kernels/rectifiers-inl.h"
@@ -25,6 +26,8 @@ void fill(Kernels<T>& k) {
   k.rrelu = rrelu<T>;
   k.inference_statistics = inference_statistics<T>;
   k.column_sum = column_sum<T>;
+  k.layernorm_forward = layernorm_forward<T>;
+  k.layernorm_backward = layernorm_backward<T>;
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
   k.total_weight = total_weight<T>;

@@ -132,6 +132,10 @@ struct Kernels {
   // What inference normalises with.
   void (*inference_statistics)(const Context&, const T* running_mean, const T* running_var, double eps, int64_t columns, T* mean, T* rstd);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);
+  // Rows by their own statistics; gamma and beta, and so their gradients, may be null. y may be x, dx may be dy.
+  void (*layernorm_forward)(const Context&, Matrix<const T> x, const T* gamma, const T* beta, double eps, Matrix<T> y, T* mean, T* rstd);
+  void (*layernorm_backward)(const Context&, Matrix<const T> dy, Matrix<const T> x, const T* gamma, const T* mean, const T* rstd,
+                             Matrix<T> dx, T* dgamma, T* dbeta);
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
   // The sum of all rows' weights, in the order of math/order.h.

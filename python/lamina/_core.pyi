@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'memory', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'memory', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
 class BackendError(RuntimeError):
     pass
 class DeviceArray:
@@ -269,6 +269,10 @@ def get_stream_bytes() -> int:
 def lamina_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> dict:
     ...
 def lamina_forward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any, arg7: typing.Any, arg8: dict, arg9: typing.Any, arg10: typing.Any, arg11: typing.Any, arg12: typing.Any, arg13: typing.Any, arg14: typing.Any, arg15: typing.Any, arg16: typing.Any, arg17: typing.Any, arg18: typing.Any) -> tuple:
+    ...
+def layernorm_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any) -> tuple:
+    ...
+def layernorm_forward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any) -> tuple:
     ...
 def linear_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: dict, arg7: typing.Any, arg8: typing.Any, arg9: typing.Any) -> tuple:
     ...

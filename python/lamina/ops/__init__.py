@@ -6,6 +6,7 @@ from .dropout import dropout_backward, dropout_forward, dropout_mask, masking_no
 from .explain import explain
 from .gemm import gemm
 from .lamina import lamina_backward, lamina_forward
+from .layernorm import layernorm_backward, layernorm_forward
 from .linear import linear_backward, linear_forward
 from .loss import kl_divergence, sigmoid_cross_entropy, softmax_cross_entropy
 from .optimizer import adagrad_step, adam_step, rmsprop_step, sgd_step
@@ -15,9 +16,10 @@ from .value_loss import absolute_error, huber, mean_squared_error, poisson_nll, 
 
 __all__ = [
     "absolute_error", "activation_backward", "activation_forward", "activations", "adagrad_step", "adam_step",
-    "batchnorm_backward", "batchnorm_forward", "dropout_backward", "dropout_forward", "dropout_mask", "explain",
-    "gemm", "huber", "kl_divergence", "lamina_backward", "lamina_forward", "linear_backward", "linear_forward",
-    "log_softmax_backward", "log_softmax_forward", "masking_noise", "mean_squared_error", "philox", "poisson_nll",
-    "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "sgd_step", "sigmoid_cross_entropy",
-    "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error",
+    "batchnorm_backward", "batchnorm_forward", "dropout_backward", "dropout_forward", "dropout_mask", "explain", "gemm",
+    "huber", "kl_divergence", "lamina_backward", "lamina_forward", "layernorm_backward", "layernorm_forward",
+    "linear_backward", "linear_forward", "log_softmax_backward", "log_softmax_forward", "masking_noise",
+    "mean_squared_error", "philox", "poisson_nll", "random_normal", "random_permutation", "random_uniform",
+    "rmsprop_step", "sgd_step", "sigmoid_cross_entropy", "softmax_backward", "softmax_cross_entropy", "softmax_forward",
+    "squared_error",
 ]  # fmt: skip
