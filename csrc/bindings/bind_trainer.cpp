@@ -48,19 +48,27 @@ PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, co
       network.form);
 }
 
+// A number, or an array with one for each step.
+std::vector<double> rates_in(const char* op, const py::object& lr) {
+  if (!py::isinstance<py::array>(lr)) return {number_in(op, "lr", lr)};
+  const Array rates = array_in(op, "lr", lr, {DType::float64, false});
+  const Vector<const double> view = vector_view<const double>(rates);
+  return {view.data, view.data + view.size};
+}
+
 double train_epoch(const PyTrainer& trainer, const py::object& x, const py::object& targets, const py::object& sample_weight,
                    const py::object& batch_size_, const py::object& shuffle_, const py::object& lr_) {
   const char* op = "run_epoch";
   const int64_t batch_size = integer_in(op, "batch_size", batch_size_);
   const bool shuffle = flag_in(op, "shuffle", shuffle_);
-  const double lr = number_in(op, "lr", lr_);
+  const std::vector<double> rates = rates_in(op, lr_);
   const DataArrays arrays(op, trainer.kind(), x, targets, sample_weight);
   return with(trainer, [&](auto& t, auto zero) {
     const auto data = arrays.view<decltype(zero)>();
     std::optional<double> loss;
     {
       const Native native(trainer.home, trainer.precision);
-      loss = t.run_epoch(native.context, data, batch_size, shuffle, lr, signal_poll);
+      loss = t.run_epoch(native.context, data, batch_size, shuffle, {rates.data(), static_cast<int64_t>(rates.size())}, signal_poll);
     }
     return epoch_result(loss);
   });
@@ -77,6 +85,11 @@ py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::obje
   });
   if (!found) throw py::error_already_set();
   return py::make_tuple(found->loss, found->score);
+}
+
+int64_t steps(const PyTrainer& trainer, const py::object& rows, const py::object& batch_size) {
+  const int64_t row_count = integer_in("steps", "rows", rows), batch = integer_in("steps", "batch_size", batch_size);
+  return with(trainer, [&](auto& t, auto) { return t.steps(row_count, batch); });
 }
 
 py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::object& batch_size) {
@@ -100,8 +113,9 @@ void bind_trainer(py::module_& m) {
       .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("loss"), py::arg("seed"), py::arg("decay_all"),
            py::arg("precision"))
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"), py::arg("shuffle"),
-           py::arg("lr"))
+           py::arg("lr"), "Returns the loss; lr is a number, or an array with one for each step.")
       .def("evaluate", &evaluate, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"))
+      .def("steps", &steps, py::arg("rows"), py::arg("batch_size"), "Of an epoch.")
       .def("memory", &memory, py::arg("rows"), py::arg("batch_size"), "Planned bytes of an epoch by purpose.")
       .def(
           "state",

@@ -15,6 +15,12 @@ Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& op
       seed_(seed) {}
 
 template <class T>
+int64_t Trainer<T>::steps(int64_t rows, int64_t batch_size) const {
+  check_batches("steps", rows, batch_size, network_->has_batchnorm());
+  return EpochOptions{batch_size, network_->has_batchnorm(), {}}.batches(rows);
+}
+
+template <class T>
 void Trainer<T>::check_data(const char* op, const Context& context, const DataSet<T>& data) const {
   network_->check_input(op, data.x);
   const int64_t width = network_->out_features();
@@ -26,11 +32,11 @@ void Trainer<T>::check_data(const char* op, const Context& context, const DataSe
 }
 
 template <class T>
-std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
-                                            const Poll& poll) {
+std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle,
+                                            Vector<const double> rates, const Poll& poll) {
   const char* op = "run_epoch";
   check_batches(op, data.x.rows, batch_size, network_->has_batchnorm());
-  check_learning_rate(op, lr);
+  check_rates(op, rates, steps(data.x.rows, batch_size));
   check_data(op, context, data);
   const TrainingLock lock(network_->busy(), op);
 
@@ -44,24 +50,25 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
   struct {
     Trainer& self;
     const Loss<T>& loss;
-    double lr;
+    Vector<const double> rates;
 
+    double rate(int64_t number) const { return rates[rates.size == 1 ? 0 : number]; }
     void work(const Context& chosen, const DataSet<T>& batch, const StepPlace& place) const {
       const Pass pass{true, self.seed_, self.step, place.inputs ? &place.inputs->step : nullptr};
       self.network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, pass, place.loss);
-      self.optimizer_.update(chosen, lr, int64_t{self.step} + 1, place.inputs ? &place.inputs->optimizer : nullptr);
+      self.optimizer_.update(chosen, rate(place.number), int64_t{self.step} + 1, place.inputs ? &place.inputs->optimizer : nullptr);
     }
-    StepInputs inputs(int64_t ahead) const {
+    StepInputs inputs(int64_t ahead, int64_t number) const {
       const int64_t at = int64_t{self.step} + ahead;
-      return {self.optimizer_.inputs(lr, at + 1), static_cast<uint32_t>(at)};
+      return {self.optimizer_.inputs(rate(number), at + 1), static_cast<uint32_t>(at)};
     }
     void advance() const {
       self.network_->count_batch();
       ++self.step;
     }
     std::vector<const void*> memory() const { return {self.network_->memory_address()}; }
-  } steps{*this, loss, lr};
-  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, steps);
+  } work{*this, loss, rates};
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, work);
   if (mean) ++epoch;
   return mean;
 }

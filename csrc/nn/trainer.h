@@ -41,9 +41,11 @@ class Trainer {
  public:
   Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all);
 
-  // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch.
-  std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
-                                  const Poll& poll);
+  // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch. `rates` has
+  // the learning rate of each step, or one for all.
+  std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle,
+                                  Vector<const double> rates, const Poll& poll);
+  int64_t steps(int64_t rows, int64_t batch_size) const;  // of an epoch
   std::optional<Evaluation> evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size, const Poll& poll) const;
 
   // Of an epoch over `rows` rows in shuffled batches, without sample weights; classes are given as labels.
