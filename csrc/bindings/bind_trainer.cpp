@@ -31,18 +31,27 @@ decltype(auto) with(const PyTrainer& trainer, const F& f) {
   return f(*std::get<1>(trainer.form), double{});
 }
 
-PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, const py::object& loss, const py::object& seed,
-                       const py::object& decay_all_, const py::object& precision_) {
+// None: not clipped.
+double limit_in(const char* op, const char* name, const py::object& limit) {
+  if (limit.is_none()) return 0;
+  const double number = number_in(op, name, limit);
+  if (!(number > 0)) fail(op, name, " is ", number, ", needs a finite number > 0, or None");
+  return number;
+}
+
+PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, const py::object& clip_value, const py::object& clip_norm,
+                       const py::object& loss, const py::object& seed, const py::object& decay_all_, const py::object& precision_) {
   const char* op = "Trainer";
   const auto precision = precision_in(op, precision_);
   const OptimizerSpec spec = optimizer_in(op, optimizer);
+  const Clipping clipping{limit_in(op, "clip_value", clip_value), limit_in(op, "clip_norm", clip_norm)};
   const uint64_t key = seed_in(op, seed).seed;
   const bool decay_all = flag_in(op, "decay_all", decay_all_);
   return std::visit(
       [&](const auto& net) -> PyTrainer {
         using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
         network.home.take_turn();
-        auto trainer = std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss, net->device()), key, decay_all);
+        auto trainer = std::make_unique<Trainer<T>>(net, spec, clipping, loss_in<T>(op, loss, net->device()), key, decay_all);
         return {network.home, network.home.own(std::move(trainer)), precision};
       },
       network.form);
@@ -110,8 +119,8 @@ py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::obje
 
 void bind_trainer(py::module_& m) {
   py::class_<PyTrainer>(m, "Trainer", "Trains a network: whole epochs in native code.")
-      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("loss"), py::arg("seed"), py::arg("decay_all"),
-           py::arg("precision"))
+      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("clip_value"), py::arg("clip_norm"), py::arg("loss"),
+           py::arg("seed"), py::arg("decay_all"), py::arg("precision"))
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"), py::arg("shuffle"),
            py::arg("lr"), "Returns the loss; lr is a number, or an array with one for each step.")
       .def("evaluate", &evaluate, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"))

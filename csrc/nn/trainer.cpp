@@ -8,9 +8,11 @@
 namespace lamina {
 
 template <class T>
-Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all)
+Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, const Clipping& clipping, OwnedLoss<T> loss,
+                    uint64_t seed, bool decay_all)
     : network_(std::move(network)),
       optimizer_("Trainer", optimizer, network_->parameters(), decay_all),
+      clipping_("Trainer", clipping, network_->parameters().gradients().size, network_->device()),
       loss_(std::move(loss)),
       seed_(seed) {}
 
@@ -56,6 +58,7 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
     void work(const Context& chosen, const DataSet<T>& batch, const StepPlace& place) const {
       const Pass pass{true, self.seed_, self.step, place.inputs ? &place.inputs->step : nullptr};
       self.network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, pass, place.loss);
+      self.clipping_.apply(chosen, self.network_->parameters().gradients());
       self.optimizer_.update(chosen, rate(place.number), int64_t{self.step} + 1, place.inputs ? &place.inputs->optimizer : nullptr);
     }
     StepInputs inputs(int64_t ahead, int64_t number) const {
@@ -115,7 +118,7 @@ MemoryPlan Trainer<T>::memory(const Context& context, int64_t rows, int64_t batc
   const auto& parameters = network_->parameters();
   MemoryPlan plan{};
   plan.parameters = AlignedBuffer<T>::bytes(parameters.parameters().size);
-  plan.gradients = AlignedBuffer<T>::bytes(parameters.gradients().size);
+  plan.gradients = AlignedBuffer<T>::bytes(parameters.gradients().size) + clipping_.bytes();
   for (const auto& [name, slot] : optimizer_.state()) plan.optimizer_state += slot.bytes(slot.size());
   plan.statistics = network_->statistics_bytes();
   plan.activations = network_->activation_bytes(largest);

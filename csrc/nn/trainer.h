@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nn/batches.h"
+#include "nn/gradient_clipping.h"
 #include "nn/network.h"
 #include "nn/parameter_optimizer.h"
 #include "nn/poll.h"
@@ -25,7 +26,9 @@ struct OwnedLoss {
 
 // Bytes that training holds, by purpose.
 struct MemoryPlan {
-  size_t parameters, gradients, optimizer_state;
+  size_t parameters;
+  size_t gradients;  // and the sums for their norm, when they are clipped by it
+  size_t optimizer_state;
   size_t statistics;   // running ones of batch norm
   size_t activations;  // what forward keeps for backward, and the gradients in flight
   size_t batch;        // the rows gathered for a step, their losses, the order of all rows
@@ -39,7 +42,8 @@ struct Evaluation {
 template <class T>
 class Trainer {
  public:
-  Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all);
+  Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, const Clipping& clipping, OwnedLoss<T> loss, uint64_t seed,
+          bool decay_all);
 
   // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch. `rates` has
   // the learning rate of each step, or one for all.
@@ -61,6 +65,7 @@ class Trainer {
 
   std::shared_ptr<Network<T>> network_;
   ParameterOptimizer<T> optimizer_;
+  GradientClipping<T> clipping_;
   OwnedLoss<T> loss_;
   uint64_t seed_;
   BatchMemory<T> batches_;

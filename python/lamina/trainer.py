@@ -40,6 +40,9 @@ class Trainer(Evaluator):
         One with a method `rates` gives a rate for each step: `CosineDecay` and its like, see `StepSchedule`.
     regularizer : L1, L2 or Elastic, optional
         Joins the optimizer's own `weight_decay` and `l1`.
+    clip_value, clip_norm : float, optional
+        What gradients are clipped to before each update, finite and > 0: each by its value, then all by their norm over
+        the net; see `lamina.ops.clip_by_value` and `lamina.ops.clip_by_norm`. Penalties and decay are not in them yet.
     callbacks : iterable of Callback
         Called in their order.
     seed : int in [0, 2**64)
@@ -97,6 +100,8 @@ class Trainer(Evaluator):
         *,
         schedule: Schedule | None = None,
         regularizer: Elastic | None = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
         callbacks: Iterable[Callback] = (),
         seed: int = 0,
         decay_all: bool = False,
@@ -117,6 +122,7 @@ class Trainer(Evaluator):
         self.optimizer = optim.optimizer("Trainer", optimizer)
         self.schedule = schedule_in("Trainer", "schedule", schedule)
         self.regularizer = regularizer
+        self.clip_value, self.clip_norm = clip_value, clip_norm
         self.seed = whole("Trainer", "seed", seed, 0, 2**64 - 1)
         self.decay_all = bool(decay_all)
         self.precision = precision
@@ -135,7 +141,8 @@ class Trainer(Evaluator):
         loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
         with errors_of("Trainer"):
             self._trained = self.net._core
-            self._core = _core.Trainer(self._trained, settings, loss, self.seed, self.decay_all, self.precision)
+            clips = self.clip_value, self.clip_norm
+            self._core = _core.Trainer(self._trained, settings, *clips, loss, self.seed, self.decay_all, self.precision)
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
