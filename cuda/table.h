@@ -24,6 +24,8 @@ void fill_optimizers(Kernels<T>& kernels);
 template <class T>
 void fill_rectifiers(Kernels<T>& kernels);
 template <class T>
+void fill_clipping(Kernels<T>& kernels);
+template <class T>
 void fill_random(Kernels<T>& kernels);
 void fill_row_sums(KernelTable& table);
 void fill_masks(KernelTable& table);
@@ -41,6 +43,7 @@ void fill(Kernels<T>& kernels) {
   fill_rows(kernels);
   fill_optimizers(kernels);
   fill_rectifiers(kernels);
+  fill_clipping(kernels);
   fill_random(kernels);
 }
 inline void fill_shared(KernelTable& table) {

@@ -4,6 +4,7 @@
 #include "math/activations.h"
 #include "math/batchnorm.h"
 #include "math/bfloat16.h"
+#include "math/clipping.h"
 #include "math/elementary.h"
 #include "math/layernorm.h"
 #include "math/losses.h"
@@ -55,7 +56,7 @@ LAMINA_HD T optimizers(T x) {
   lamina::rmsprop_update(p, g, v, m, rmsprop);
   const lamina::AdamConstants<T> adam{T(.9), T(.1), T(.999), T(.001), T(.1), T(1), T(1e-8), T(0), T(1), T(0)};
   lamina::adam_update(p, g, m, v, adam);
-  return lamina::soft_threshold(p, T(.1)) + m + v;
+  return lamina::soft_threshold(p, T(.1)) + m + v + lamina::clip(g, T(5)) * static_cast<T>(lamina::norm_scale(g, 1));
 }
 
 template <class T>

@@ -71,7 +71,9 @@ def test_cli_whole_numbers_stay_whole_and_column_order_does_not_matter(here):
         ["--pretrain", "autoencoder", "--pretrain-epochs", "2", "--no-batchnorm", "--activation", "sigmoid"],
         ["--hidden", ""],
         ["--hidden", "8,8", "--activation", "selu", "--optimizer", "sgd", "--weight-decay", "1e-4"],
-        ["--optimizer", "rmsprop"],
+        ["--optimizer", "rmsprop", "--schedule", "plateau", "--validation", "0"],
+        ["--schedule", "cosine", "--clip-norm", "2.5"],
+        ["--schedule", "one-cycle", "--lr", "1e-2"],
         ["--validation", "0", "--test", "0"],
         ["--threads", "1"],
     ],
@@ -112,6 +114,7 @@ def test_cli_train_tells_of_bad_data_in_one_line(here, capfd, text, options, mes
     [
         (["--dropout", "1"], "ropout"),
         (["--lr", "-1"], "lr"),
+        (["--clip-norm", "-1"], "clip_norm is -1"),
         (["--lr", "nan"], "lr"),
         (["--out", "none/model.safetensors"], "none"),
     ],

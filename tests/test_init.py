@@ -6,7 +6,7 @@ import pytest
 import lamina
 import tolerances
 from comparison import assert_same_bits
-from lamina import reference
+from lamina import _core, ops, reference
 from lamina.init import NAMES, Initializer
 
 SHAPE = (300, 200)  # (out, in)
@@ -45,6 +45,55 @@ def test_init_values_change_the_scale():
     np.testing.assert_array_equal(draw("normal", 2.0) / 2, draw("normal", 1.0))
     np.testing.assert_array_equal(draw("uniform", 2.0) / 2, draw("uniform", 1.0))
     np.testing.assert_allclose(draw("he_normal", 1.0) * np.sqrt(2), draw("he_normal"), rtol=tolerances.IDENTITY)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (5, 3), (64, 64), (33, 200), (200, 97), (257, 300)])
+def test_init_orthogonal_keeps_lengths(cpu_isa, shape):
+    """Rows are orthonormal, or columns; it is the triangular decomposition of the draw with a positive diagonal."""
+    weight = Initializer("orthogonal").draw(shape, seed=3, layer=1)
+    assert weight.shape == shape and weight.dtype == np.float64 and weight.flags.c_contiguous
+    least = min(shape)
+    rows = weight if shape[0] == least else weight.T
+    np.testing.assert_allclose(rows @ rows.T, np.eye(least), rtol=0, atol=1e-14)
+    draw = ops.random_normal((least, max(shape)), seed=3, layer=1, dtype="float64")
+    q, r = np.linalg.qr(draw.T)
+    np.testing.assert_allclose(rows, (q * np.sign(np.diag(r))).T, rtol=0, atol=1e-11)
+    np.testing.assert_array_equal(Initializer("orthogonal", 0.5).draw(shape, seed=3, layer=1), 0.5 * weight)
+
+
+def test_init_orthogonal_has_the_same_bits_everywhere(cpu_isa):
+    def draw():
+        return [Initializer("orthogonal").draw(shape, seed=9, layer=0) for shape in ((70, 300), (130, 40))]
+
+    threads = lamina.get_num_threads()
+    try:
+        results = []
+        for level, count in (("generic", 1), (cpu_isa, 1), (cpu_isa, 2)):
+            lamina.set_isa(level)
+            lamina.set_num_threads(count)
+            results.append(draw())
+    finally:
+        lamina.set_num_threads(threads)
+    assert_same_bits(results[1:], results[:1] * 2)
+
+
+def test_init_orthogonal_has_no_preferred_sign():
+    draws = np.array([Initializer("orthogonal").draw((2, 2), seed=seed, layer=0) for seed in range(400)])
+    share = (draws > 0).mean(axis=0)
+    assert (np.abs(share - 0.5) < tolerances.standard_errors(0.5, 400)).all()
+    assert 0.3 < (np.linalg.det(draws) > 0).mean() < 0.7  # rotations and reflections alike
+
+
+def test_orthonormal_rows_refuses():
+    for rows, error, message in [
+        (np.ones((3, 2)), ValueError, "orthonormal_rows: there are 3 rows of 2 elements, needs at most"),
+        (np.zeros((2, 2)), ValueError, "orthonormal_rows: rows depend on each other"),
+        (np.full((2, 2), np.nan), ValueError, "orthonormal_rows: .* not finite"),
+        (np.ones((2, 2), np.float32), ValueError, "orthonormal_rows: rows"),
+        ([[1.0]], TypeError, "orthonormal_rows: rows"),
+    ]:
+        with pytest.raises(error, match=message):
+            _core.orthonormal_rows(rows)
 
 
 def test_init_agrees_with_the_reference_draw():
@@ -122,6 +171,8 @@ def test_init_depends_on_seed_and_place_only(cpu_isa):
         (("constant", float("inf")), ValueError, "value"),
         (("normal", "1"), TypeError, "value"),
         (("zeros", 1.0), TypeError, "takes no value"),
+        (("orthogonal", -1.0), ValueError, "value"),
+        (("orthogonal", "1"), TypeError, "value"),
     ],
 )
 def test_init_mistakes_are_told(arguments, error, message):

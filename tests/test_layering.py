@@ -34,6 +34,7 @@ LAYERS = [
     {
         "callbacks",
         "datasets",
+        "evaluation",
         "gradcheck",
         "init",
         "io",
@@ -45,6 +46,7 @@ LAYERS = [
         "regularizers",
         "schedules",
         "sequential",
+        "step_schedules",
         "trainer",
     },
     {""},  # lamina itself, which gathers the above

@@ -1,5 +1,6 @@
 // Bindings of the optimizer steps, in place on flat arrays, and optimizers read from dicts.
 #include "bindings/bind_model.h"
+#include "ops/clipping.h"
 #include "ops/optimizer.h"
 
 namespace lamina {
@@ -60,6 +61,36 @@ void step_binding(const py::object& params_, const py::object& grads_, const py:
   });
 }
 
+void clip_by_value_binding(const py::object& grads_, const py::object& value_) {
+  const char* op = "clip_by_value";
+  const Array given = array_in(op, "grads", grads_), grads = array_in_place(op, "grads", grads_, given);
+  const double value = number_in(op, "value", value_);
+  with_dtype(grads.dtype, [&](auto zero) {
+    const auto view = vector_view<decltype(zero)>(grads);
+    const Native native(grads);
+    clip_by_value(native.context, view, value);
+  });
+}
+
+// The norm before; on the device it stays there, an array without dimensions.
+py::object clip_by_norm_binding(const py::object& grads_, const py::object& norm_) {
+  const char* op = "clip_by_norm";
+  const Array given = array_in(op, "grads", grads_), grads = array_in_place(op, "grads", grads_, given);
+  const double norm = number_in(op, "norm", norm_);
+  double value = 0;
+  const Array there = grads.on_device() ? new_array(op, "norm", grads, DType::float64, {}) : no_array(op, "norm", DType::float64);
+  with_dtype(grads.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto view = vector_view<T>(grads);
+    const Array scratch = new_array(op, "scratch", grads, DType::float64, {clip_scratch(view.size)});
+    const auto sv = vector_view<double>(scratch);
+    double* const before = there.given() ? static_cast<double*>(there.data()) : &value;
+    const Native native(grads);
+    clip_by_norm(native.context, view, norm, sv, before);
+  });
+  return there.given() ? there.object() : py::float_(value);
+}
+
 template <class... Optimizers>
 void define_steps(py::module_& m, const std::variant<Optimizers...>&) {
   (m.def(Optimizers::op, &step_binding<Optimizers>), ...);
@@ -74,6 +105,10 @@ OptimizerSpec optimizer_in(const char* op, py::handle dict) {
   return optimizer;
 }
 
-void bind_optimizer(py::module_& m) { define_steps(m, OptimizerSpec{}); }
+void bind_optimizer(py::module_& m) {
+  define_steps(m, OptimizerSpec{});
+  m.def("clip_by_value", clip_by_value_binding);
+  m.def("clip_by_norm", clip_by_norm_binding);
+}
 
 }  // namespace lamina

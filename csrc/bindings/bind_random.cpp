@@ -1,5 +1,8 @@
-// Bindings of the counter-based draws and of dropout.
+// Bindings of the counter-based draws, of what makes orthogonal matrices of them, and of dropout.
+#include <algorithm>
+
 #include "bindings/bind.h"
+#include "ops/orthogonal.h"
 #include "ops/random.h"
 
 namespace lamina {
@@ -66,6 +69,20 @@ py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::obj
   return out;
 }
 
+py::object orthonormal_rows_binding(const py::object& rows_) {
+  const char* op = "orthonormal_rows";
+  const Array rows = array_in(op, "rows", rows_, {DType::float64, false});
+  const auto given = matrix_view<const double>(rows);
+  const Array out = new_host_array(op, "out", DType::float64, rows.shape());
+  const auto result = matrix_view<double>(out);
+  {
+    const Native native({DType::float64, false});
+    for (int64_t r = 0; r < given.rows; ++r) std::copy_n(given.row(r), given.columns, result.row(r));
+    orthonormal_rows(native.context, result);
+  }
+  return out.object();
+}
+
 Dropout dropout_in(const char* op, py::handle p, py::handle seed, py::handle layer, py::handle step, py::handle row_offset, int64_t rows) {
   const Dropout dropout{number_in(op, "p", p), key_in(op, seed, layer, step, row_offset, rows)};
   check(op, dropout);
@@ -115,6 +132,7 @@ void bind_random(py::module_& m) {
   m.def("random_uniform", random_binding<false>);
   m.def("random_normal", random_binding<true>);
   m.def("random_permutation", permutation_binding);
+  m.def("orthonormal_rows", orthonormal_rows_binding, py::arg("rows"), "By Gram-Schmidt, from the first row to the last.");
   m.def("dropout_mask", dropout_mask_binding);
   m.def("dropout", dropout_binding);
 }

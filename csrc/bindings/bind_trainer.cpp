@@ -31,21 +31,38 @@ decltype(auto) with(const PyTrainer& trainer, const F& f) {
   return f(*std::get<1>(trainer.form), double{});
 }
 
-PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, const py::object& loss, const py::object& seed,
-                       const py::object& decay_all_, const py::object& precision_) {
+// None: not clipped.
+double limit_in(const char* op, const char* name, const py::object& limit) {
+  if (limit.is_none()) return 0;
+  const double number = number_in(op, name, limit);
+  if (!(number > 0)) fail(op, name, " is ", number, ", needs a finite number > 0, or None");
+  return number;
+}
+
+PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, const py::object& clip_value, const py::object& clip_norm,
+                       const py::object& loss, const py::object& seed, const py::object& decay_all_, const py::object& precision_) {
   const char* op = "Trainer";
   const auto precision = precision_in(op, precision_);
   const OptimizerSpec spec = optimizer_in(op, optimizer);
+  const Clipping clipping{limit_in(op, "clip_value", clip_value), limit_in(op, "clip_norm", clip_norm)};
   const uint64_t key = seed_in(op, seed).seed;
   const bool decay_all = flag_in(op, "decay_all", decay_all_);
   return std::visit(
       [&](const auto& net) -> PyTrainer {
         using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
         network.home.take_turn();
-        auto trainer = std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss, net->device()), key, decay_all);
+        auto trainer = std::make_unique<Trainer<T>>(net, spec, clipping, loss_in<T>(op, loss, net->device()), key, decay_all);
         return {network.home, network.home.own(std::move(trainer)), precision};
       },
       network.form);
+}
+
+// A number, or an array with one for each step.
+std::vector<double> rates_in(const char* op, const py::object& lr) {
+  if (!py::isinstance<py::array>(lr)) return {number_in(op, "lr", lr)};
+  const Array rates = array_in(op, "lr", lr, {DType::float64, false});
+  const Vector<const double> view = vector_view<const double>(rates);
+  return {view.data, view.data + view.size};
 }
 
 double train_epoch(const PyTrainer& trainer, const py::object& x, const py::object& targets, const py::object& sample_weight,
@@ -53,14 +70,14 @@ double train_epoch(const PyTrainer& trainer, const py::object& x, const py::obje
   const char* op = "run_epoch";
   const int64_t batch_size = integer_in(op, "batch_size", batch_size_);
   const bool shuffle = flag_in(op, "shuffle", shuffle_);
-  const double lr = number_in(op, "lr", lr_);
+  const std::vector<double> rates = rates_in(op, lr_);
   const DataArrays arrays(op, trainer.kind(), x, targets, sample_weight);
   return with(trainer, [&](auto& t, auto zero) {
     const auto data = arrays.view<decltype(zero)>();
     std::optional<double> loss;
     {
       const Native native(trainer.home, trainer.precision);
-      loss = t.run_epoch(native.context, data, batch_size, shuffle, lr, signal_poll);
+      loss = t.run_epoch(native.context, data, batch_size, shuffle, {rates.data(), static_cast<int64_t>(rates.size())}, signal_poll);
     }
     return epoch_result(loss);
   });
@@ -77,6 +94,11 @@ py::tuple evaluate(const PyTrainer& trainer, const py::object& x, const py::obje
   });
   if (!found) throw py::error_already_set();
   return py::make_tuple(found->loss, found->score);
+}
+
+int64_t steps(const PyTrainer& trainer, const py::object& rows, const py::object& batch_size) {
+  const int64_t row_count = integer_in("steps", "rows", rows), batch = integer_in("steps", "batch_size", batch_size);
+  return with(trainer, [&](auto& t, auto) { return t.steps(row_count, batch); });
 }
 
 py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::object& batch_size) {
@@ -97,11 +119,12 @@ py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::obje
 
 void bind_trainer(py::module_& m) {
   py::class_<PyTrainer>(m, "Trainer", "Trains a network: whole epochs in native code.")
-      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("loss"), py::arg("seed"), py::arg("decay_all"),
-           py::arg("precision"))
+      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("clip_value"), py::arg("clip_norm"), py::arg("loss"),
+           py::arg("seed"), py::arg("decay_all"), py::arg("precision"))
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"), py::arg("shuffle"),
-           py::arg("lr"))
+           py::arg("lr"), "Returns the loss; lr is a number, or an array with one for each step.")
       .def("evaluate", &evaluate, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"))
+      .def("steps", &steps, py::arg("rows"), py::arg("batch_size"), "Of an epoch.")
       .def("memory", &memory, py::arg("rows"), py::arg("batch_size"), "Planned bytes of an epoch by purpose.")
       .def(
           "state",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/batchnorm-inl.h"
+#include "kernels/clipping-inl.h"
 #include "kernels/convert-inl.h"
 #include "kernels/gemm-inl.h"
 #include "kernels/layernorm-inl.h"
@@ -37,6 +38,9 @@ void fill(Kernels<T>& k) {
   k.adagrad = adagrad<T>;
   k.rmsprop = rmsprop<T>;
   k.adam = adam<T>;
+  k.clip_by_value = clip_by_value<T>;
+  k.square_sums = square_sums<T>;
+  k.scale_to_norm = scale_to_norm<T>;
   k.random_uniform = random_uniform<T>;
   k.random_normal = random_normal<T>;
   k.from_double = convert_all<double, T>;

@@ -151,6 +151,11 @@ struct Kernels {
   void (*adagrad)(const Context&, const StepBuffers<T>&, const AdagradConstants<double>&);
   void (*rmsprop)(const Context&, const StepBuffers<T>&, const RmspropConstants<double>&);
   void (*adam)(const Context&, const StepBuffers<T>&, const AdamConstants<double>&);
+  void (*clip_by_value)(const Context&, T* g, int64_t n, double limit);
+  // The sum of squares of each of math/order.h's chunks, `sums` where g is; and g scaled to at most `limit` by the norm that
+  // comes from all squares.
+  void (*square_sums)(const Context&, const T* g, int64_t n, double* sums);
+  void (*scale_to_norm)(const Context&, T* g, int64_t n, const double* squares, double limit, double* norm);
   void (*random_uniform)(const Context&, const Draw&, Matrix<T> out);
   void (*random_normal)(const Context&, const Draw&, Matrix<T> out);
   void (*from_double)(const Context&, const double* x, int64_t count, T* out);

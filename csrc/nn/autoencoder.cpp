@@ -158,7 +158,7 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
       self.step_gradients(chosen, batch.x, {self.spec_.seed, self.spec_.layer, self.step, 0, inputs ? &inputs->step : nullptr}, place.loss);
       self.optimizer_.update(chosen, lr, int64_t{self.step} + 1, inputs ? &inputs->optimizer : nullptr);
     }
-    StepInputs inputs(int64_t ahead) const {
+    StepInputs inputs(int64_t ahead, int64_t) const {
       const int64_t at = int64_t{self.step} + ahead;
       return {self.optimizer_.inputs(lr, at + 1), static_cast<uint32_t>(at)};
     }

@@ -37,6 +37,10 @@ struct EpochOptions {
   std::optional<RandomKey> shuffle;
 
   int64_t largest_batch(int64_t rows) const { return batch_size >= rows ? rows : batch_size + (lone_row_joins ? 1 : 0); }
+  int64_t batches(int64_t rows) const {
+    const int64_t rest = rows % batch_size;
+    return rows / batch_size + (rest == 0 || (lone_row_joins && rest == 1 && rows > batch_size) ? 0 : 1);
+  }
 };
 
 // Elements of what shuffled batches are gathered into; of the data the shapes alone count.
@@ -150,15 +154,16 @@ class HostWeights {
 
 struct Batch {
   int64_t first, count;  // rows, in their order
+  int64_t number;        // in the epoch, those that are left out counted too
 };
 // A batch whose sample weights are all zero says nothing and is left out.
 template <class T>
 std::vector<Batch> batches_of(int64_t rows, const EpochOptions& options, const HostWeights<T>& weights, const int64_t* order) {
   std::vector<Batch> batches;
-  for (int64_t first = 0, count; first < rows; first += count) {
+  for (int64_t first = 0, count, number = 0; first < rows; first += count, ++number) {
     count = std::min(options.batch_size, rows - first);
     if (options.lone_row_joins && rows - first - count == 1) ++count;
-    if (!weights.all_zero(order, first, count)) batches.push_back({first, count});
+    if (!weights.all_zero(order, first, count)) batches.push_back({first, count, number});
   }
   if (batches.empty()) fail("run_epoch", "the sample weights are all zero, a mean needs a positive sum");
   return batches;

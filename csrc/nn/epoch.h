@@ -10,9 +10,11 @@
 
 namespace lamina {
 
-// Where a step leaves its loss; and in recorded work where it finds its inputs.
+// A step's batch, by its number in the epoch, and where the step leaves its loss; in recorded work, which is many a batch's,
+// where it finds its inputs.
 struct StepPlace {
   double* loss;
+  int64_t number;
   const StepInputs* inputs = nullptr;
 };
 
@@ -53,7 +55,7 @@ std::optional<double> run_on_device(const Context& context, const DataSet<T>& da
                                     const std::vector<Batch>& batches, const Poll& poll, Steps& steps) {
   typename RecordedSteps<T>::Epoch epoch;
   for (const Batch& batch : batches) {
-    epoch.inputs.push_back(steps.inputs(static_cast<int64_t>(epoch.inputs.size())));
+    epoch.inputs.push_back(steps.inputs(static_cast<int64_t>(epoch.inputs.size()), batch.number));
     epoch.repeats.push_back(options.shuffle && batch.count == options.batch_size);
     epoch.first.push_back(batch.first);
   }
@@ -61,14 +63,15 @@ std::optional<double> run_on_device(const Context& context, const DataSet<T>& da
   epoch.order = memory.index();
   epoch.made_of = made_of(data, memory, steps);
   epoch.work = [&](const Context& recording, Vector<const int64_t> rows, double* loss, const StepInputs* inputs) {
-    steps.work(recording, memory.gather(recording, data, rows), {loss, inputs});
+    steps.work(recording, memory.gather(recording, data, rows), {loss, 0, inputs});
   };
   RecordedSteps<T>& recorded = memory.recorded();
   recorded.begin_epoch(context, std::move(epoch));
   PollClock clock(poll);
   bool stopped = false;
   for (size_t i = 0; i < batches.size() && !stopped; ++i) {
-    if (!recorded.replay(i)) steps.work(context, rows_of(context, data, options, memory, batches[i]), {recorded.loss(i)});
+    if (!recorded.replay(i))
+      steps.work(context, rows_of(context, data, options, memory, batches[i]), {recorded.loss(i), batches[i].number});
     steps.advance();
     stopped = clock.stop();
   }
@@ -81,7 +84,7 @@ std::optional<double> run_on_device(const Context& context, const DataSet<T>& da
 // Takes all steps of an epoch, with the threads that `choice` settles on, and returns the mean of their losses, weighted by
 // rows; nothing when `poll` stops it. Of a step `steps` has
 //   work(context, batch, place)   everything that is computed,
-//   inputs(ahead)                 what differs from step to step of that, `ahead` steps from now,
+//   inputs(ahead, number)         what differs from step to step of that, `ahead` steps from now on the batch of this number,
 //   advance()                     what is counted, and
 //   memory()                      the addresses of what it works in.
 template <class T, class Steps>
@@ -96,7 +99,8 @@ std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, 
   losses.reserve(batches.size());
   for (const Batch& batch : batches) {
     double loss = 0;
-    choice.run(context, [&](const Context& chosen) { steps.work(chosen, rows_of(chosen, data, options, memory, batch), {&loss}); });
+    choice.run(context,
+               [&](const Context& chosen) { steps.work(chosen, rows_of(chosen, data, options, memory, batch), {&loss, batch.number}); });
     steps.advance();
     losses.push_back(loss);
     if (clock.stop()) return std::nullopt;

@@ -54,6 +54,11 @@ void check_learning_rate(const char* op, double lr) {
   if (!(lr >= 0) || !std::isfinite(lr)) fail(op, "lr is ", lr, ", needs a finite number >= 0");
 }
 
+void check_rates(const char* op, Vector<const double> rates, int64_t steps) {
+  if (rates.size != steps && rates.size != 1) fail(op, "lr has ", rates.size, " numbers, needs one, or one for each of ", steps, " steps");
+  for (int64_t i = 0; i < rates.size; ++i) check_learning_rate(op, rates[i]);
+}
+
 template class ParameterOptimizer<float>;
 template class ParameterOptimizer<double>;
 

@@ -38,5 +38,6 @@ class ParameterOptimizer {
 };
 
 void check_learning_rate(const char* op, double lr);
+void check_rates(const char* op, Vector<const double> rates, int64_t steps);  // a learning rate for each step, or one
 
 }  // namespace lamina

@@ -8,11 +8,19 @@
 namespace lamina {
 
 template <class T>
-Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all)
+Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, const Clipping& clipping, OwnedLoss<T> loss,
+                    uint64_t seed, bool decay_all)
     : network_(std::move(network)),
       optimizer_("Trainer", optimizer, network_->parameters(), decay_all),
+      clipping_("Trainer", clipping, network_->parameters().gradients().size, network_->device()),
       loss_(std::move(loss)),
       seed_(seed) {}
+
+template <class T>
+int64_t Trainer<T>::steps(int64_t rows, int64_t batch_size) const {
+  check_batches("steps", rows, batch_size, network_->has_batchnorm());
+  return EpochOptions{batch_size, network_->has_batchnorm(), {}}.batches(rows);
+}
 
 template <class T>
 void Trainer<T>::check_data(const char* op, const Context& context, const DataSet<T>& data) const {
@@ -26,11 +34,11 @@ void Trainer<T>::check_data(const char* op, const Context& context, const DataSe
 }
 
 template <class T>
-std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
-                                            const Poll& poll) {
+std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle,
+                                            Vector<const double> rates, const Poll& poll) {
   const char* op = "run_epoch";
   check_batches(op, data.x.rows, batch_size, network_->has_batchnorm());
-  check_learning_rate(op, lr);
+  check_rates(op, rates, steps(data.x.rows, batch_size));
   check_data(op, context, data);
   const TrainingLock lock(network_->busy(), op);
 
@@ -44,24 +52,26 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
   struct {
     Trainer& self;
     const Loss<T>& loss;
-    double lr;
+    Vector<const double> rates;
 
+    double rate(int64_t number) const { return rates[rates.size == 1 ? 0 : number]; }
     void work(const Context& chosen, const DataSet<T>& batch, const StepPlace& place) const {
       const Pass pass{true, self.seed_, self.step, place.inputs ? &place.inputs->step : nullptr};
       self.network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, pass, place.loss);
-      self.optimizer_.update(chosen, lr, int64_t{self.step} + 1, place.inputs ? &place.inputs->optimizer : nullptr);
+      self.clipping_.apply(chosen, self.network_->parameters().gradients());
+      self.optimizer_.update(chosen, rate(place.number), int64_t{self.step} + 1, place.inputs ? &place.inputs->optimizer : nullptr);
     }
-    StepInputs inputs(int64_t ahead) const {
+    StepInputs inputs(int64_t ahead, int64_t number) const {
       const int64_t at = int64_t{self.step} + ahead;
-      return {self.optimizer_.inputs(lr, at + 1), static_cast<uint32_t>(at)};
+      return {self.optimizer_.inputs(rate(number), at + 1), static_cast<uint32_t>(at)};
     }
     void advance() const {
       self.network_->count_batch();
       ++self.step;
     }
     std::vector<const void*> memory() const { return {self.network_->memory_address()}; }
-  } steps{*this, loss, lr};
-  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, steps);
+  } work{*this, loss, rates};
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, work);
   if (mean) ++epoch;
   return mean;
 }
@@ -108,7 +118,7 @@ MemoryPlan Trainer<T>::memory(const Context& context, int64_t rows, int64_t batc
   const auto& parameters = network_->parameters();
   MemoryPlan plan{};
   plan.parameters = AlignedBuffer<T>::bytes(parameters.parameters().size);
-  plan.gradients = AlignedBuffer<T>::bytes(parameters.gradients().size);
+  plan.gradients = AlignedBuffer<T>::bytes(parameters.gradients().size) + clipping_.bytes();
   for (const auto& [name, slot] : optimizer_.state()) plan.optimizer_state += slot.bytes(slot.size());
   plan.statistics = network_->statistics_bytes();
   plan.activations = network_->activation_bytes(largest);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nn/batches.h"
+#include "nn/gradient_clipping.h"
 #include "nn/network.h"
 #include "nn/parameter_optimizer.h"
 #include "nn/poll.h"
@@ -25,7 +26,9 @@ struct OwnedLoss {
 
 // Bytes that training holds, by purpose.
 struct MemoryPlan {
-  size_t parameters, gradients, optimizer_state;
+  size_t parameters;
+  size_t gradients;  // and the sums for their norm, when they are clipped by it
+  size_t optimizer_state;
   size_t statistics;   // running ones of batch norm
   size_t activations;  // what forward keeps for backward, and the gradients in flight
   size_t batch;        // the rows gathered for a step, their losses, the order of all rows
@@ -39,11 +42,14 @@ struct Evaluation {
 template <class T>
 class Trainer {
  public:
-  Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, OwnedLoss<T> loss, uint64_t seed, bool decay_all);
+  Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, const Clipping& clipping, OwnedLoss<T> loss, uint64_t seed,
+          bool decay_all);
 
-  // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch.
-  std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle, double lr,
-                                  const Poll& poll);
+  // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch. `rates` has
+  // the learning rate of each step, or one for all.
+  std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, int64_t batch_size, bool shuffle,
+                                  Vector<const double> rates, const Poll& poll);
+  int64_t steps(int64_t rows, int64_t batch_size) const;  // of an epoch
   std::optional<Evaluation> evaluate(const Context& context, const DataSet<T>& data, int64_t batch_size, const Poll& poll) const;
 
   // Of an epoch over `rows` rows in shuffled batches, without sample weights; classes are given as labels.
@@ -59,6 +65,7 @@ class Trainer {
 
   std::shared_ptr<Network<T>> network_;
   ParameterOptimizer<T> optimizer_;
+  GradientClipping<T> clipping_;
   OwnedLoss<T> loss_;
   uint64_t seed_;
   BatchMemory<T> batches_;

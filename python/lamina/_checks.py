@@ -64,15 +64,15 @@ def whole(call: str, name: str, value: Any, least: int, most: int | None = None)
     return result
 
 
-def number(call: str, name: str, value: Any, *, below: float = math.inf) -> float:
-    """Return `value` as a float in [0, below).
+def number(call: str, name: str, value: Any, *, least: float = 0, below: float = math.inf) -> float:
+    """Return `value` as a float in [least, below).
 
     Raises
     ------
     TypeError
         If it is no number.
     ValueError
-        If it is negative, NaN, or not below the limit.
+        If it is less than the least, NaN, or not below the limit.
 
     Examples
     --------
@@ -82,8 +82,8 @@ def number(call: str, name: str, value: Any, *, below: float = math.inf) -> floa
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{call}: {name} is {value!r}, a number is needed")
     result = float(value)
-    if not 0 <= result < below:
-        allowed = "a finite number from 0 on" if below == math.inf else f"a number in [0, {below:g})"
+    if not least <= result < below:
+        allowed = f"a finite number from {least:g} on" if below == math.inf else f"a number in [{least:g}, {below:g})"
         raise ValueError(f"{call}: {name} is {result}, {allowed} is needed")
     return result
 

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'memory', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'clip_by_norm', 'clip_by_value', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'memory', 'orthonormal_rows', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
 class BackendError(RuntimeError):
     pass
 class DeviceArray:
@@ -131,7 +131,7 @@ class Trainer:
     """
     Trains a network: whole epochs in native code.
     """
-    def __init__(self, network: Network, optimizer: typing.Any, loss: typing.Any, seed: typing.Any, decay_all: typing.Any, precision: typing.Any) -> None:
+    def __init__(self, network: Network, optimizer: typing.Any, clip_value: typing.Any, clip_norm: typing.Any, loss: typing.Any, seed: typing.Any, decay_all: typing.Any, precision: typing.Any) -> None:
         ...
     def evaluate(self, x: typing.Any, targets: typing.Any, sample_weight: typing.Any, batch_size: typing.Any) -> tuple:
         ...
@@ -140,10 +140,16 @@ class Trainer:
         Planned bytes of an epoch by purpose.
         """
     def run_epoch(self, x: typing.Any, targets: typing.Any, sample_weight: typing.Any, batch_size: typing.Any, shuffle: typing.Any, lr: typing.Any) -> float:
-        ...
+        """
+        Returns the loss; lr is a number, or an array with one for each step.
+        """
     def state(self) -> dict:
         """
         Live views of the optimizer's state, in the layout of the flat parameter buffer.
+        """
+    def steps(self, rows: typing.Any, batch_size: typing.Any) -> int:
+        """
+        Of an epoch.
         """
     @property
     def epoch(self) -> int:
@@ -209,6 +215,10 @@ def batchnorm_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg
 def batchnorm_forward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any, arg7: typing.Any, arg8: typing.Any, arg9: typing.Any) -> tuple:
     ...
 def build() -> dict:
+    ...
+def clip_by_norm(arg0: typing.Any, arg1: typing.Any) -> typing.Any:
+    ...
+def clip_by_value(arg0: typing.Any, arg1: typing.Any) -> None:
     ...
 def cuda_array(arg0: numpy.ndarray) -> DeviceArray:
     ...
@@ -288,6 +298,10 @@ def losses() -> list[str]:
     ...
 def memory() -> dict:
     ...
+def orthonormal_rows(rows: typing.Any) -> typing.Any:
+    """
+    By Gram-Schmidt, from the first row to the last.
+    """
 def philox(arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32], arg1: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32]) -> numpy.typing.NDArray[numpy.uint32]:
     ...
 def precision_unit(precision: str, device: typing.Any = 'cpu') -> str:

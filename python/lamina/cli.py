@@ -169,6 +169,15 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--epochs", type=_whole, default=200, help="most epochs")
     train.add_argument("--batch-size", type=_whole, default=128, help="rows in a step")
     train.add_argument("--lr", type=float, default=1e-3, help="learning rate")
+    train.add_argument(
+        "--schedule",
+        choices=("constant", "plateau", "cosine", "one-cycle"),
+        default="constant",
+        help="learning rate over the epochs: plateau halves it when the loss stops falling, curves end with --epochs",
+    )
+    train.add_argument(
+        "--clip-norm", type=float, default=None, help="largest norm of the gradients (default: not clipped)"
+    )
     train.add_argument("--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="update rule")
     train.add_argument("--weight-decay", type=float, default=0.0, help="L2 penalty on weights")
     train.add_argument("--validation", type=float, default=0.15, help="share of the rows to stop early by")

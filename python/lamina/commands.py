@@ -17,6 +17,7 @@ from lamina.layers.activations import ACTIVATIONS
 from lamina.losses import NAMES as LOSSES
 from lamina.mlp import mlp
 from lamina.optim import NAMES as OPTIMIZERS
+from lamina.schedules import Schedule
 from lamina.tabular import TableCodec, choose_task
 
 __all__ = ["gradcheck", "predict", "train"]
@@ -60,6 +61,8 @@ def train(arguments: Namespace) -> int:
         net,
         loss=codec.loss,
         optimizer=OPTIMIZERS[arguments.optimizer](lr=arguments.lr, weight_decay=arguments.weight_decay),
+        schedule=schedule_of(arguments, "val_loss" if len(validation) else "loss"),
+        clip_norm=arguments.clip_norm,
         callbacks=[stopping] if len(validation) else [],
         seed=arguments.seed,
     )
@@ -92,6 +95,14 @@ def train(arguments: Namespace) -> int:
     print(report(trainer, codec, features, targets, parts))
     print(f"\nsaved {arguments.out}; use it: lamina predict {arguments.out} DATA")
     return 0
+
+
+def schedule_of(arguments: Namespace, monitor: str) -> Schedule | None:
+    """Return the schedule that `--schedule` names."""
+    if arguments.schedule == "plateau":
+        return lamina.HalveOnPlateau(monitor=monitor)
+    curves = {"cosine": lamina.CosineDecay, "one-cycle": lamina.OneCycle}
+    return curves[arguments.schedule](arguments.epochs) if arguments.schedule in curves else None
 
 
 def check_destination(path: str, **inputs: str) -> None:

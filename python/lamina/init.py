@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import _core, ops
 from lamina._checks import number, one_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "Initializer", "initializer"]
 
 NAMES = ("auto", "zeros", "constant", "normal", "uniform", "he_normal", "he_uniform",
-         "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform")  # fmt: skip
+         "glorot_normal", "glorot_uniform", "lecun_normal", "lecun_uniform", "orthogonal")  # fmt: skip
 # Before these "auto" is He's, with the slope of negative inputs where there is such a setting.
 _HE = {"relu": None, "leaky_relu": "negative_slope", "elu": None, "gelu": None, "gelu_tanh": None, "silu": None,
        "prelu": "init", "rrelu": None}  # fmt: skip
@@ -33,7 +33,7 @@ class Initializer:
         LeakyReLU, PReLU, RReLU, ELU, GELU, SiLU), LeCun before SELU (both normal), Glorot (uniform) otherwise.
     value : float, optional
         Of "constant" the constant (0), of "normal" the standard deviation (0.01), of "uniform" the bound (1 / √in), of
-        He the activation's slope below zero (0). The others have none.
+        He the activation's slope below zero (0), of "orthogonal" the gain (1). The others have none.
 
     Raises
     ------
@@ -48,6 +48,11 @@ class Initializer:
     draw in [-b, b] has the variance b² / 3. Numbers are drawn in float64 whatever the net's dtype, so that nets of both
     dtypes start alike. Biases start at 0.
 
+    "orthogonal" is gain · Q: with out <= in the rows of Q are orthonormal, else its columns, so that either x ↦ x Wᵀ or
+    its gradient keeps lengths. Q is that of the decomposition A = L Q of normal draws (of Aᵀ with out > in), L lower
+    triangular with a positive diagonal, which makes it uniform over all such matrices; by block Gram-Schmidt in a fixed
+    order of operations.
+
     References
     ----------
     .. [1] Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998, section 4.6.
@@ -55,14 +60,21 @@ class Initializer:
        equation 16.
     .. [3] K. He et al., "Delving deep into rectifiers", 2015, equations 10 and 15.
     .. [4] G. Klambauer et al., "Self-normalizing neural networks", 2017 (LeCun before SELU).
+    .. [5] A. Saxe, J. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear
+       neural networks", 2013 (orthogonal).
+    .. [6] F. Mezzadri, "How to generate random matrices from the classical compact groups", 2007 (the signs).
 
     Examples
     --------
+    >>> import numpy as np
     >>> from lamina.init import Initializer
     >>> Initializer("constant", 0.5).draw((1, 3), seed=0, layer=0)
     array([[0.5, 0.5, 0.5]])
     >>> float(Initializer("glorot_uniform").draw((300, 300), seed=0, layer=0).std().round(3))
     0.058
+    >>> weight = Initializer("orthogonal").draw((2, 3), seed=0, layer=0)
+    >>> bool(np.allclose(weight @ weight.T, np.eye(2)))
+    True
     """
 
     name: str
@@ -75,7 +87,7 @@ class Initializer:
         if self.name == "constant":
             magnitude = number("Initializer", "value", abs(self.value))
             object.__setattr__(self, "value", magnitude if self.value >= 0 else -magnitude)
-        elif self.name in ("normal", "uniform", "he_normal", "he_uniform"):
+        elif self.name in ("normal", "uniform", "he_normal", "he_uniform", "orthogonal"):
             object.__setattr__(self, "value", number("Initializer", "value", self.value))
         else:
             raise TypeError(f"Initializer: {self.name} takes no value, {self.value!r} was given")
@@ -115,6 +127,11 @@ class Initializer:
         outputs, inputs = shape
         if self.name in ("zeros", "constant"):
             return np.full(shape, self.value or 0.0)
+        if self.name == "orthogonal":
+            draw = ops.random_normal((min(shape), max(shape)), seed=seed, layer=layer, dtype="float64")
+            rows = _core.orthonormal_rows(draw)
+            gain = 1.0 if self.value is None else self.value
+            return gain * np.ascontiguousarray(rows if outputs <= inputs else rows.T)
         scheme = self.before(None)
         deviation = scheme._deviation(inputs, outputs)
         if scheme.name.endswith("normal"):

@@ -1,15 +1,23 @@
-"""Learning-rate schedules: functions of the rate and the history, called after each epoch; any such will do."""
+"""Learning-rate schedules by epochs: functions of the rate and the history, called after each; any such will do."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from lamina._checks import number, one_of, whole
 
-__all__ = ["MONITORS", "ExponentialDecay", "HalveOnPlateau", "StepDecay", "lower_is_better"]
+__all__ = [
+    "MONITORS", "ExponentialDecay", "HalveOnPlateau", "InverseTimeDecay", "StepDecay", "lower_is_better", "rates_of",
+    "schedule_in",
+]  # fmt: skip
 
 History = dict[str, list[float]]
+Schedule = Callable[[float, History], float]
 MONITORS = ("loss", "val_loss", "val_score")
 
 
@@ -156,3 +164,88 @@ class ExponentialDecay(StepDecay):
 
     def __init__(self, factor: float) -> None:
         super().__init__(1, factor)
+
+
+@dataclass(frozen=True)
+class InverseTimeDecay:
+    """Let the learning rate fall with the inverse of time, 1/t.
+
+    Parameters
+    ----------
+    decay : float
+        k, at least 0: after 1 / k epochs the rate is half the first.
+
+    Raises
+    ------
+    ValueError
+        If the number is out of its range.
+
+    Notes
+    -----
+    lr(t) = lr(0) / (1 + k t) after t epochs, from rate to rate: lr(t) = lr(t - 1) (1 + k (t - 1)) / (1 + k t), so that
+    one set by hand is gone on from.
+
+    References
+    ----------
+    .. [1] H. Robbins, S. Monro, "A stochastic approximation method", 1951: 1/t is of the rates that converge.
+    .. [2] H. Larochelle, "Neural networks", training neural networks: other tricks of the trade (decrease constant).
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.InverseTimeDecay(1.0)(0.5, {"lr": [1.0, 0.5]}) == 1 / 3
+    True
+    """
+
+    decay: float
+
+    def __post_init__(self) -> None:
+        number("InverseTimeDecay", "decay", self.decay)
+
+    def __call__(self, lr: float, history: History) -> float:
+        """Return the rate of the next epoch; see `HalveOnPlateau`."""
+        epochs = len(history["lr"])
+        return lr * (1 + self.decay * (epochs - 1)) / (1 + self.decay * epochs)
+
+
+def schedule_in(call: str, name: str, schedule: Any) -> Schedule | None:
+    """Return the schedule given, or None.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> schedule_in("Trainer", "schedule", None)
+    """
+    if schedule is not None and (not callable(schedule) or isinstance(schedule, type)):
+        raise TypeError(f"{call}: {name} is {schedule!r}, a callable (lr, history) -> lr is needed")
+    return schedule
+
+
+def rates_of(call: str, schedule: Schedule | None, lr: float, history: History, steps: int) -> float | np.ndarray:
+    """Return the rates of an epoch's steps by a schedule that has a method `rates`, and `lr` by any other.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many rates as steps, or one is negative or not finite.
+
+    Examples
+    --------
+    >>> rates_of("Trainer", lambda lr, history: lr / 2, 0.5, {"lr": []}, 4)
+    0.5
+    """
+    method = getattr(schedule, "rates", None)
+    if method is None:
+        return lr
+    rates = np.array(method(lr, history, steps), np.float64)
+    if rates.shape != (steps,):
+        raise ValueError(f"{call}: {schedule} gave rates of shape {rates.shape}, {(steps,)} is needed")
+    wrong = ~(np.isfinite(rates) & (rates >= 0))
+    if wrong.any():
+        step = int(wrong.argmax())
+        raise ValueError(f"{call}: {schedule} gave the rate {rates[step]} for step {step}, finite ones >= 0 are needed")
+    return rates

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from lamina import _core, optim
-from lamina._arrays import copied, on_device_of, on_host
-from lamina._checks import errors_of, finite, matrix, number, weights, whole
+from lamina._arrays import copied
+from lamina._checks import errors_of, number, whole
 from lamina.callbacks import Callback
+from lamina.evaluation import Arrays, Evaluator
 from lamina.losses import Loss
 from lamina.progress import progress_bar
 from lamina.regularizers import Elastic
+from lamina.schedules import Schedule, rates_of, schedule_in
 from lamina.sequential import Sequential
 
 __all__ = ["Trainer"]
 
-Arrays = tuple[Any, Any, Any]  # X, targets, sample weights as native code takes them, the last optional
 _KEYS = ("loss", "val_loss", "val_score", "lr", "seconds")
 
 
-class Trainer:
+class Trainer(Evaluator):
     """Trains a net by gradient descent on batches.
 
     Parameters
@@ -36,8 +37,12 @@ class Trainer:
         "sgd", "adagrad", "rmsprop", "adam" and "adamw" mean the defaults.
     schedule : callable, optional
         `schedule(lr, history)` gives the next epoch's learning rate after each epoch: `HalveOnPlateau` and its like.
+        One with a method `rates` gives a rate for each step: `CosineDecay` and its like, see `StepSchedule`.
     regularizer : L1, L2 or Elastic, optional
         Joins the optimizer's own `weight_decay` and `l1`.
+    clip_value, clip_norm : float, optional
+        What gradients are clipped to before each update, finite and > 0: each by its value, then all by their norm over
+        the net; see `lamina.ops.clip_by_value` and `lamina.ops.clip_by_norm`. Penalties and decay are not in them yet.
     callbacks : iterable of Callback
         Called in their order.
     seed : int in [0, 2**64)
@@ -53,9 +58,10 @@ class Trainer:
     net : lamina.Sequential
     history : dict of str to list of float
         "loss", "val_loss", "val_score", "lr", "seconds": one entry per epoch over all fits; NaN where an epoch had no
-        validation data.
+        validation data. "lr" is the rate of the epoch's last step.
     lr : float
-        The learning rate of the next epoch; may be set at any time.
+        The learning rate of the next epoch, or that by which a schedule measures the rates of its steps; may be set at
+        any time.
     should_stop : bool
         Set by callbacks to end a fit.
 
@@ -92,8 +98,10 @@ class Trainer:
         loss: str | Loss = "cross_entropy",
         optimizer: str | optim.Optimizer = "adam",
         *,
-        schedule: Callable[[float, dict[str, list[float]]], float] | None = None,
+        schedule: Schedule | None = None,
         regularizer: Elastic | None = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
         callbacks: Iterable[Callback] = (),
         seed: int = 0,
         decay_all: bool = False,
@@ -101,8 +109,6 @@ class Trainer:
     ) -> None:
         if not isinstance(net, Sequential):
             raise TypeError(f"Trainer: net is {net!r}, a lamina.Sequential is needed")
-        if schedule is not None and (not callable(schedule) or isinstance(schedule, type)):
-            raise TypeError(f"Trainer: schedule is {schedule!r}, a callable (lr, history) -> lr is needed")
         if regularizer is not None and not isinstance(regularizer, Elastic):
             raise TypeError(f"Trainer: regularizer is {regularizer!r}, L1, L2 or Elastic is needed")
         if not isinstance(callbacks, Iterable):
@@ -114,8 +120,9 @@ class Trainer:
         self.net = net
         self.loss = loss if isinstance(loss, Loss) else Loss(loss)
         self.optimizer = optim.optimizer("Trainer", optimizer)
-        self.schedule = schedule
+        self.schedule = schedule_in("Trainer", "schedule", schedule)
         self.regularizer = regularizer
+        self.clip_value, self.clip_norm = clip_value, clip_norm
         self.seed = whole("Trainer", "seed", seed, 0, 2**64 - 1)
         self.decay_all = bool(decay_all)
         self.precision = precision
@@ -134,7 +141,8 @@ class Trainer:
         loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
         with errors_of("Trainer"):
             self._trained = self.net._core
-            self._core = _core.Trainer(self._trained, settings, loss, self.seed, self.decay_all, self.precision)
+            clips = self.clip_value, self.clip_norm
+            self._core = _core.Trainer(self._trained, settings, *clips, loss, self.seed, self.decay_all, self.precision)
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
@@ -240,57 +248,18 @@ class Trainer:
                     callback.on_fit_end(self)
         return self.history
 
-    def memory(self, *, batch_size: int = 128, rows: int | None = None) -> dict[str, int]:
-        """Return what native code holds during a fit, in bytes by purpose.
-
-        Parameters
-        ----------
-        batch_size : int
-            As of `fit`.
-        rows : int, optional
-            Of the data: shuffling keeps 8 bytes for each. As many as a batch unless given.
-
-        Returns
-        -------
-        dict of str to int
-            "parameters", "gradients", "optimizer_state"; "statistics", the running ones of batch norm; "activations",
-            what the forward pass keeps for the backward pass and the gradients in flight; "batch", the rows gathered
-            for a step, their losses and the order of all rows; "scratch", of the threads; and "total".
-
-        Raises
-        ------
-        ValueError
-            If a number is less than 1, or 1 for a net with batch norm.
-
-        Notes
-        -----
-        The numbers come from the plan that allocates; `lamina.memory` counts what was allocated. Sample weights add one
-        number a row of a batch, and class probabilities take the place of labels. Apart from it are NumPy's arrays: the
-        data, and the best weights that `EarlyStopping` keeps. Validation adds the outputs of two laminae for 1024 rows,
-        and those of the net for all its rows.
-
-        Examples
-        --------
-        >>> import lamina
-        >>> trainer = lamina.Trainer(lamina.Sequential(lamina.Linear(16, 16)), optimizer="adam")
-        >>> plan = trainer.memory(batch_size=32)
-        >>> plan["parameters"], plan["gradients"], plan["optimizer_state"], plan["activations"]
-        (1088, 1088, 2176, 6144)
-        """
-        batch_size = whole("Trainer.memory", "batch_size", batch_size, 1)
-        rows = batch_size if rows is None else whole("Trainer.memory", "rows", rows, 1)
-        with errors_of("Trainer.memory"):
-            plan = self._core.memory(rows, batch_size)
-        return {**plan, "total": sum(plan.values())}
-
     def _epoch(self, data: Arrays, validation: Arrays | None, batch_size: int, shuffle: bool) -> str:
         """Train one epoch, measure, let others have their say; return a line for the progress bar."""
         start = time.perf_counter()
         lr = number("Trainer", "lr", self.lr)
         with errors_of("Trainer.fit"):
-            loss = self._core.run_epoch(*data, batch_size, shuffle, lr)
+            steps = self._core.steps(data[0].shape[0], batch_size)
+        rates = rates_of("Trainer", self.schedule, lr, self.history, steps)
+        with errors_of("Trainer.fit"):
+            loss = self._core.run_epoch(*data, batch_size, shuffle, rates)
             val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
-        entries = (loss, val_loss, val_score, lr, time.perf_counter() - start)
+        last_rate = rates if isinstance(rates, float) else rates[-1]
+        entries = (loss, val_loss, val_score, last_rate, time.perf_counter() - start)
         for key, entry in zip(_KEYS, entries, strict=True):
             self.history[key].append(float(entry))
         if self.schedule is not None:
@@ -298,43 +267,3 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_epoch_end(self)
         return f"loss {loss:.4g}" + (f", val_loss {val_loss:.4g}, val_score {val_score:.4g}" if validation else "")
-
-    def _data(self, call: str, X: Any, y: Any, sample_weight: Any = None) -> Arrays:
-        """Return the data ready for native code, or say what is wrong with it."""
-        net = self.net
-        if net._core is not self._trained:
-            raise ValueError(f"{call}: the net has moved to {net.device} since the trainer was made, make a new one")
-        y, sample_weight = on_host(y), on_host(sample_weight)
-        x = finite(call, matrix(call, X, net.in_features, net.dtype))
-        targets = self.loss.targets(call, y, rows=len(x), outputs=net.out_features, dtype=net.dtype)
-        sample_weight = weights(call, "sample_weight", sample_weight, len(x), net.dtype)
-        core = net._core
-        return on_device_of(core, x), on_device_of(core, targets), on_device_of(core, sample_weight)
-
-    def evaluate(self, X: Any, y: Any, sample_weight: Any = None, *, batch_size: int = 1024) -> dict[str, float]:
-        """Return loss and score of the net on a data set, in inference.
-
-        Parameters
-        ----------
-        X, y, sample_weight : array_like
-            As of `fit`.
-        batch_size : int
-            Rows computed at a time.
-
-        Returns
-        -------
-        dict
-            "loss", the mean over rows, and "score": the accuracy for cross-entropies and kl_divergence (the largest
-            logit against the largest probability), else R², the mean over outputs of 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; for
-            poisson_nll of the rates ŷ = exp(output).
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `fit`.
-        """
-        call = "Trainer.evaluate"
-        data, batch_size = self._data(call, X, y, sample_weight), whole(call, "batch_size", batch_size, 1)
-        with errors_of(call):
-            loss, score = self._core.evaluate(*data, batch_size)
-        return {"loss": float(loss), "score": float(score)}

@@ -1,8 +1,10 @@
-"""Optimizer steps over ten million parameters, in place: parameters per second, and bytes beside the copy rate."""
+"""Optimizer steps and clipping over ten million parameters, in place: bytes per second beside the copy rate."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,12 @@ def rows(setup: Setup) -> Iterator[Row]:
     yield line("adagrad_step", 20, [own, *torch_steps(setup, "Adagrad", lr=1e-5)])
     own = Contestant("lamina", lambda: ops.rmsprop_step(params, grads, v, lr=1e-5))
     yield line("rmsprop_step", 20, [own, *torch_steps(setup, "RMSprop", lr=1e-5)], ">= 4x torch")
+    own = Contestant("lamina", lambda: ops.clip_by_value(grads, 5.0))
+    yield line("clip_by_value", 8, [own, *torch_clips(setup, "clip_grad_value_", 5.0)])
+    # A little less every time, so that each scales all gradients: they are read twice and written once.
+    norms, theirs = ((3000.0 * 0.9999**i for i in itertools.count()) for _ in range(2))
+    own = Contestant("lamina", lambda: ops.clip_by_norm(grads, next(norms)))
+    yield line("clip_by_norm", 12, [own, *torch_clips(setup, "clip_grad_norm_", lambda: next(theirs))])
 
 
 def torch_steps(setup: Setup, name: str, **options: float) -> list[Contestant]:
@@ -47,6 +55,18 @@ def torch_steps(setup: Setup, name: str, **options: float) -> list[Contestant]:
 
         contestants += by_torch(setup, make, variant=path)
     return contestants
+
+
+def torch_clips(setup: Setup, name: str, limit: Any) -> list[Contestant]:
+    """torch's clipping of one flat parameter's gradient; `limit` may be a function that gives another each time."""
+
+    def make(torch):
+        parameter = torch.nn.Parameter(torch.zeros(PARAMETERS))
+        parameter.grad = torch.randn(PARAMETERS)
+        clip = getattr(torch.nn.utils, name)
+        return lambda: clip([parameter], limit() if callable(limit) else limit)
+
+    return by_torch(setup, make)
 
 
 def line(name: str, bytes_each: int, contestants: list[Contestant], goal: str = GOAL) -> Row:

@@ -1,0 +1,90 @@
+"""Gradients clipped in place, between the backward pass and the optimizer's step."""
+
+from lamina import _core
+
+
+def clip_by_value(grads, value):
+    """Clip gradients by value: each entry to at most `value` in magnitude.
+
+    Parameters
+    ----------
+    grads : ndarray, (n,)
+        Changed in place.
+    value : float
+        The bound, finite and > 0; 5 is typical.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        If the bound is not positive or not finite, in the gradients' dtype too, or `grads` is no flat array that can be
+        written to.
+
+    Notes
+    -----
+    g ← min(value, max(-value, g)). Infinities go to the bound; NaN stays NaN, so that a broken step is seen.
+
+    References
+    ----------
+    .. [1] CMU, "Introduction to deep learning", lecture on optimisation: gradient clipping, 5 being typical.
+    .. [2] T. Mikolov, "Statistical language models based on neural networks", 2012, section 3.2.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> grads = np.array([-7.0, 0.5, 6.0])
+    >>> ops.clip_by_value(grads, 5.0)
+    >>> grads
+    array([-5. ,  0.5,  5. ])
+    """
+    _core.clip_by_value(grads, value)
+
+
+def clip_by_norm(grads, norm):
+    """Clip gradients by their norm: scale all of them where it exceeds `norm`.
+
+    Parameters
+    ----------
+    grads : ndarray, (n,)
+        Changed in place.
+    norm : float
+        The largest Euclidean norm, finite and > 0.
+
+    Returns
+    -------
+    float
+        The norm before; for an array on a device an array without dimensions there, so that nothing waits for it.
+
+    Raises
+    ------
+    ValueError
+        If the norm is not positive or not finite, in the gradients' dtype too, or `grads` is no flat array that can be
+        written to.
+
+    Notes
+    -----
+    g ← g min(1, norm / ‖g‖). Squares are summed in float64, in the order of csrc/math/order.h: the same bits at every
+    level, with every number of threads and on the device. Where ‖g‖ is NaN or infinite (float64's squares overflow
+    beyond some 1e154) the gradients stay as they are: scaled by 0 or NaN they would hide what broke.
+
+    References
+    ----------
+    .. [1] R. Pascanu, T. Mikolov, Y. Bengio, "On the difficulty of training recurrent neural networks", 2013,
+       algorithm 1.
+    .. [2] CMU, "Introduction to deep learning", lecture on optimisation: gradient clipping.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> grads = np.array([3.0, 4.0])
+    >>> ops.clip_by_norm(grads, 1.0)
+    5.0
+    >>> grads.round(6)
+    array([0.6, 0.8])
+    """
+    return _core.clip_by_norm(grads, norm)
