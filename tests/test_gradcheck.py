@@ -24,16 +24,20 @@ def test_gradcheck_passes_every_activation(isa, rng, activation, training):
         assert report.ok, report
 
 
-@pytest.mark.parametrize("layer", [lamina.PReLU(), lamina.PReLU(per_unit=True, init=0.1), lamina.RReLU()], ids=str)
+@pytest.mark.parametrize(
+    "layer", ["PReLU()", "PReLU(per_unit=True, init=0.1)", "RReLU()", "LayerNorm(5)", "LayerNorm(5, affine=False)"]
+)
 @pytest.mark.parametrize("training", [True, False])
 def test_gradcheck_passes_layers_that_run_by_themselves(isa, rng, layer, training):
+    layer = eval(f"lamina.{layer}")
     for layers in (
         [lamina.Linear(4, 5), layer, lamina.Linear(5, 3)],
-        [lamina.Linear(4, 5), lamina.BatchNorm(5), layer, lamina.Dropout(0.4), lamina.Linear(5, 3), layer],
-        [layer, lamina.Linear(4, 5), layer, lamina.Tanh(), lamina.Linear(5, 3)],
+        [lamina.Linear(4, 5), lamina.BatchNorm(5), layer, lamina.Dropout(0.4), lamina.Linear(5, 5), layer],
+        [layer, lamina.Linear(5, 5), layer, lamina.Tanh(), lamina.Linear(5, 3)],
     ):
         net = lamina.Sequential(*layers, seed=2)
-        report = lamina.gradcheck(net, rng.normal(size=(7, 4)), rng.integers(0, 3, 7), training=training)
+        x = 3 * rng.normal(size=(7, net.in_features))
+        report = lamina.gradcheck(net, x, rng.integers(0, 3, 7), training=training)
         assert report.ok, report
 
 

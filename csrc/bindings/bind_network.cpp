@@ -34,8 +34,13 @@ LayerSpec layer_in(const py::dict& dict) {
     layer.kind = LayerSpec::Kind::rrelu;
     layer.lower = settings.number("lower");
     layer.upper = settings.number("upper");
+  } else if (kind == "layernorm") {
+    layer.kind = LayerSpec::Kind::layernorm;
+    layer.in_features = layer.out_features = settings.integer("features");
+    layer.eps = settings.number("eps", layer.eps);
+    layer.affine = settings.flag("affine", true);
   } else {
-    fail(op, "layer kind is '", kind, "', needs linear, batchnorm, activation, dropout, prelu or rrelu");
+    fail(op, "layer kind is '", kind, "', needs linear, batchnorm, activation, dropout, prelu, rrelu or layernorm");
   }
   settings.finish();
   return layer;

@@ -23,7 +23,7 @@ class Box {
   virtual ~Box() = default;
   // What forward leaves for backward besides x and h, and scratch of backward: elements, for so many rows.
   virtual int64_t kept_size(int64_t /*rows*/) const { return 0; }
-  // x (rows, in) -> h (rows, out); `kept` is null in inference.
+  // x (rows, in) -> h (rows, out).
   virtual void forward(const Context& context, const Pass& pass, Matrix<const T> x, Matrix<T> h, T* kept) const = 0;
   // The gradient of h becomes that of x, in place; those of the parameters go to the flat buffer.
   virtual void backward(const Context& context, const Pass& pass, Matrix<const T> x, Matrix<const T> h, T* kept,

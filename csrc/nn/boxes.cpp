@@ -1,5 +1,6 @@
 // The layers that run by themselves.
 #include "nn/box.h"
+#include "ops/layernorm.h"
 #include "ops/rectifiers.h"
 
 namespace lamina {
@@ -47,11 +48,37 @@ class Rrelu final : public Box<T> {
   RandomRectifier rectifier_;
 };
 
+template <class T>
+class LayerNorm final : public Box<T> {
+ public:
+  LayerNorm(double eps, Vector<T> gamma, Vector<T> beta, Vector<T> d_gamma, Vector<T> d_beta)
+      : eps_(eps), gamma_(gamma), beta_(beta), d_gamma_(d_gamma), d_beta_(d_beta) {}
+
+  int64_t kept_size(int64_t rows) const override { return 2 * padded<T>(rows); }
+  void forward(const Context& context, const Pass&, Matrix<const T> x, Matrix<T> h, T* kept) const override {
+    layernorm_forward<T>(context, x, gamma_, beta_, eps_, h, mean(kept, x.rows), rstd(kept, x.rows));
+  }
+  void backward(const Context& context, const Pass&, Matrix<const T> x, Matrix<const T>, T* kept, Matrix<T> gradient) const override {
+    layernorm_backward<T>(context, gradient, x, gamma_, mean(kept, x.rows), rstd(kept, x.rows), gradient, d_gamma_, d_beta_);
+  }
+
+ private:
+  static Vector<T> mean(T* kept, int64_t rows) { return {kept, rows}; }
+  static Vector<T> rstd(T* kept, int64_t rows) { return {kept + padded<T>(rows), rows}; }
+
+  double eps_;
+  Vector<T> gamma_, beta_, d_gamma_, d_beta_;  // absent without scale and shift
+};
+
 }  // namespace
 
 std::vector<ParameterEntry> box_parameters(const LayerSpec& layer, int index) {
   const std::string prefix = std::to_string(index);
   if (layer.kind == Kind::prelu) return {{prefix + ".weight", ParameterKind::slope, {layer.per_unit ? layer.in_features : 1}, index}};
+  if (layer.kind == Kind::layernorm && layer.affine) {
+    return {{prefix + ".weight", ParameterKind::batchnorm, {layer.in_features}, index},
+            {prefix + ".bias", ParameterKind::batchnorm, {layer.in_features}, index}};
+  }
   return {};
 }
 
@@ -61,6 +88,13 @@ std::unique_ptr<Box<T>> make_box(const LayerSpec& layer, int index, const Parame
     const ParameterEntry& slope = *parameters.find(index, ParameterKind::slope);
     return std::make_unique<Prelu<T>>(vector_at(parameters.parameters(), slope), vector_at(parameters.gradients(), slope),
                                       layer.in_features);
+  }
+  if (layer.kind == Kind::layernorm) {
+    const auto at = [&](Vector<T> buffer, int nth) {
+      return layer.affine ? vector_at(buffer, *parameters.find(index, ParameterKind::batchnorm, nth)) : Vector<T>{};
+    };
+    const Vector<T> values = parameters.parameters(), gradients = parameters.gradients();
+    return std::make_unique<LayerNorm<T>>(layer.eps, at(values, 0), at(values, 1), at(gradients, 0), at(gradients, 1));
   }
   RandomKey key;
   key.layer = static_cast<uint32_t>(index);

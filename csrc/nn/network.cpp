@@ -101,7 +101,11 @@ Network<T>::Network(std::vector<LayerSpec> layers, bool fuse, const Device& devi
       stage.lamina.dropout.p = layers_[static_cast<size_t>(plan.dropout)].p;
       stage.lamina.dropout.key.layer = static_cast<uint32_t>(plan.dropout);
     }
-    if (plan.box >= 0) stage.box = make_box<T>(layers_[static_cast<size_t>(plan.box)], plan.box, parameters_);
+    if (plan.box >= 0) {
+      stage.box = make_box<T>(layers_[static_cast<size_t>(plan.box)], plan.box, parameters_);
+      if (const ParameterEntry* scale = parameters_.find(plan.box, ParameterKind::batchnorm, 0))
+        fill_ones(device, vector_at(values, *scale));
+    }
     stage.trained = plan.linear >= 0 || plan.batchnorm >= 0 ||
                     (plan.box >= 0 && !box_parameters(layers_[static_cast<size_t>(plan.box)], plan.box).empty());
     if (stage.trained) first_trained_ = std::min(first_trained_, stages_.size());

@@ -23,9 +23,11 @@ constexpr int64_t statistics_block_rows = 512;
 
 template <class T>
 std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t rows) const {
+  int64_t kept = 0;
+  for (const Stage<T>& stage : stages_) kept = std::max(kept, stage.box ? stage.box->kept_size(rows) : 0);
   std::unique_ptr<InferenceMemory<T>> memory(spare_.exchange(nullptr));
-  if (memory && !memory->fits(rows, widest_)) memory.reset();
-  if (!memory) memory = std::make_unique<InferenceMemory<T>>(rows, widest_, device_);
+  if (memory && !memory->fits(rows, widest_, kept)) memory.reset();
+  if (!memory) memory = std::make_unique<InferenceMemory<T>>(rows, widest_, kept, device_);
   return memory;
 }
 
@@ -56,7 +58,7 @@ bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
       const int64_t width = stages_[i].plan.out_features;
       const Matrix<T> h = i + 1 == count ? out.slice(first, rows) : matrix(memory->outputs[i & 1].data(), rows, width);
       if (const Box<T>* const box = stages_[i].box.get()) {
-        box->forward(context, {}, input, h, nullptr);
+        box->forward(context, {}, input, h, memory->kept.data());
         input = h;
         continue;
       }

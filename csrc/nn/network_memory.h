@@ -62,15 +62,20 @@ class TrainingMemory {
   AlignedBuffer<double> row_loss_;
 };
 
-// Inference keeps nothing: two outputs that take turns, and batch norm's constants.
+// Inference keeps nothing: two outputs that take turns, batch norm's constants, and what a box writes beside its output.
 template <class T>
 struct InferenceMemory {
-  InferenceMemory(int64_t rows, int64_t width, const Device& device)
-      : outputs{AlignedBuffer<T>(rows * width, device), AlignedBuffer<T>(rows * width, device)}, mean(width, device), rstd(width, device) {}
+  InferenceMemory(int64_t rows, int64_t width, int64_t kept_size, const Device& device)
+      : outputs{AlignedBuffer<T>(rows * width, device), AlignedBuffer<T>(rows * width, device)},
+        mean(width, device),
+        rstd(width, device),
+        kept(kept_size, device) {}
 
-  bool fits(int64_t rows, int64_t width) const { return outputs[0].size() >= rows * width && mean.size() >= width; }
+  bool fits(int64_t rows, int64_t width, int64_t kept_size) const {
+    return outputs[0].size() >= rows * width && mean.size() >= width && kept.size() >= kept_size;
+  }
 
-  AlignedBuffer<T> outputs[2], mean, rstd;
+  AlignedBuffer<T> outputs[2], mean, rstd, kept;
 };
 
 }  // namespace lamina

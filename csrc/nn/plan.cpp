@@ -14,11 +14,13 @@ namespace {
 using Kind = LayerSpec::Kind;
 
 const char* kind_name(Kind kind) {
-  constexpr const char* names[] = {"linear", "batchnorm", "activation", "dropout", "prelu", "rrelu"};
+  constexpr const char* names[] = {"linear", "batchnorm", "activation", "dropout", "prelu", "rrelu", "layernorm"};
   return names[static_cast<int>(kind)];
 }
 
-bool has_width(const LayerSpec& layer) { return layer.kind == Kind::linear || layer.kind == Kind::batchnorm; }
+bool has_width(const LayerSpec& layer) {
+  return layer.kind == Kind::linear || layer.kind == Kind::batchnorm || layer.kind == Kind::layernorm;
+}
 
 void check_numbers(const char* op, size_t index, const LayerSpec& layer) {
   constexpr int64_t widest = int64_t{1} << 30;  // so that sizes of matrices fit 64 bits
@@ -26,9 +28,11 @@ void check_numbers(const char* op, size_t index, const LayerSpec& layer) {
     fail(op, "layer ", index, " (", kind_name(layer.kind), ") is ", layer.in_features, " wide in and ", layer.out_features,
          " out, needs 1 to 2**30");
   }
-  if (layer.kind == Kind::batchnorm) {
-    if (!(layer.eps >= 0) || layer.eps > 1e30) fail(op, "layer ", index, ": eps is ", layer.eps, ", needs a finite number >= 0");
-    if (!(layer.momentum >= 0 && layer.momentum <= 1)) fail(op, "layer ", index, ": momentum is ", layer.momentum, ", needs 0 to 1");
+  if ((layer.kind == Kind::batchnorm || layer.kind == Kind::layernorm) && (!(layer.eps >= 0) || layer.eps > 1e30)) {
+    fail(op, "layer ", index, ": eps is ", layer.eps, ", needs a finite number >= 0");
+  }
+  if (layer.kind == Kind::batchnorm && !(layer.momentum >= 0 && layer.momentum <= 1)) {
+    fail(op, "layer ", index, ": momentum is ", layer.momentum, ", needs 0 to 1");
   }
   if (layer.kind == Kind::dropout) check(op, Dropout{layer.p, {}});
   if (layer.kind == Kind::rrelu) check(op, RandomRectifier{layer.lower, layer.upper, {}});
@@ -60,6 +64,9 @@ std::string describe(const LayerSpec& layer) {
       break;
     case Kind::rrelu:
       text << "rrelu(" << layer.lower << ", " << layer.upper << ")";
+      break;
+    case Kind::layernorm:
+      text << "layernorm(" << layer.in_features << (layer.affine ? "" : ", no scale and shift") << ")";
   }
   return text.str();
 }

@@ -188,6 +188,18 @@ struct Describe {
     real(n).rrelu(context, draw, lower, range, values, z, out);
     alone(n, context, "pass", out.rows, out.columns, "rrelu");
   }
+  static void layernorm_forward(const Context& context, Matrix<const T> x, const T* gamma, const T* beta, double eps, Matrix<T> y, T* mean,
+                                T* rstd) {
+    auto& n = notes(context);
+    real(n).layernorm_forward(context, x, gamma, beta, eps, y, mean, rstd);
+    alone(n, context, "pass", y.rows, y.columns, "layer norm");
+  }
+  static void layernorm_backward(const Context& context, Matrix<const T> dy, Matrix<const T> x, const T* gamma, const T* mean,
+                                 const T* rstd, Matrix<T> dx, T* dgamma, T* dbeta) {
+    auto& n = notes(context);
+    real(n).layernorm_backward(context, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
+    alone(n, context, "pass back", dx.rows, dx.columns, dgamma ? "layer norm, with the gradients of gamma and beta" : "layer norm");
+  }
   static void alone(PlanNotes& n, const Context& context, const char* what, int64_t rows, int64_t columns, const char* does) {
     n.title(what, " over (", rows, ", ", columns, "), ", type_name<T>);
     n.line("does", does);
@@ -210,6 +222,8 @@ struct Describe {
     kernels.prelu_forward = prelu_forward;
     kernels.prelu_backward = prelu_backward;
     kernels.rrelu = rrelu;
+    kernels.layernorm_forward = layernorm_forward;
+    kernels.layernorm_backward = layernorm_backward;
   }
 };
 

@@ -8,7 +8,7 @@ from typing import Any
 from lamina._checks import number, whole
 from lamina.init import Initializer, initializer
 
-__all__ = ["BatchNorm", "Dropout", "Layer", "Linear"]
+__all__ = ["BatchNorm", "Dropout", "Layer", "LayerNorm", "Linear"]
 
 _MOST_FEATURES = 2**31 - 1
 
@@ -139,6 +139,58 @@ class BatchNorm(Layer):
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "batchnorm", "features": self.num_features, "momentum": self.momentum, "eps": self.eps}
+
+
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """Layer normalisation over the units of each row, with scale and shift learned; it runs by itself.
+
+    Parameters
+    ----------
+    num_features : int
+        Columns of the input.
+    eps : float
+        Added to the variance inside the root.
+    affine : bool
+        Whether there are a scale γ and a shift β.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    TypeError
+        If `num_features` is no whole number, or `affine` no bool.
+
+    Notes
+    -----
+    y = γ (x − μ) / √(σ² + eps) + β with a row's own mean and biased variance, in training and inference alike. γ starts
+    at 1, β at 0.
+
+    References
+    ----------
+    J. Ba, J. Kiros, G. Hinton, "Layer normalization", 2016.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> lamina.LayerNorm(512)
+    LayerNorm(num_features=512, eps=1e-05, affine=True)
+    """
+
+    num_features: int
+    eps: float = 1e-5
+    affine: bool = True
+
+    def __post_init__(self) -> None:
+        self._set(
+            num_features=whole("LayerNorm", "num_features", self.num_features, 1, _MOST_FEATURES),
+            eps=number("LayerNorm", "eps", self.eps),
+        )
+        if not isinstance(self.affine, bool):
+            raise TypeError(f"LayerNorm: affine is {self.affine!r}, True or False is needed")
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "layernorm", "features": self.num_features, "eps": self.eps, "affine": self.affine}
 
 
 @dataclass(frozen=True)

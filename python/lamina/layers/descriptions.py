@@ -9,12 +9,12 @@ from typing import Any
 from lamina._checks import one_of
 from lamina.init import Initializer
 from lamina.layers.activations import ACTIVATIONS
-from lamina.layers.basic import BatchNorm, Dropout, Layer, Linear
+from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 
 __all__ = ["LAYERS", "describe", "from_description"]
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer for layer in (Linear, BatchNorm, Dropout, *ACTIVATIONS.values())
+    layer.__name__: layer for layer in (Linear, BatchNorm, LayerNorm, Dropout, *ACTIVATIONS.values())
 }
 
 
