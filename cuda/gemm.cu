@@ -157,13 +157,13 @@ int64_t tiles_of(const Gemm<T>& g) {
 }
 
 template <class T, class S>
-int64_t chunks_of(const Gemm<T>& g) {
-  return cuda::chunks_of(g, tiles_of<T, S>(g), order::depth_chunk);
+int64_t chunks_for(const Gemm<T>& g) {
+  return split_chunks(g, tiles_of<T, S>(g), order::depth_chunk);
 }
 
 template <class T, class S>
 void start(const Context& context, const Gemm<T>& g, const Tail<T>& tail, bool has_tail) {
-  start_split(context, g, tail, has_tail, chunks_of<T, S>(g), order::depth_chunk, [&](int64_t chunks, const Partial<T>& partial) {
+  start_split(context, g, tail, has_tail, chunks_for<T, S>(g), order::depth_chunk, [&](int64_t chunks, const Partial<T>& partial) {
     launch(context, "gemm", gemm_kernel<T, S>, tiles_of<T, S>(g) * chunks, S::threads, g, tail, has_tail, partial);
   });
 }
@@ -186,7 +186,7 @@ GemmPlanInfo describe(const Gemm<T>& g) {
   info.tile_columns = thread_columns;
   info.depth_step = order::depth_chunk;
   info.pack_a = info.pack_b = true;
-  info.chunks_apart = chunks_of<T, S>(g) > 1;
+  info.chunks_apart = chunks_for<T, S>(g) > 1;
   return info;
 }
 

@@ -123,8 +123,8 @@ int64_t tiles_of(const Gemm<float>& g) {
 // Elsewhere the bits of a row would depend on how many rows there are.
 inline constexpr int64_t split_depth = 512;
 template <class S>
-int64_t chunks_of(const Gemm<float>& g) {
-  return g.a_depth == 1 ? 1 : cuda::chunks_of(g, tiles_of<S>(g), split_depth);
+int64_t chunks_for(const Gemm<float>& g) {
+  return g.a_depth == 1 ? 1 : split_chunks(g, tiles_of<S>(g), split_depth);
 }
 
 template <class S>
@@ -132,7 +132,7 @@ void start(const Context& context, const Gemm<float>& g, const Halves& a, const 
   const bool has_tail = g.tail && !g.statistics;
   const Tail<float> tail = has_tail ? *g.tail : Tail<float>{};
   const auto with = [&](auto kernel) {
-    start_split(context, g, tail, has_tail, chunks_of<S>(g), split_depth, [&](int64_t chunks, const Partial<float>& partial) {
+    start_split(context, g, tail, has_tail, chunks_for<S>(g), split_depth, [&](int64_t chunks, const Partial<float>& partial) {
       launch(context, "gemm_mma", kernel, tiles_of<S>(g) * chunks, S::threads, g, tail, has_tail, a, b, 2 * halves - 1, partial);
     });
   };
@@ -182,7 +182,7 @@ template <class S>
 GemmPlanInfo describe(const Gemm<float>& g, int halves) {
   const int64_t down = divide_up(g.c.rows, S::rows), across = divide_up(g.c.columns, S::columns);
   GemmPlanInfo info{down, across, S::rows, S::columns, S::warp_rows, warp, g.depth, true, true, false, halves, "mma.sync"};
-  info.chunks_apart = chunks_of<S>(g) > 1;
+  info.chunks_apart = chunks_for<S>(g) > 1;
   if (info.chunks_apart) info.depth_step = split_depth;
   return info;
 }

@@ -36,7 +36,7 @@ __global__ void gemm_merge_kernel(Gemm<T> g, Tail<T> tail, bool has_tail, Partia
 
 // Chunks of the depth that have blocks of their own: all, while their sums fit in 64 MiB, or one.
 template <class T>
-int64_t chunks_of(const Gemm<T>& g, int64_t tiles, int64_t chunk) {
+int64_t split_chunks(const Gemm<T>& g, int64_t tiles, int64_t chunk) {
   constexpr int64_t enough = 128, most = int64_t{64} << 20;
   const int64_t chunks = divide_up(g.depth, chunk);
   const int64_t bytes = chunks * g.c.rows * divide_up(g.c.columns, group_columns) * group_columns * int64_t{sizeof(T)};

@@ -124,7 +124,11 @@ class Event final : public Moment {
  public:
   Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "making an event"); }
   ~Event() override { cudaEventDestroy(event_); }
-  bool passed() override { return cudaEventQuery(event_) != cudaErrorNotReady; }
+  bool passed() override {
+    if (cudaEventQuery(event_) != cudaErrorNotReady) return true;
+    cudaGetLastError();  // an answer, not an error that somebody else should meet
+    return false;
+  }
   cudaEvent_t get() const { return event_; }
 
  private:
@@ -143,6 +147,11 @@ class Driver final : public Cuda {
   Bytes bytes() override { return memory_.blocks.bytes(); }
   void release_unused() override { memory_.blocks.release_unused(); }
 
+  int make_current(int device) noexcept override {
+    int before = device;
+    if (cudaGetDevice(&before) == cudaSuccess && before != device) cudaSetDevice(device);
+    return before;
+  }
   bool is_here(const void* memory) override {
     cudaPointerAttributes attributes{};
     check(cudaPointerGetAttributes(&attributes, memory), "asking for the kind of memory");
@@ -253,10 +262,6 @@ Cuda* cuda_device() {
   const cuda::Found& found = cuda::found();
   if (found.driver && found.process != getpid()) {
     fail<BackendError>("cuda", "this process was forked from one that had used the device, needs the start method 'spawn'");
-  }
-  int current = 0;
-  if (found.driver && cudaGetDevice(&current) == cudaSuccess && current != 0) {
-    fail<BackendError>("cuda", "this thread's current device is ", current, ", needs device 0, on which lamina computes");
   }
   return found.driver;
 }

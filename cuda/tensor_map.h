@@ -16,8 +16,12 @@ inline CUtensorMap tensor_map(const bfloat16* data, int64_t rows, int64_t column
   static const Encode encode = [] {
     void* found = nullptr;
     cudaDriverEntryPointQueryResult result{};
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault, &result),
-          "asking the driver for maps");
+#if CUDART_VERSION >= 12050
+    const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000, cudaEnableDefault, &result);
+#else
+    const cudaError_t error = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &found, cudaEnableDefault, &result);
+#endif
+    check(error, "asking the driver for maps");
     if (result != cudaDriverEntryPointSuccess) fail<BackendError>("cuda", "the driver has no cuTensorMapEncodeTiled");
     return reinterpret_cast<Encode>(found);
   }();

@@ -192,7 +192,7 @@ def test_lent_memory_is_not_given_back_before_the_device_has_read_it():
     in_use = cuda.memory()["in_use"]
     del lent
     assert cuda.memory()["in_use"] == in_use, "the emulated device works when somebody waits, not before"
-    cuda.synchronize()
+    y.array.numpy()  # waits
     assert cuda.memory()["in_use"] < in_use
     del y
 
@@ -206,8 +206,17 @@ def test_another_current_device_is_refused():
         with pytest.raises(lamina.BackendError, match="current device is 1, needs device 0"):
             ops.activation_forward(x, "relu")
 
+    def goes_on_another_device(array):
+        lamina._core.emulation_set_current(1)
+        array.clear()
+        assert not lamina._core.emulated() or cuda.is_available()
+
+    in_use = cuda.memory()["in_use"]
+    held = [cuda.zeros(10_000)]
     with ThreadPoolExecutor(1) as pool:
         pool.submit(on_another_device).result()
+        pool.submit(goes_on_another_device, held).result()
+    assert cuda.memory()["in_use"] == in_use, "memory should come back wherever its last user ends"
     assert (ops.activation_forward(x, "relu").numpy() == 0).all()
 
 

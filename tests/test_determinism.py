@@ -62,8 +62,8 @@ def scale_by_squares(dtype):
     digests, schedule = [], lamina.WarmUp(1, lamina.CosineDecay(2))
     for optimizer in (lamina.Adagrad(lr=0.02, l1=1e-4), lamina.RMSProp(lr=1e-3, momentum=0.5, weight_decay=1e-3)):
         net = lamina.Sequential(
-            lamina.Linear(37, 29), lamina.LayerNorm(29), lamina.GELU(), lamina.Linear(29, 17), lamina.PReLU(), lamina.Linear(17, 9),
-            lamina.RReLU(), lamina.Linear(9, 5), seed=4, dtype=dtype,
+            lamina.Linear(37, 29), lamina.LayerNorm(29), lamina.GELU(), lamina.Linear(29, 17), lamina.PReLU(),
+            lamina.Linear(17, 9), lamina.RReLU(), lamina.Linear(9, 5), seed=4, dtype=dtype,
         )  # fmt: skip
         trainer = lamina.Trainer(net, optimizer=optimizer, schedule=schedule, clip_value=0.05, clip_norm=0.3)
         trainer.fit(x, y, epochs=3, batch_size=50, progress=False)

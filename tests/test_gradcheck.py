@@ -42,6 +42,15 @@ def test_gradcheck_passes_layers_that_run_by_themselves(isa, rng, layer, trainin
 
 
 @pytest.mark.parametrize(
+    "layer", [lamina.PReLU(), lamina.PReLU(per_unit=True), lamina.RReLU(), lamina.LayerNorm(1)], ids=str
+)
+def test_gradcheck_passes_layers_one_unit_wide(isa, rng, layer):
+    net = lamina.Sequential(lamina.Linear(4, 1), layer, lamina.Linear(1, 2), seed=3)
+    report = lamina.gradcheck(net, rng.normal(size=(7, 4)), rng.integers(0, 2, 7))
+    assert report.ok, report
+
+
+@pytest.mark.parametrize(
     ("loss", "targets"),
     [
         ("cross_entropy", "labels"),

@@ -296,3 +296,13 @@ def test_greedy_mistakes_are_told_before_anything_changes(x, arguments, error, m
         greedy(**arguments)
     if before:
         assert_same_bits(arguments["net"].state_dict(), before)
+
+
+def test_greedy_refuses_before_it_changes_anything(x):
+    net = lamina.Sequential(
+        lamina.Linear(6, 5), lamina.Sigmoid(), lamina.Linear(5, 4), lamina.PReLU(), lamina.Linear(4, 3), seed=1
+    )
+    before = net.state_dict()
+    with pytest.raises(ValueError, match=r"greedy: layer 2 is followed by PReLU\("):
+        lamina.pretrain.greedy(net, x, epochs=1, progress=False)
+    assert_same_bits(net.state_dict(), before)

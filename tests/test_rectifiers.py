@@ -108,6 +108,13 @@ def test_rectifiers_refuse_mistakes(dtype):
         changed(rrelu, ValueError, upper=np.inf),
         changed(rrelu, ValueError, seed=-1),
         changed(rrelu, TypeError, alpha=1.0),
+        *([changed(rrelu, ValueError, upper=1e300)] if dtype == np.float32 else []),
+        changed(rrelu, TypeError, activation=["rrelu"]),
     ]
     check_refused(ops.activation_forward, cases)
+    assert_same_bits(
+        ops.activation_forward(-x, "prelu", weight=np.float32(0.5)), ops.activation_forward(-x, "prelu", weight=0.5)
+    )
+    with pytest.raises(TypeError, match="activation_backward: y is given, prelu follows from x alone"):
+        ops.activation_backward(x, x, "prelu", y=x)
     check_refused(ops.activation_backward, [changed(dict(prelu, dy=x), ValueError, dy=np.ones((5, 4), dtype))])

@@ -185,7 +185,10 @@ void bind_cuda(py::module_& m) {
     void* const memory = device.allocate_pinned(bytes);
     const py::capsule owner(memory, [](void* p) {
       try {
-        if (Cuda* const d = cuda_device()) d->release_pinned(p);
+        Cuda* const d = cuda_device();
+        if (!d) return;
+        const OnOwnDevice own(*d);
+        d->release_pinned(p);
       } catch (const std::exception&) {
         // A forked process: the memory is the parent's.
       }

@@ -10,7 +10,8 @@ constexpr const char* backward_op = "activation_backward";
 
 // Slopes as a number, which is one for all, or an array (1,) or (columns,).
 Array slopes_in(const char* op, const py::object& weight, const Array& x) {
-  if (!py::isinstance<py::float_>(weight) && !py::isinstance<py::int_>(weight)) return array_in(op, "weight", weight, x);
+  const bool array = py::isinstance<py::array>(weight) || py::hasattr(weight, "__dlpack_device__") || !PyNumber_Check(weight.ptr());
+  if (array) return array_in(op, "weight", weight, x);
   const double slope = number_in(op, "weight", weight);
   const Array host = new_host_array(op, "weight", x.dtype, {1});
   with_dtype(x.dtype, [&](auto zero) { *vector_view<decltype(zero)>(host).data = static_cast<decltype(zero)>(slope); });
@@ -65,7 +66,7 @@ py::object rrelu_binding(py::object dy_, py::object x_, py::object lower, py::ob
   if (dy.shape() != x.shape()) fail(op, "dy has shape ", shape_text(dy.shape()), ", needs ", shape_text(x.shape()));
   const bool training = flag_in(op, "training", training_);
   const RandomRectifier rectifier{number_in(op, "lower", lower), number_in(op, "upper", upper),
-                                  key_in(op, seed, layer, step, row_offset, x.size(0))};
+                                  key_in(op, seed, layer, step, row_offset, x.size(0)), op};
   check(op, rectifier);
   const Array out = array_out(op, "out", out_, x, x.dtype, x.shape(), {&x, &dy}, true);
   with_dtype(x.dtype, [&](auto zero) {

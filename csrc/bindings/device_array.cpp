@@ -71,6 +71,10 @@ Shape c_strides(const Shape& shape, int64_t itemsize) {
 Cuda& needed_cuda(const char* op) {
   Cuda* const device = cuda_device();
   if (!device) fail<BackendError>(op, "CUDA is ", cuda_status());
+  if (const int current = device->make_current(0); current != 0) {
+    device->make_current(current);
+    fail<BackendError>(op, "this thread's current device is ", current, ", needs device 0, on which lamina computes");
+  }
   return *device;
 }
 
@@ -91,13 +95,17 @@ SharedStream::SharedStream() : stream_(needed_cuda("cuda").create_stream()) {}
 SharedStream::~SharedStream() {
   if (!own_) return;
   try {
-    if (Cuda* const device = cuda_device()) device->destroy_stream(stream_);
+    Cuda* const device = cuda_device();
+    if (!device) return;
+    const OnOwnDevice own(*device);
+    device->destroy_stream(stream_);
   } catch (const std::exception&) {
     // A broken device: the stream is lost with it.
   }
 }
 
 DeviceBlock::DeviceBlock(size_t bytes) : bytes_(bytes), home_(stream_of_thread()), last_(home_) {
+  collect_loans();
   data_ = static_cast<std::byte*>(needed_cuda("cuda").memory().allocate(bytes, 1, stream_in(home_)));
 }
 DeviceBlock::DeviceBlock(void* data, std::function<void()> give_back)
@@ -125,6 +133,7 @@ DeviceBlock::~DeviceBlock() {
   try {
     Cuda* const device = cuda_device();
     if (!device) return;
+    const OnOwnDevice own(*device);
     // Whoever comes next has to wait for streams whose end we do not see: the borrower's, and what we gave to streams of
     // which the lender knows nothing.
     if (lent_) device->synchronize_all();
@@ -175,8 +184,11 @@ void copy_in(const DeviceArray& array, const py::array& host_) {
   array.block->use();
   const void* const from = host.data();
   const Memory::Rows rows = rows_of(array, false);
-  const py::gil_scoped_release release;
-  needed_cuda("cuda").memory().copy_in(array.data, from, rows, current_stream());
+  {
+    const py::gil_scoped_release release;
+    needed_cuda("cuda").memory().copy_in(array.data, from, rows, current_stream());
+  }
+  collect_loans();
 }
 
 std::shared_ptr<DeviceArray> to_device(const py::array& host) {
@@ -194,6 +206,7 @@ py::array to_host(const DeviceArray& array) {
     const py::gil_scoped_release release;
     needed_cuda("cuda").memory().copy_out(to, array.data, rows, current_stream());
   }
+  collect_loans();
   return host;
 }
 

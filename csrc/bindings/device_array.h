@@ -18,8 +18,21 @@ namespace lamina {
 namespace py = pybind11;
 using Shape = std::vector<int64_t>;
 
-// The device, or a BackendError that says why there is none.
+// The device, or a BackendError that says why there is none, or that another is this thread's.
 Cuda& needed_cuda(const char* op);
+
+// For what ends wherever it ends, where another library's device may be current.
+class OnOwnDevice {
+ public:
+  explicit OnOwnDevice(Cuda& device) : device_(device), before_(device.make_current(0)) {}
+  ~OnOwnDevice() { device_.make_current(before_); }
+  OnOwnDevice(const OnOwnDevice&) = delete;
+  OnOwnDevice& operator=(const OnOwnDevice&) = delete;
+
+ private:
+  Cuda& device_;
+  int before_;
+};
 
 Context device_context(const char* op);  // of this thread's calls on the device
 

@@ -46,6 +46,9 @@ class Cuda : public Recorder {
   virtual Bytes bytes() = 0;
   virtual void release_unused() = 0;
 
+  // Of this thread's devices another library may have chosen another than the first, on which lamina computes. Makes this one
+  // current, and returns which was.
+  virtual int make_current(int device) noexcept = 0;
   virtual bool is_here(const void* memory) = 0;  // whether it is device memory
   virtual Stream create_stream() = 0;
   virtual void destroy_stream(Stream stream) = 0;

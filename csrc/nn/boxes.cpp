@@ -14,7 +14,7 @@ class Prelu final : public Box<T> {
   Prelu(Vector<T> slopes, Vector<T> gradients, int64_t width) : slopes_(slopes), gradients_(gradients), width_(width) {}
 
   // One slope for all: the columns' sums, before they are added.
-  int64_t kept_size(int64_t) const override { return slopes_.size == width_ ? 0 : width_; }
+  int64_t kept_size(int64_t) const override { return slopes_.size == 1 ? width_ : 0; }
   void forward(const Context& context, const Pass&, Matrix<const T> x, Matrix<T> h, T*) const override {
     prelu_forward<T>(context, slopes_, x, h);
   }

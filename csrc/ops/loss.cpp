@@ -37,7 +37,7 @@ void check(const char* op, const Device& device, const Loss<T>& loss, Matrix<con
            Vector<const T> sample_weight) {
   const int64_t rows = prediction.rows, columns = prediction.columns;
   if (rows == 0 || columns == 0)
-    fail(op, "got an empty prediction of shape (", rows, ", ", columns, "), needs at least one row and column");
+    fail(op, loss_info(loss.kind).prediction_name, " is empty, of shape (", rows, ", ", columns, "), needs at least one row and column");
   if (loss.kind == LossKind::softmax_cross_entropy) {
     if (!(loss.label_smoothing >= 0 && loss.label_smoothing < 1)) {
       fail(op, "label_smoothing is ", loss.label_smoothing, ", needs 0 <= label_smoothing < 1");
@@ -57,7 +57,8 @@ void check(const char* op, const Device& device, const Loss<T>& loss, Matrix<con
     if (targets.labels.size != rows) fail(op, "got ", targets.labels.size, " labels for ", rows, " rows");
     if (device.is_host()) check_labels(op, targets.labels, columns);
   } else if (targets.values.rows != rows || targets.values.columns != columns) {
-    fail(op, "targets have shape (", targets.values.rows, ", ", targets.values.columns, "), needs (", rows, ", ", columns, ")");
+    fail(op, loss_info(loss.kind).target_name, " has shape (", targets.values.rows, ", ", targets.values.columns, "), needs (", rows, ", ",
+         columns, ")");
   }
   check_weights(op, device, "sample_weight", sample_weight, rows);
 }

@@ -42,13 +42,14 @@ void prelu_backward(const Context& context, Vector<const T> slopes, Matrix<const
   const Slopes<T> each = checked(op, slopes, z.columns);
   if (d_slopes.size != slopes.size) fail(op, "dweight has ", d_slopes.size, " elements, needs ", slopes.size);
   const Vector<T> sums = each.each ? d_slopes : column_sums;
-  if (sums.size != z.columns) fail(op, "the scratch has ", sums.size, " elements, needs ", z.columns);
+  if (sums.size != z.columns || (!sums && z.columns > 0))
+    fail(op, "the scratch has ", sums ? sums.size : 0, " elements, needs ", z.columns);
   context.table->kernels<T>().prelu_backward(context, each, dy, z, dz, sums.data);
   if (!each.each) column_sum<T>(context, {sums.data, sums.size, 1, 1}, d_slopes);
 }
 
 void check(const char* op, const RandomRectifier& rectifier) {
-  const auto [lower, upper, key] = rectifier;
+  const double lower = rectifier.lower, upper = rectifier.upper;
   if (!(lower >= 0) || !(lower <= upper) || !std::isfinite(upper)) {
     fail(op, "lower is ", lower, " and upper ", upper, ", needs 0 <= lower <= upper, finite");
   }
@@ -57,8 +58,9 @@ void check(const char* op, const RandomRectifier& rectifier) {
 template <class T>
 void rrelu(const Context& context, const RandomRectifier& rectifier, bool training, Matrix<const T> values, Matrix<const T> z,
            Matrix<T> out) {
-  const char* op = "rrelu";
+  const char* op = rectifier.op;
   check(op, rectifier);
+  if (!std::isfinite(static_cast<T>(rectifier.upper))) fail(op, "upper is ", rectifier.upper, ", needs a number of the array's dtype");
   check_shapes<T>(op, "values", values, z);
   check_shapes<T>(op, "out", out, z);
   const double range = rectifier.upper - rectifier.lower;

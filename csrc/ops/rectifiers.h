@@ -19,6 +19,7 @@ void prelu_backward(const Context& context, Vector<const T> slopes, Matrix<const
 struct RandomRectifier {
   double lower = 1.0 / 8, upper = 1.0 / 3;
   RandomKey key;
+  const char* op = "rrelu";  // whose name errors carry
 };
 void check(const char* op, const RandomRectifier& rectifier);
 // out = values where z > 0, else slope times values: with values = z forward, with dy backward. out may be an input.

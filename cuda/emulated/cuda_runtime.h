@@ -8,6 +8,8 @@
 
 #include "cuda/emulated/model.h"
 
+#define CUDART_VERSION 13000
+
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,

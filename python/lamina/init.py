@@ -104,7 +104,8 @@ class Initializer:
         if self.name != "auto":
             return self
         if activation is not None and activation.name in _HE:
-            return Initializer("he_normal", getattr(activation, _HE[activation.name] or "", None))
+            slope = _HE[activation.name]
+            return Initializer("he_normal", getattr(activation, slope) if slope else None)
         if activation is not None and activation.name == "selu":
             return Initializer("lecun_normal")
         return Initializer("glorot_uniform")

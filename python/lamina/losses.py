@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +73,9 @@ class Loss:
         number("Loss", "label_smoothing", self.label_smoothing, below=1)
         if not self._classifies and (self.class_weight is not None or self.label_smoothing):
             raise ValueError(f"Loss: {self.name} has no classes to weigh or to smooth, softmax_cross_entropy has")
-        if not number("Loss", "delta", self.delta) > 0:
+        if isinstance(self.delta, numbers.Real) and not 0 < self.delta < math.inf:
             raise ValueError(f"Loss: delta is {self.delta}, a finite number above 0 is needed")
+        object.__setattr__(self, "delta", number("Loss", "delta", self.delta))
         if self.name != "huber" and self.delta != 1:
             raise ValueError(f"Loss: {self.name} has no delta, huber has")
 

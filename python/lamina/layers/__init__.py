@@ -22,7 +22,7 @@ from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.descriptions import describe, from_description
 
 __all__ = [
-    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Dropout", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU", "Linear",
-    "PReLU", "RReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh", "activation_layer",
-    "describe", "from_description",
+    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Dropout", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU",
+    "Linear", "PReLU", "RReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh",
+    "activation_layer", "describe", "from_description",
 ]  # fmt: skip

@@ -43,8 +43,8 @@ class Linear(Layer):
     bias : bool
         Whether there is a b (out,); it starts at 0.
     init : str or lamina.init.Initializer
-        How the weight W (out, in) starts: a name of `lamina.init.NAMES`. "auto" is He before ReLU, LeakyReLU, ELU,
-        GELU and SiLU, LeCun before SELU, Glorot otherwise.
+        How the weight W (out, in) starts: a name of `lamina.init.NAMES`. "auto" is He before ReLU and its kin
+        (LeakyReLU, PReLU, RReLU, ELU, GELU, SiLU), LeCun before SELU, Glorot otherwise.
 
     Raises
     ------

@@ -125,7 +125,7 @@ def activation_forward(x, activation, *, out=None, **params):
     >>> ops.activation_forward(np.array([-1.0, 0.0, 2.0]), "leaky_relu", negative_slope=0.5)
     array([-0.5,  0. ,  2. ])
     """
-    if activation not in _RECTIFIERS:
+    if not isinstance(activation, str) or activation not in _RECTIFIERS:
         return _core.activation_forward(x, activation, params, out)
     settings = _settings("activation_forward", activation, params)
     if activation == "prelu":
@@ -177,9 +177,11 @@ def activation_backward(dy, x, activation, *, y=None, out=None, **params):
     >>> ops.activation_backward(np.array([1.0, 1.0]), np.array([-3.0, 3.0]), "relu")
     array([0., 1.])
     """
-    if activation not in _RECTIFIERS:
+    if not isinstance(activation, str) or activation not in _RECTIFIERS:
         return _core.activation_backward(dy, x, activation, params, y, out)
     settings = _settings("activation_backward", activation, params)
+    if y is not None:
+        raise TypeError(f"activation_backward: y is given, {activation} follows from x alone: needs y=None")
     if activation == "prelu":
         return _core.prelu_backward(dy, x, settings["weight"], out)
     return _core.rrelu(dy=dy, x=x, out=out, **settings)

@@ -11,7 +11,7 @@ import numpy as np
 from lamina import optim
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import finite, matrix, number, one_of, whole
-from lamina.layers import Activation, BatchNorm, Linear
+from lamina.layers import Activation, BatchNorm, Linear, PReLU, RReLU
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
 from lamina.sequential import Sequential
 
@@ -191,6 +191,10 @@ def _groups(net: Sequential) -> list[range]:
         raise ValueError(f"greedy: the net has {len(places)} Linear layers, a hidden one and the output are needed")
     groups = [range(first, after) for first, after in zip(places, places[1:], strict=False)]
     for group in groups:
+        activation = net._activation_after(group.start)
+        if isinstance(activation, (PReLU, RReLU)):
+            raise ValueError(f"greedy: layer {group.start} is followed by {activation}, an activation that neither "
+                             "learns nor draws its slope is needed")  # fmt: skip
         if not net[group.start].bias and not _inner_norms(net, group[1:]):
             raise ValueError(f"greedy: layer {group.start} has bias=False and no batch norm before its activation, "
                              "the bias that its module learns needs a place")  # fmt: skip
