@@ -1,6 +1,7 @@
 """The benchmark's harness: who is measured, what is said of those who are not, and what is recorded."""
 
 import contextlib
+import importlib
 import io
 import json
 import statistics
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from lamina.bench import peers, readme, report, run, suite
-from lamina.bench.harness import Contestant, Row, Timing, measure, summarise
+from lamina.bench.harness import Contestant, Row, Setup, Timing, measure, summarise
 
 
 def row(*contestants, **options):
@@ -80,6 +81,14 @@ def test_a_row_that_lamina_fails_is_printed_as_failed():
 @pytest.mark.parametrize("seconds, text", [(2.5, "2.5 s"), (0.123, "123 ms"), (4.56e-5, "45.6 us"), (5e-9, "5 ns")])
 def test_durations_read_well(seconds, text):
     assert report.duration(seconds) == text
+
+
+@pytest.mark.parametrize("name", [name for name in suite.BENCHES if name != "memory"])  # which trains
+def test_every_bench_makes_its_rows(name):
+    setup = Setup(quick=True, threads=1, peers={})
+    for made in importlib.import_module(f"lamina.bench.{name}").rows(setup):
+        assert any(contestant.who == "lamina" for contestant in made.contestants)
+        del made  # a row holds its arrays
 
 
 def test_unknown_names_are_refused_with_the_known_ones():

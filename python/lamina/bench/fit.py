@@ -19,7 +19,7 @@ def rows(setup: Setup) -> Iterator[Row]:
     yield row(setup, 1797, Case((64, 100, 10), BATCH, False, ">= 8x sklearn"), 50)
     if not setup.quick:
         yield row(setup, 20_000, Case((784, 512, 512, 10), BATCH, False, ">= 4x sklearn"), 2)
-        units = lamina.config()["units"]
+        units = lamina.config()["units"]["cpu"]
         if units["medium"] != units["highest"]:
             yield row(setup, 20_000, Case((784, 512, 512, 10), BATCH, False, ">= 12x sklearn, with AMX", "medium"), 2)
 

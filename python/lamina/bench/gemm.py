@@ -25,7 +25,7 @@ def rows(setup: Setup) -> Iterator[Row]:
     m, k, n = SHAPES[0]
     yield product(setup, m, k, n, False, True)
     yield product(setup, n, m, k, True, False)
-    units = lamina.config()["units"]
+    units = lamina.config()["units"]["cpu"]
     for precision in ("high", "medium"):
         if units[precision] != units["highest"]:
             for m, k, n in HALF_SHAPES[:-1] if setup.quick else HALF_SHAPES:

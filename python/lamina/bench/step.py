@@ -60,7 +60,7 @@ CASES = [
 
 def rows(setup: Setup) -> Iterator[Row]:
     """Adam at 1e-3 on cross-entropy; the largest net only in a full run, `medium` where there is a unit for it."""
-    units = lamina.config()["units"]
+    units = lamina.config()["units"]["cpu"]
     for case in CASES:
         large = 2048 in case.widths
         if (setup.quick and large) or (case.precision == "medium" and units["medium"] == units["highest"]):
