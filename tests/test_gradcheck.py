@@ -25,11 +25,15 @@ def test_gradcheck_passes_every_activation(isa, rng, activation, training):
 
 
 @pytest.mark.parametrize(
-    "layer", ["PReLU()", "PReLU(per_unit=True, init=0.1)", "RReLU()", "LayerNorm(5)", "LayerNorm(5, affine=False)"]
-)
+    "layer",
+    [
+        lamina.PReLU(), lamina.PReLU(per_unit=True, init=0.1), lamina.RReLU(), lamina.LayerNorm(5),
+        lamina.LayerNorm(5, affine=False),
+    ],
+    ids=str,
+)  # fmt: skip
 @pytest.mark.parametrize("training", [True, False])
 def test_gradcheck_passes_layers_that_run_by_themselves(isa, rng, layer, training):
-    layer = eval(f"lamina.{layer}")
     for layers in (
         [lamina.Linear(4, 5), layer, lamina.Linear(5, 3)],
         [lamina.Linear(4, 5), lamina.BatchNorm(5), layer, lamina.Dropout(0.4), lamina.Linear(5, 5), layer],

@@ -7,6 +7,7 @@
 #include "kernels/kernel_table.h"
 #include "math/activations.h"
 #include "ops/prepare.h"
+#include "ops/shapes.h"
 
 namespace lamina {
 namespace {
@@ -25,13 +26,6 @@ template <class... A>
 const ActivationInfo& at(int index, TypeList<A...>) {
   static constexpr ActivationInfo all[] = {describe<A>()...};
   return all[index];
-}
-
-template <class T>
-void check_shapes(const char* op, Matrix<const T> a, const char* name, Matrix<const T> b) {
-  if (a.rows != b.rows || a.columns != b.columns) {
-    fail(op, name, " has shape (", b.rows, ", ", b.columns, "), needs (", a.rows, ", ", a.columns, ")");
-  }
 }
 
 }  // namespace
@@ -61,7 +55,7 @@ template <class T>
 void activation_forward(const Context& context, const Activation& activation, Matrix<const T> x, Matrix<T> y) {
   const char* op = "activation_forward";
   check(op, activation);
-  check_shapes<T>(op, x, "out", y);
+  expect_shape(op, "out", y, x.rows, x.columns);
   context.table->kernels<T>().tail_forward(context, prepare_tail<T>(activation, {}), x, {}, y);
 }
 
@@ -69,8 +63,8 @@ template <class T>
 void activation_backward(const Context& context, const Activation& activation, Matrix<const T> dy, Matrix<const T> saved, Matrix<T> dx) {
   const char* op = "activation_backward";
   check(op, activation);
-  check_shapes<T>(op, dy, "x or y", saved);
-  check_shapes<T>(op, dy, "out", dx);
+  expect_shape(op, "x or y", saved, dy.rows, dy.columns);
+  expect_shape(op, "out", dx, dy.rows, dy.columns);
   context.table->kernels<T>().tail_backward(context, prepare_tail<T>(activation, {}), dy, dx, saved, {}, {}, nullptr, nullptr);
 }
 

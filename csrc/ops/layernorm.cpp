@@ -3,17 +3,11 @@
 
 #include "base/error.h"
 #include "kernels/kernel_table.h"
+#include "ops/shapes.h"
 
 namespace lamina {
 namespace {
 
-template <class T>
-void check_matrix(const char* op, const char* name, Matrix<const T> x, Matrix<const T> other) {
-  if (x.rows != other.rows || x.columns != other.columns) {
-    fail(op, name, " has shape (", other.rows, ", ", other.columns, "), needs (", x.rows, ", ", x.columns, ")");
-  }
-  if (x.rows > 0 && x.columns == 0) fail(op, "got rows without columns, needs at least one");
-}
 template <class T>
 void check_size(const char* op, const char* name, Vector<T> vector, int64_t size) {
   if (vector.size != size) fail(op, name, " has ", vector.size, " elements, needs ", size);
@@ -25,7 +19,7 @@ template <class T>
 void layernorm_forward(const Context& context, Matrix<const T> x, Vector<const T> gamma, Vector<const T> beta, double eps, Matrix<T> y,
                        Vector<T> mean, Vector<T> rstd) {
   const char* op = "layernorm_forward";
-  check_matrix<T>(op, "y", x, y);
+  expect_rows_like<T>(op, "y", x, y);
   if (static_cast<bool>(gamma) != static_cast<bool>(beta)) fail(op, "gamma and beta are needed both or not at all");
   if (gamma) check_size(op, "gamma", gamma, x.columns);
   if (beta) check_size(op, "beta", beta, x.columns);
@@ -40,8 +34,8 @@ template <class T>
 void layernorm_backward(const Context& context, Matrix<const T> dy, Matrix<const T> x, Vector<const T> gamma, Vector<const T> mean,
                         Vector<const T> rstd, Matrix<T> dx, Vector<T> dgamma, Vector<T> dbeta) {
   const char* op = "layernorm_backward";
-  check_matrix<T>(op, "x", dy, x);
-  check_matrix<T>(op, "dx", dy, dx);
+  expect_rows_like<T>(op, "x", dy, x);
+  expect_rows_like<T>(op, "dx", dy, dx);
   check_size(op, "mean", mean, dy.rows);
   check_size(op, "rstd", rstd, dy.rows);
   if (gamma) {

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "kernels/kernel_table.h"
 #include "ops/prepare.h"
+#include "ops/shapes.h"
 
 namespace lamina {
 namespace {
@@ -22,9 +23,7 @@ template <class T>
 void drop(const char* op, const Context& context, const Dropout& dropout, Purpose purpose, double scale, Matrix<const T> x, Matrix<T> y) {
   check(op, dropout);
   check_key(op, dropout.key, x.rows);
-  if (y.rows != x.rows || y.columns != x.columns) {
-    fail(op, "out has shape (", y.rows, ", ", y.columns, "), needs (", x.rows, ", ", x.columns, ")");
-  }
+  expect_shape(op, "out", y, x.rows, x.columns);
   Tail<T> tail;
   if (dropout) {
     tail.dropout = prepare_dropout(dropout, purpose);

@@ -5,8 +5,10 @@
 
 #include "base/error.h"
 #include "kernels/kernel_table.h"
+#include "ops/activation.h"
 #include "ops/prepare.h"
 #include "ops/reduce.h"
+#include "ops/shapes.h"
 
 namespace lamina {
 namespace {
@@ -17,19 +19,12 @@ Slopes<T> checked(const char* op, Vector<const T> slopes, int64_t columns) {
   return {slopes.data, slopes.size != 1};
 }
 
-template <class T>
-void check_shapes(const char* op, const char* name, Matrix<const T> a, Matrix<const T> z) {
-  if (a.rows != z.rows || a.columns != z.columns) {
-    fail(op, name, " has shape (", a.rows, ", ", a.columns, "), needs (", z.rows, ", ", z.columns, ")");
-  }
-}
-
 }  // namespace
 
 template <class T>
 void prelu_forward(const Context& context, Vector<const T> slopes, Matrix<const T> z, Matrix<T> y) {
   const char* op = "activation_forward";
-  check_shapes<T>(op, "out", y, z);
+  expect_shape(op, "out", y, z.rows, z.columns);
   context.table->kernels<T>().prelu_forward(context, checked(op, slopes, z.columns), z, y);
 }
 
@@ -37,8 +32,8 @@ template <class T>
 void prelu_backward(const Context& context, Vector<const T> slopes, Matrix<const T> dy, Matrix<const T> z, Matrix<T> dz, Vector<T> d_slopes,
                     Vector<T> column_sums) {
   const char* op = "activation_backward";
-  check_shapes<T>(op, "dy", dy, z);
-  check_shapes<T>(op, "dx", dz, z);
+  expect_shape(op, "dy", dy, z.rows, z.columns);
+  expect_shape(op, "dx", dz, z.rows, z.columns);
   const Slopes<T> each = checked(op, slopes, z.columns);
   if (d_slopes.size != slopes.size) fail(op, "dweight has ", d_slopes.size, " elements, needs ", slopes.size);
   const Vector<T> sums = each.each ? d_slopes : column_sums;
@@ -61,13 +56,18 @@ void rrelu(const Context& context, const RandomRectifier& rectifier, bool traini
   const char* op = rectifier.op;
   check(op, rectifier);
   if (!std::isfinite(static_cast<T>(rectifier.upper))) fail(op, "upper is ", rectifier.upper, ", needs a number of the array's dtype");
-  check_shapes<T>(op, "values", values, z);
-  check_shapes<T>(op, "out", out, z);
-  const double range = rectifier.upper - rectifier.lower;
-  const Draw draw = prepare_draw(Purpose::rrelu, rectifier.key);
-  // In inference nothing is drawn: a range of zero about the mean.
-  const T lower = static_cast<T>(training ? rectifier.lower : rectifier.lower + range / 2);
-  context.table->kernels<T>().rrelu(context, draw, lower, training ? static_cast<T>(range) : T(0), values, z, out);
+  expect_shape(op, "values", values, z.rows, z.columns);
+  expect_shape(op, "out", out, z.rows, z.columns);
+  if (training) {
+    const Draw draw = prepare_draw(Purpose::rrelu, rectifier.key);
+    const double range = rectifier.upper - rectifier.lower;
+    context.table->kernels<T>().rrelu(context, draw, static_cast<T>(rectifier.lower), static_cast<T>(range), values, z, out);
+    return;
+  }
+  // A leaky rectifier's backward looks at a sign alone, which z has like its output; with z for dy it is the forward.
+  Activation leaky = find_activation(op, "leaky_relu");
+  leaky.parameters[0] = rectifier.lower + (rectifier.upper - rectifier.lower) / 2;
+  activation_backward<T>(context, leaky, values, z, out);
 }
 
 #define INSTANTIATE(T)                                                                                                              \

@@ -3,27 +3,20 @@
 
 #include "base/error.h"
 #include "kernels/kernel_table.h"
+#include "ops/shapes.h"
 
 namespace lamina {
 namespace {
 
 template <class T>
-void check(const char* op, const char* name, Matrix<const T> x, Matrix<const T> y) {
-  if (x.rows != y.rows || x.columns != y.columns) {
-    fail(op, name, " has shape (", y.rows, ", ", y.columns, "), needs (", x.rows, ", ", x.columns, ")");
-  }
-  if (x.rows > 0 && x.columns == 0) fail(op, "got rows without columns, needs at least one");
-}
-
-template <class T>
 void forward(const char* op, const Context& context, Matrix<const T> x, Matrix<T> y, bool logarithm) {
-  check<T>(op, "out", x, y);
+  expect_rows_like<T>(op, "out", x, y);
   context.table->kernels<T>().softmax_forward(context, x, y, logarithm);
 }
 template <class T>
 void backward(const char* op, const Context& context, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm) {
-  check<T>(op, "y", dy, y);
-  check<T>(op, "out", dy, dx);
+  expect_rows_like<T>(op, "y", dy, y);
+  expect_rows_like<T>(op, "out", dy, dx);
   context.table->kernels<T>().softmax_backward(context, dy, y, dx, logarithm);
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,14 @@ from lamina.schedules import History, Schedule, rates_of, schedule_in
 __all__ = ["CosineDecay", "OneCycle", "StepSchedule", "WarmUp"]
 
 
-class StepSchedule:
+class StepSchedule(ABC):
     """A schedule that changes the learning rate at every step, all measured by the trainer's `lr`.
 
     Notes
     -----
-    Override `rates`; `WarmUp` and `Trainer` know a schedule by steps by its having that method. Being called after each
-    epoch like any schedule, this one leaves `lr` as it is, so that a rate set by hand rescales what is to come.
+    A class of your own defines `rates`, without which Python makes no object of it. `WarmUp` and `Trainer` know a
+    schedule by steps by its having that method. Being called after each epoch like any schedule, this one leaves `lr`
+    as it is, so that a rate set by hand rescales what is to come.
 
     Examples
     --------
@@ -32,6 +34,7 @@ class StepSchedule:
     ([0.0, 0.0], 0.01)
     """
 
+    @abstractmethod
     def rates(self, lr: float, history: History, steps: int) -> np.ndarray:
         """Return the rates of the coming epoch's steps.
 
@@ -49,7 +52,6 @@ class StepSchedule:
         ndarray of shape (steps,), float64
             Each finite and at least 0.
         """
-        raise NotImplementedError(f"{type(self).__name__} needs a method rates(lr, history, steps)")
 
     def __call__(self, lr: float, history: History) -> float:
         """Return the trainer's rate of the next epoch: the one it has."""
