@@ -18,9 +18,9 @@ struct LayerSpec {
   double momentum = 0.1, eps = 1e-5;          // batchnorm; layernorm has eps, too
   bool affine = true;                         // layernorm: scale and shift
   Activation activation;
-  double p = 0;                             // dropout
-  bool per_unit = false;                    // prelu: a slope for each unit
-  double lower = 1.0 / 8, upper = 1.0 / 3;  // rrelu
+  double p = 0;                 // dropout
+  bool per_unit = false;        // prelu: a slope for each unit
+  double lower = 0, upper = 0;  // rrelu
 
   bool alone() const { return kind > Kind::dropout; }
 };

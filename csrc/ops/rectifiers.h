@@ -17,7 +17,7 @@ void prelu_backward(const Context& context, Vector<const T> slopes, Matrix<const
 
 // The slope of each element is drawn from [lower, upper) in training (B. Xu et al. 2015); in inference it is their mean.
 struct RandomRectifier {
-  double lower = 1.0 / 8, upper = 1.0 / 3;
+  double lower, upper;
   RandomKey key;
   const char* op = "rrelu";  // whose name errors carry
 };
