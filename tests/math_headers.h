@@ -6,6 +6,7 @@
 #include "math/bfloat16.h"
 #include "math/clipping.h"
 #include "math/elementary.h"
+#include "math/encodings.h"
 #include "math/layernorm.h"
 #include "math/losses.h"
 #include "math/normal.h"
@@ -76,6 +77,15 @@ LAMINA_HD T layernorm(T x) {
 }
 
 template <class T>
+LAMINA_HD T encodings(T x) {
+  T sine, cosine;
+  lamina::sincos_of_product(x, x, sine, cosine);
+  const T edges[] = {T(0), T(1), T(2)};
+  return lamina::periodic_gradient(x, x, sine, cosine) + lamina::share_of_bin(x, T(0), T(1), true, false) +
+         static_cast<T>(lamina::bin_of(x, edges, 2));
+}
+
+template <class T>
 LAMINA_HD T random(T x) {
   lamina::PhiloxBlock<uint32_t> block{{1, 2, 3, lamina::purpose_word(lamina::Purpose::dropout, 4)}};
   block = lamina::philox(block, lamina::PhiloxKeys(5));
@@ -93,7 +103,7 @@ LAMINA_HD T halves(T x) {
 template <class T>
 LAMINA_HD T everything(T x) {
   return activations(x, lamina::Activations{}) + losses(x, x, lamina::ElementwiseLosses{}) + elementary(x) + optimizers(x) + batchnorm(x) +
-         layernorm(x) + random(x) + T(lamina::integer_power(.9, 7)) + halves(x);
+         layernorm(x) + encodings(x) + random(x) + T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

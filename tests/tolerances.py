@@ -72,6 +72,16 @@ def roundings(terms, chunk, dtype):
     return own + (terms if dtype == np.float64 else 0)
 
 
+def periodic(x, frequencies, y, dtype):
+    """Allowed error of the sines and cosines of 2π c x: their ulps, and what the reference rounds.
+
+    That is the angle, of at most π, and in float64 the product c x before whole turns are taken off.
+    """
+    turns = (dtype == np.float64) * np.abs(x[:, :, None] * frequencies.astype(np.float64))
+    own = 2 * np.pi * unit_roundoff(np.float64) * (turns + 1)
+    return ulp(2, dtype, y) + np.concatenate([own, own], axis=2).reshape(y.shape)
+
+
 def product(a, b, dtype):
     """Allowed error of a @ b: roundings times u |a| |b|."""
     n = roundings(a.shape[1], DEPTH_CHUNK, dtype)
