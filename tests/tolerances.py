@@ -79,7 +79,7 @@ def periodic(x, frequencies, y, dtype):
     """
     turns = (dtype == np.float64) * np.abs(x[:, :, None] * frequencies.astype(np.float64))
     own = 2 * np.pi * unit_roundoff(np.float64) * (turns + 1)
-    return ulp(2, dtype, y) + np.concatenate([own, own], axis=2).reshape(y.shape)
+    return ulp(3, dtype, y) + np.concatenate([own, own], axis=2).reshape(y.shape)
 
 
 def product(a, b, dtype):

@@ -6,6 +6,14 @@ namespace {
 
 constexpr int64_t block_rows = 512;  // of an inference pass: a block's activations stay in cache
 
+py::list list_in(const char* op, const char* name, const py::object& value) {
+  if (!py::isinstance<py::list>(value)) fail<TypeError>(op, name, " is ", std::string(py::repr(value)), ", needs a list");
+  return value;
+}
+
+template <class Form>
+Form form_in(const char* op, Settings& settings);
+
 // Reads a layer's settings into its spec; what is not given stays as the spec has it.
 struct LayerReader {
   const char* op;
@@ -17,34 +25,46 @@ struct LayerReader {
   void operator()(const char* name, Activation& value) const {
     value = activation_in(op, settings.take(name), dict_in(op, "parameters", settings.take("parameters", py::dict())));
   }
+  void operator()(const char* name, std::vector<double>& value) const {
+    for (const py::handle item : list_in(op, name, settings.take(name))) value.push_back(number_in(op, name, item));
+  }
+  void operator()(const char* name, std::vector<ColumnForm>& value) const {
+    for (const py::handle item : list_in(op, name, settings.take(name))) {
+      Settings part(op, name, dict_in(op, name, item));
+      value.push_back(form_in<ColumnForm>(op, part));
+    }
+  }
 };
 
-// Tries the kinds of the catalogue from the nth on.
-template <size_t nth = 0>
-LayerForm form_in(const char* op, const std::string& kind, Settings& settings, std::string known = {}) {
-  if constexpr (nth == std::variant_size_v<LayerForm>) {
-    fail(op, "layer kind is '", kind, "', needs one of ", known);
+// Tries the kinds of a catalogue from the nth on.
+template <class Form, size_t nth = 0>
+Form form_of_kind(const char* op, const std::string& kind, Settings& settings, std::string known = {}) {
+  if constexpr (nth == std::variant_size_v<Form>) {
+    fail(op, "kind is '", kind, "', needs one of ", known);
   } else {
-    std::variant_alternative_t<nth, LayerForm> spec;
-    if (kind != spec.kind) return form_in<nth + 1>(op, kind, settings, known + (nth ? ", " : "") + spec.kind);
+    std::variant_alternative_t<nth, Form> spec;
+    if (kind != spec.kind) return form_of_kind<Form, nth + 1>(op, kind, settings, known + (nth ? ", " : "") + spec.kind);
     spec.settings(spec, LayerReader{op, settings});
     return spec;
   }
 }
+template <class Form>
+Form form_in(const char* op, Settings& settings) {
+  Form form = form_of_kind<Form>(op, settings.text("kind"), settings);
+  settings.finish();
+  return form;
+}
 
 LayerSpec layer_in(const char* op, const py::dict& dict) {
   Settings settings(op, "layer", dict);
-  LayerSpec layer{form_in(op, settings.text("kind"), settings)};
-  settings.finish();
-  return layer;
+  return {form_in<LayerForm>(op, settings)};
 }
 
 PyNetwork make_network(const py::object& dicts, const py::object& dtype, const py::object& fuse_, const py::object& device) {
   const char* op = "Network";
-  if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
   const bool fuse = flag_in(op, "fuse", fuse_);
   std::vector<LayerSpec> layers;
-  for (const py::handle dict : dicts) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
+  for (const py::handle dict : list_in(op, "layers", dicts)) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
   const Home home(op, device);
   const auto make = [&](auto zero) -> PyNetwork {
     auto network = std::make_unique<Network<decltype(zero)>>(std::move(layers), fuse, home.device());

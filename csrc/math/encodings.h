@@ -15,7 +15,8 @@ LAMINA_HD V fraction(V x) {
 }
 
 // sin and cos of 2 pi c x. Whole and quarter turns are taken off the product and off what its rounding lost, so that only the
-// rest is rounded: however many turns c x is, both keep their digits. Largest errors in float32: 2.0 ulp.
+// rest is rounded: however many turns c x is, both keep their digits. Largest errors in float32, over millions of
+// normal draws: 2.7 ulp.
 template <class V>
 LAMINA_HD void sincos_of_product(V c, V x, V& sine, V& cosine) {
   const V product = c * x, turns = fraction(product), lost = fraction(fma(c, x, constant<V>(0) - product));

@@ -112,6 +112,9 @@ void resolve_widths(const char* op, std::vector<LayerSpec>& layers) {
       fail(op, "layer ", layer.name, " (", layer.kind(), ") takes ", layer.in_features, " features, ",
            layer.id ? "the layer before it gives " : "the input has ", width, ": they need to be equal");
     }
+    if (layer.id > 0 && std::holds_alternative<ColumnsSpec>(layer.form)) {
+      fail(op, "layer ", layer.name, " (", layer.kind(), ") stands behind others, needs to be the first");
+    }
     width = layer.out_features;
   }
 }

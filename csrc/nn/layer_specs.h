@@ -142,8 +142,71 @@ struct LayerNormSpec : LayerKind {
   std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
 };
 
+// What becomes of columns of the data before the net: each form has a kind and settings as layers have, and a width.
+struct NumericColumns {  // as they are
+  static constexpr const char* kind = "numeric";
+  int64_t column = 0, count = 1;
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("column", self.column), f("count", self.count);
+  }
+  int64_t width() const { return count; }
+};
+struct CategoryColumn {  // codes, which take rows of a table
+  static constexpr const char* kind = "category";
+  int64_t column = 0, size = 0, features = 0;
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("column", self.column), f("size", self.size), f("features", self.features);
+  }
+  int64_t width() const { return features; }
+};
+struct PeriodicColumn {
+  static constexpr const char* kind = "periodic";
+  int64_t column = 0, frequencies = 0;
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("column", self.column), f("frequencies", self.frequencies);
+  }
+  int64_t width() const { return 2 * frequencies; }
+};
+struct PiecewiseLinearColumn {
+  static constexpr const char* kind = "piecewise_linear";
+  int64_t column = 0;
+  std::vector<double> edges = {};
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("column", self.column), f("edges", self.edges);
+  }
+  int64_t width() const { return static_cast<int64_t>(edges.size()) - 1; }
+};
+using ColumnForm = std::variant<NumericColumns, CategoryColumn, PeriodicColumn, PiecewiseLinearColumn>;
+
+// Side by side, as the first layer of a net.
+struct ColumnsSpec : LayerKind {
+  static constexpr const char* kind = "columns";
+  int64_t in_features = 0;
+  std::vector<ColumnForm> parts = {};
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("in_features", self.in_features), f("parts", self.parts);
+  }
+  int64_t takes() const { return in_features; }
+  int64_t gives() const;
+  std::vector<ParameterSpec> parameters(int64_t in) const;
+  void check(const char* op, const std::string& where) const;
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
 // The catalogue. The first four are the parts of a lamina in their order.
-using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec>;
+using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec, ColumnsSpec>;
 
 // A layer of a net.
 struct LayerSpec {

@@ -16,17 +16,23 @@ from lamina.config import (
     set_precision,
     show_config,
 )
+from lamina.datasets import quantile_edges
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
     ELU,
     GELU,
     SELU,
     BatchNorm,
+    Category,
+    Columns,
     Dropout,
     GELUTanh,
     LayerNorm,
     LeakyReLU,
     Linear,
+    Numeric,
+    Periodic,
+    PiecewiseLinear,
     PReLU,
     ReLU,
     RReLU,
@@ -47,11 +53,12 @@ from lamina.step_schedules import CosineDecay, OneCycle, StepSchedule, WarmUp
 from lamina.trainer import Trainer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout",
-    "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay",
-    "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp", "RReLU", "ReLU", "SELU",
-    "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh",
-    "Trainer", "WarmUp", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
-    "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory",
-    "set_isa", "set_num_threads", "set_precision", "show_config",
+    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Category", "Columns",
+    "CosineDecay", "Dropout", "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh",
+    "HalveOnPlateau", "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "Numeric",
+    "OneCycle", "PReLU", "Periodic", "PiecewiseLinear", "RMSProp", "RReLU", "ReLU", "SELU", "SGD", "Sequential",
+    "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp",
+    "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load",
+    "memory", "ops", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",
+    "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

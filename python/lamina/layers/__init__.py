@@ -19,10 +19,11 @@ from lamina.layers.activations import (
     activation_layer,
 )
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from lamina.layers.columns import Category, Column, Columns, Numeric, Periodic, PiecewiseLinear
 from lamina.layers.descriptions import describe, from_description
 
 __all__ = [
-    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Dropout", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU",
-    "Linear", "PReLU", "RReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh",
-    "activation_layer", "describe", "from_description",
+    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Category", "Column", "Columns", "Dropout", "GELUTanh", "Layer",
+    "LayerNorm", "LeakyReLU", "Linear", "Numeric", "PReLU", "Periodic", "PiecewiseLinear", "RReLU", "ReLU", "SiLU",
+    "Sigmoid", "Softplus", "Softsign", "Step", "Tanh", "activation_layer", "describe", "from_description",
 ]  # fmt: skip

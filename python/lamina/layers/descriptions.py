@@ -10,15 +10,16 @@ from lamina._checks import one_of
 from lamina.init import Initializer
 from lamina.layers.activations import ACTIVATIONS
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from lamina.layers.columns import COLUMNS, Column, Columns
 
 __all__ = ["LAYERS", "describe", "from_description"]
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer for layer in (Linear, BatchNorm, LayerNorm, Dropout, *ACTIVATIONS.values())
+    layer.__name__: layer for layer in (Linear, BatchNorm, LayerNorm, Dropout, Columns, *ACTIVATIONS.values())
 }
 
 
-def describe(layer: Layer) -> dict[str, Any]:
+def describe(layer: Layer | Column) -> dict[str, Any]:
     """Return a layer as what JSON can hold; `from_description` is the way back.
 
     Examples
@@ -27,7 +28,10 @@ def describe(layer: Layer) -> dict[str, Any]:
     >>> describe(lamina.Dropout(0.5))
     {'kind': 'Dropout', 'p': 0.5}
     """
-    return {"kind": type(layer).__name__, **dataclasses.asdict(layer)}  # type: ignore[call-overload]
+    values = dataclasses.asdict(layer)  # type: ignore[call-overload]
+    if isinstance(layer, Columns):
+        values["parts"] = [describe(part) for part in layer.parts]
+    return {"kind": type(layer).__name__, **values}
 
 
 def from_description(description: Mapping[str, Any]) -> Layer:
@@ -45,6 +49,10 @@ def from_description(description: Mapping[str, Any]) -> Layer:
     """
     values = dict(description)
     kind = LAYERS[one_of("from_description", "kind", values.pop("kind", None), LAYERS)]
+    if kind is Columns:
+        parts = [dict(part) for part in values.pop("parts")]
+        made = [COLUMNS[one_of("from_description", "kind", part.pop("kind", None), COLUMNS)](**part) for part in parts]
+        return Columns(*made, **values)
     if kind is Linear and isinstance(values.get("init"), dict):
         values["init"] = Initializer(**values["init"])
     return kind(**values)

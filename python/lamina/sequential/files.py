@@ -6,7 +6,7 @@ import json
 import os
 
 from lamina.io import load_safetensors
-from lamina.layers import BatchNorm, Linear, from_description
+from lamina.layers import BatchNorm, Category, Columns, Layer, Linear, from_description
 from lamina.sequential.net import Sequential
 from lamina.sequential.state import KEY
 
@@ -51,8 +51,9 @@ def load(path: str | os.PathLike[str]) -> Sequential:
             raise ValueError(f"format {described['format']!r} is not known to this version")
         layers = [from_description(layer) for layer in described["layers"]]
         for index, layer in enumerate(layers):  # before memory is asked for
-            if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{index}.weight"].size != _weight_size(layer):
-                raise ValueError(f"{index}.weight does not fit {layer}")
+            for name, size in _sizes(layer).items():
+                if tensors[f"{index}.{name}"].size != size:
+                    raise ValueError(f"{index}.{name} does not fit {layer}")
         net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
         net.load_state_dict(tensors)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -62,5 +63,13 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     return net
 
 
-def _weight_size(layer: Linear | BatchNorm) -> int:
-    return layer.in_features * layer.out_features if isinstance(layer, Linear) else layer.num_features
+def _sizes(layer: Layer) -> dict[str, int]:
+    """Of the parameters that the description itself sizes."""
+    if isinstance(layer, Linear):
+        return {"weight": layer.in_features * layer.out_features}
+    if isinstance(layer, BatchNorm):
+        return {"weight": layer.num_features}
+    if isinstance(layer, Columns):
+        tables = [part for part in layer.parts if isinstance(part, Category)]
+        return {f"embedding_{table.column}": table.size * table.features for table in tables}
+    return {}

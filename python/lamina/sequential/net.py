@@ -11,7 +11,7 @@ from lamina import ops
 from lamina._arrays import is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, matrix, one_of, weights, whole
 from lamina.init import initializer
-from lamina.layers import Activation, Layer, Linear, PReLU
+from lamina.layers import Activation, Columns, Layer, Linear, PReLU
 from lamina.losses import Loss
 from lamina.sequential.state import NetState
 
@@ -93,6 +93,9 @@ class Sequential(NetState):
         for index, layer in enumerate(layers):
             if isinstance(layer, PReLU):
                 parameters[f"{index}.weight"][...] = layer.init
+            if isinstance(layer, Columns):
+                for name, start in layer.start(seed=self.seed, layer=index).items():
+                    parameters[f"{index}.{name}"][...] = start
             if isinstance(layer, Linear):
                 weight = parameters[f"{index}.weight"]
                 scheme = initializer("Sequential", layer.init).before(self._activation_after(index))
@@ -169,11 +172,18 @@ class Sequential(NetState):
             If `training` while another thread trains the net.
         """
         call = "Sequential.forward"
-        x = matrix(call, x, self.in_features, self.dtype, "x")
+        x = self._input(call, x, "x")
         key = self._key(call, seed, step)
         with errors_of(call):
             result = self._core.forward(on_device_of(self._core, x), bool(training), *key)
         return result if is_on_device(x) else on_host(result)
+
+    def _input(self, call: str, data: Any, name: str = "X") -> Any:
+        """Return data as native code takes it, or say what is wrong with it."""
+        x = matrix(call, data, self.in_features, self.dtype, name)
+        if isinstance(self._layers[0], Columns):
+            self._layers[0].check(call, name, x)
+        return x
 
     def _key(self, call: str, seed: int | None, step: int) -> tuple[int, int]:
         seed = self.seed if seed is None else whole(call, "seed", seed, 0, _LAST_SEED)
@@ -202,7 +212,7 @@ class Sequential(NetState):
         return self._predict("Sequential.predict", X, batch_size)
 
     def _predict(self, call: str, X: Any, batch_size: int) -> np.ndarray:
-        x = matrix(call, X, self.in_features, self.dtype)
+        x = self._input(call, X)
         batch_size = whole(call, "batch_size", batch_size, 1)
         with errors_of(call):
             result = self._core.predict(on_device_of(self._core, x), None, batch_size)
@@ -292,7 +302,7 @@ class Sequential(NetState):
         call = "Sequential.loss_and_gradients"
         chosen = loss if isinstance(loss, Loss) else Loss(loss)
         settings = chosen.settings(call, self.out_features, self.dtype)
-        x = matrix(call, x, self.in_features, self.dtype, "x")
+        x = self._input(call, x, "x")
         targets = chosen.targets(call, targets, rows=len(x), outputs=self.out_features, dtype=self.dtype)
         sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
         key = self._key(call, seed, step)
