@@ -52,23 +52,46 @@ void periodic_backward_x(const Context& context, Matrix<const T> dy, Matrix<cons
   });
 }
 
+// f(feature, i, n, at) for the pieces of a strip of all features' frequencies: the n from the feature's i-th on, which are
+// the strip's from `at` on.
+template <class F>
+LAMINA_INLINE void over_pieces(int64_t count, int64_t column, int64_t columns, const F& f) {
+  for (int64_t at = 0; at < columns;) {
+    const int64_t feature = (column + at) / count, i = (column + at) % count, n = smaller(count - i, columns - at);
+    f(feature, i, n, at);
+    at += n;
+  }
+}
+
 template <class T>
 void periodic_backward_frequencies(const Context& context, Matrix<const T> dy, Matrix<const T> x, Matrix<const T> y,
                                    Matrix<T> d_frequencies) {
-  const int64_t count = d_frequencies.columns, features = d_frequencies.rows;
-  const int64_t width = features < context.threads ? strip_width(context, count) : strip_columns, across = divide_up(count, width);
-  context.parallel(features * across, 0.5 * static_cast<double>(dy.rows * features * count), [&](int64_t task) {
-    const int64_t feature = task / across, first = task % across * width, columns = smaller(width, count - first);
-    T* const total = d_frequencies.row(feature) + first;
-    for (int64_t c = 0; c < columns; ++c) total[c] = 0;
-    over_chunks(dy.rows, [&](int64_t row, int64_t rows) {
+  constexpr int64_t together = 8;  // rows, so that memory is read in long runs and sums stay in L1
+  const int64_t count = d_frequencies.columns;
+  over_strips(context, dy.rows, d_frequencies.rows * count, 0.5, [&](int64_t column, int64_t columns) {
+    over_pieces(count, column, columns, [&](int64_t feature, int64_t i, int64_t n, int64_t) {
+      for (int64_t c = i; c < i + n; ++c) d_frequencies.row(feature)[c] = 0;
+    });
+    over_chunks(dy.rows, [&](int64_t first, int64_t rows) {
       alignas(64) T sums[strip_columns];
-      chunk_sums<T, 1>(rows, columns, {sums}, [&](int64_t r, int64_t c, auto lanes) {
-        const int64_t column = 2 * feature * count + first;
-        const Vec<T> d = gradient_of_product(dy.row(row + r) + column, y.row(row + r) + column, count, c, lanes);
-        return std::array{d * Vec<T>(x.row(row + r)[feature])};
+      for (int64_t r = 0; r < rows; r += together) {
+        over_pieces(count, column, columns, [&](int64_t feature, int64_t i, int64_t n, int64_t at) {
+          const int64_t start = first + r, some = smaller(together, rows - r);
+          const T *const d = dy.row(start) + 2 * feature * count + i, *const v = y.row(start) + 2 * feature * count + i;
+          const T* const in = x.row(start) + feature;
+          over<T>(n, [=, &sums, d_stride = dy.stride, v_stride = y.stride, stride = x.stride](int64_t c, auto lanes) {
+            Vec<T> sum = r > 0 ? load(sums + at + c, lanes) : Vec<T>(T(0));
+            for (int64_t k = 0; k < some; ++k) {
+              sum = sum + gradient_of_product(d + k * d_stride, v + k * v_stride, count, c, lanes) * Vec<T>(in[k * stride]);
+            }
+            store(sums + at + c, sum, lanes);
+          });
+        });
+      }
+      over_pieces(count, column, columns, [&](int64_t feature, int64_t i, int64_t n, int64_t at) {
+        T* const total = d_frequencies.row(feature) + i;
+        over<T>(n, [&](int64_t c, auto lanes) { store(total + c, load(total + c, lanes) + load(sums + at + c, lanes), lanes); });
       });
-      over<T>(columns, [&](int64_t c, auto lanes) { store(total + c, load(total + c, lanes) + load(sums + c, lanes), lanes); });
     });
   });
 }

@@ -44,13 +44,10 @@ LAMINA_HD V share_of_bin(V x, V low, V high, bool first, bool last) {
 template <class T>
 LAMINA_HD int64_t bin_of(T x, const T* edges, int64_t bins) {
   int64_t bin = 0;
-  for (int64_t last = bins - 1; bin < last;) {
-    const int64_t middle = (bin + last + 1) / 2;
-    if (edges[middle] <= x) {
-      bin = middle;
-    } else {
-      last = middle - 1;
-    }
+  for (int64_t left = bins; left > 1;) {  // in as many steps for every x, so that none is mispredicted
+    const int64_t half = left / 2;
+    bin += edges[bin + half] <= x ? half : 0;
+    left -= half;
   }
   return bin;
 }

@@ -21,12 +21,19 @@ struct Cases : F... {
 
 std::string numbered(const char* name, int64_t column) { return std::string(name) + "_" + std::to_string(column); }
 
+int64_t column_of(const ColumnForm& form) {
+  return std::visit([](const auto& c) { return c.column; }, form);
+}
+int64_t width_of(const ColumnForm& form) {
+  return std::visit([](const auto& c) { return c.width(); }, form);
+}
+
 template <class T>
 Matrix<T> columns_of(Matrix<T> x, int64_t first, int64_t count) {
   return {x.data + first, x.rows, count, x.stride};
 }
 
-// Some columns of the data as some columns of the output. What belongs to no column takes no part in backward.
+// Some columns of the data as some columns of the output; backward is for those that learn.
 template <class T>
 class Encoded {
  public:
@@ -84,34 +91,35 @@ class PiecewiseLinear final : public Encoded<T> {
   AlignedBuffer<T> edges_;
 };
 
+// Makes one after the other, each with the next of the layer's parameters if it has one.
+template <class T>
+struct Maker {
+  using Made = std::unique_ptr<Encoded<T>>;
+  const BoxPlace<T>& place;
+  int nth = 0;
+
+  Made operator()(const NumericColumns&) { return std::make_unique<Numeric<T>>(); }
+  Made operator()(const CategoryColumn& c) { return learned<Category<T>>(c.size, c.features); }
+  Made operator()(const PeriodicColumn& c) { return learned<Periodic<T>>(1, c.frequencies); }
+  Made operator()(const PiecewiseLinearColumn& c) { return std::make_unique<PiecewiseLinear<T>>(c.edges, place.device); }
+
+  template <class Learned>
+  Made learned(int64_t rows, int64_t columns) {
+    const int i = nth++;
+    return std::make_unique<Learned>(matrix(place.value(i).data, rows, columns), matrix(place.gradient(i).data, rows, columns));
+  }
+};
+
 template <class T>
 class Columns final : public Box<T> {
  public:
   Columns(const std::vector<ColumnForm>& forms, const BoxPlace<T>& place) {
-    int nth = 0;
+    Maker<T> maker{place};
     int64_t end = 0;
-    const auto learned = [&](auto of, int64_t rows, int64_t columns) {
-      using Part = decltype(of);
-      const int i = nth++;
-      return std::make_unique<typename Part::type>(matrix(place.value(i).data, rows, columns),
-                                                   matrix(place.gradient(i).data, rows, columns));
-    };
-    const auto encoded = Cases{
-        [](const NumericColumns&) -> std::unique_ptr<Encoded<T>> { return std::make_unique<Numeric<T>>(); },
-        [&](const CategoryColumn& c) -> std::unique_ptr<Encoded<T>> {
-          return learned(std::type_identity<Category<T>>{}, c.size, c.features);
-        },
-        [&](const PeriodicColumn& c) -> std::unique_ptr<Encoded<T>> {
-          return learned(std::type_identity<Periodic<T>>{}, 1, c.frequencies);
-        },
-        [&](const PiecewiseLinearColumn& c) -> std::unique_ptr<Encoded<T>> {
-          return std::make_unique<PiecewiseLinear<T>>(c.edges, place.device);
-        },
-    };
     for (const ColumnForm& form : forms) {
-      const int64_t width = std::visit([](const auto& c) { return c.width(); }, form);
-      parts_.push_back({column_of(form), count_of(form), end, width, std::visit(encoded, form)});
-      end += width;
+      const auto* numeric = std::get_if<NumericColumns>(&form);
+      parts_.push_back({column_of(form), numeric ? numeric->count : 1, end, width_of(form), std::visit(maker, form)});
+      end += parts_.back().width;
     }
   }
 
@@ -134,14 +142,6 @@ class Columns final : public Box<T> {
       return columns_of(h, first, width);
     }
   };
-  static int64_t column_of(const ColumnForm& form) {
-    return std::visit([](const auto& c) { return c.column; }, form);
-  }
-  static int64_t count_of(const ColumnForm& form) {
-    const auto* numeric = std::get_if<NumericColumns>(&form);
-    return numeric ? numeric->count : 1;
-  }
-
   std::vector<Part> parts_;
 };
 
@@ -149,7 +149,7 @@ class Columns final : public Box<T> {
 
 int64_t ColumnsSpec::gives() const {
   int64_t width = 0;
-  for (const ColumnForm& form : parts) width += std::visit([](const auto& c) { return c.width(); }, form);
+  for (const ColumnForm& form : parts) width += width_of(form);
   return width;
 }
 
@@ -165,26 +165,23 @@ std::vector<ParameterSpec> ColumnsSpec::parameters(int64_t) const {
 }
 
 void ColumnsSpec::check(const char* op, const std::string& where) const {
-  if (parts.empty() || in_features < 1 || in_features > widest || gives() > widest) {
-    fail(op, where, " has ", parts.size(), " parts, is ", in_features, " wide in and ", gives(), " out, needs 1 to 2**30");
-  }
+  if (parts.empty()) fail(op, where, " has no parts, needs at least one");
+  if (in_features < 1 || in_features > widest) fail(op, where, " takes ", in_features, " features, needs 1 to 2**30");
   const auto sized = [&](const char* what, int64_t column, int64_t size, int64_t most) {
     if (size < 1 || size > most) fail(op, where, ", column ", column, ": ", what, " is ", size, ", needs 1 to ", most);
   };
-  const auto check_part = Cases{
+  const auto check_sizes = Cases{
       [&](const NumericColumns& c) { sized("count", c.column, c.count, in_features - c.column); },
       [&](const CategoryColumn& c) { sized("size", c.column, c.size, most_codes), sized("features", c.column, c.features, widest); },
       [&](const PeriodicColumn& c) { sized("frequencies", c.column, c.frequencies, widest / 2); },
       [&](const PiecewiseLinearColumn& c) { sized("edges less one", c.column, c.width(), widest); },
   };
   for (const ColumnForm& form : parts) {
-    std::visit(check_part, form);
-    std::visit(
-        [&](const auto& c) {
-          if (c.column < 0 || c.column >= in_features) fail(op, where, ": column is ", c.column, ", needs 0 to ", in_features - 1);
-        },
-        form);
+    const int64_t column = column_of(form);
+    if (column < 0 || column >= in_features) fail(op, where, ": column is ", column, ", needs 0 to ", in_features - 1);
+    std::visit(check_sizes, form);
   }
+  if (gives() > widest) fail(op, where, " gives ", gives(), " features, needs at most 2**30");
   std::vector<std::string> names;
   for (const ParameterSpec& parameter : parameters(in_features)) names.push_back(parameter.name);
   std::sort(names.begin(), names.end());

@@ -197,7 +197,7 @@ class Periodic(Column):
         return {f"frequencies_{column}": self.sigma * draw}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PiecewiseLinear(Column):
     """A column of numbers as how much of each of its bins lies below the number; nothing is learned.
 
@@ -237,6 +237,10 @@ class PiecewiseLinear(Column):
     @property
     def columns(self) -> tuple[int, ...]:  # type: ignore[override]
         return (self.column,)
+
+    def __repr__(self) -> str:
+        first, *_, last = self.edges
+        return f"PiecewiseLinear(column={self.column}, {len(self.edges) - 1} bins from {first:g} to {last:g})"
 
     def settings(self) -> list[dict[str, Any]]:
         return [{"kind": "piecewise_linear", "column": self.column, "edges": list(self.edges)}]
