@@ -32,6 +32,8 @@ LAYERS = [
     {"_core"},
     {"_arrays", "_checks", "_memory", "config", "cuda", "ops"},
     {
+        "_seeds",
+        "augment",
         "callbacks",
         "datasets",
         "evaluation",

@@ -1,6 +1,6 @@
 """Fused layers, deep nets and greedy pre-training in native code, the same bits at every ISA level and thread count."""
 
-from lamina import cuda, init, ops, pretrain, reference
+from lamina import augment, cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
 from lamina.callbacks import Callback, EarlyStopping
@@ -51,7 +51,7 @@ __all__ = [
     "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay",
     "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp", "RReLU", "ReLU", "SELU",
     "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh",
-    "Trainer", "WarmUp", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
+    "Trainer", "WarmUp", "augment", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
     "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory",
     "set_isa", "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip
