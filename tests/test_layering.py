@@ -34,8 +34,10 @@ LAYERS = [
     {
         "_seeds",
         "augment",
+        "calibration",
         "callbacks",
         "datasets",
+        "ensemble",
         "evaluation",
         "gradcheck",
         "init",
@@ -45,6 +47,7 @@ LAYERS = [
         "optim",
         "pretrain",
         "progress",
+        "pruning",
         "regularizers",
         "schedules",
         "sequential",
@@ -59,7 +62,8 @@ LAYERS = [
 # Third-party modules besides NumPy, and the rooms that may use them when they are installed.
 OPTIONAL = {
     "ml_dtypes": {"bench"},
-    "sklearn": {"bench", "datasets"},
+    "optuna": {"pruning"},
+    "sklearn": {"bench", "datasets", "sklearn"},
     "threadpoolctl": {"bench"},
     "torch": {"bench"},
     "matplotlib": {"plots"},

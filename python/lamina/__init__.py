@@ -3,6 +3,7 @@
 from lamina import augment, cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
+from lamina.calibration import calibrate, expected_calibration_error, fit_temperature
 from lamina.callbacks import Callback, EarlyStopping
 from lamina.config import (
     available_isas,
@@ -16,6 +17,7 @@ from lamina.config import (
     set_precision,
     show_config,
 )
+from lamina.ensemble import Ensemble, bagging
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
     ELU,
@@ -40,6 +42,7 @@ from lamina.layers import (
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.pretrain import Autoencoder
+from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
 from lamina.sequential import Sequential, load
@@ -47,11 +50,12 @@ from lamina.step_schedules import CosineDecay, OneCycle, StepSchedule, WarmUp
 from lamina.trainer import Trainer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout",
-    "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay",
-    "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp", "RReLU", "ReLU", "SELU",
-    "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh",
-    "Trainer", "WarmUp", "augment", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
-    "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory",
-    "set_isa", "set_num_threads", "set_precision", "show_config",
+    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout", "ELU",
+    "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
+    "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "OptunaPruning", "PReLU",
+    "RMSProp", "RReLU", "ReLU", "SELU", "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step",
+    "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "augment", "available_isas", "bagging", "calibrate",
+    "config", "cuda", "expected_calibration_error", "fit_temperature", "get_isa", "get_num_threads", "get_precision",
+    "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory", "set_isa",
+    "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip
