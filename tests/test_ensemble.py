@@ -111,6 +111,20 @@ def test_bagging_has_one_answer_for_one_seed(data):
     assert not np.array_equal(once.predict(data[0]), other.predict(data[0]))
 
 
+def test_bagging_on_a_device_is_the_same(data):
+    if not lamina.cuda.is_available():
+        pytest.skip(lamina.cuda.status())
+    here = bagged(data, n=2)
+    there = lamina.bagging(
+        lambda seed: make_net(seed=seed).to("cuda"), *data, n=2, trainer={"optimizer": lamina.Adam(lr=0.02)},
+        epochs=8, batch_size=16, progress=False,
+    )  # fmt: skip
+    assert there.oob_score == here.oob_score
+    assert_same_bits(there.predict_proba(data[0]), here.predict_proba(data[0]))
+    calibrated = [lamina.calibrate(each.nets[0], *data) for each in (here, there)]
+    assert_same_bits(calibrated[1].predict(data[0]), calibrated[0].predict(data[0]))
+
+
 def by_hand(ensemble, x, seed):
     """The mean answers of the nets that have not seen a row, and where there are any."""
     total, count = np.zeros((len(x), ensemble.nets[0].out_features)), np.zeros(len(x))
