@@ -104,6 +104,11 @@ def test_bagging_trains_each_net_on_its_sample(data, rng):
         assert_same_bits(net.state_dict(), alone.net.state_dict())
 
 
+def one_net():
+    net = make_net()
+    return lambda seed: net
+
+
 def test_bagging_has_one_answer_for_one_seed(data):
     once, again, other = bagged(data, n=3), bagged(data, n=3), bagged(data, n=3, seed=1)
     assert once.oob_score == again.oob_score
@@ -165,8 +170,11 @@ def test_bagging_scores_the_other_losses_with_classes(data, loss):
     assert 0.8 < ensemble.oob_score < 1
 
 
-def test_bagging_without_rows_left_out_has_no_score(data):
+def test_bagging_without_rows_left_out_or_with_diverged_nets_has_no_score(data):
     x, y = data
+    diverged = {"loss": "squared_error", "optimizer": lamina.SGD(lr=1e30)}
+    nets = {"n": 2, "progress": False, "trainer": diverged, "epochs": 9}
+    assert np.isnan(lamina.bagging(lambda seed: make_net(outputs=1, modern=False), x, x[:, 0], **nets).oob_score)
     assert np.isnan(bagged((x[:1], y[:1]), n=2, trainer={"loss": "cross_entropy"}, epochs=0).oob_score)
 
 
@@ -176,10 +184,12 @@ def test_bagging_without_rows_left_out_has_no_score(data):
         (lambda data: lamina.Ensemble([]), ValueError, "Ensemble: nets none given"),
         (lambda data: lamina.Ensemble([make_net(), make_net(outputs=2)]), ValueError, "4 in, 2 out.*4 in, 3 out"),
         (lambda data: lamina.Ensemble([make_net(), "net"]), TypeError, "Ensemble: 'net' given"),
-        (lambda data: lamina.Ensemble(3), TypeError, "Ensemble: 3 given"),
+        (lambda data: lamina.Ensemble(3), TypeError, "Ensemble: nets is 3"),
         (lambda data: lamina.Ensemble([make_net()]).vote([[1.0]]), ValueError, r"X has shape \(1, 1\)"),
         (lambda data: lamina.bagging(make_net(), *data), TypeError, "bagging: make_net"),
         (lambda data: lamina.bagging(lambda seed: 3, *data, progress=False), TypeError, "net is 3"),
+        (lambda data: lamina.bagging(one_net(), *data, progress=False), ValueError, "make_net returned the same net"),
+        (lambda data: lamina.Ensemble(make_net()), TypeError, r"Ensemble: Linear\(.* given"),
         (lambda data: bagged(data, n=0), ValueError, "bagging: n is 0"),
         (lambda data: bagged(data, seed=-1), ValueError, "bagging: seed is -1"),
         (lambda data: bagged((data[0], data[1][:-1])), ValueError, "bagging: y has 89 labels"),

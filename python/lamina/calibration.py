@@ -100,7 +100,7 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None, *, multi_lab
         last, inverse = inverse, inverse - slope / curvature if curvature > 0 else low
         if not low < inverse < high:
             inverse = float(np.sqrt(low * high))
-        if abs(inverse - last) <= 1e-14 * last:
+        if abs(inverse - last) <= 1e-9 * last:  # the digits double with each step
             break
     return 1 / inverse
 

@@ -64,7 +64,9 @@ class Ensemble:
     """
 
     def __init__(self, nets: Iterable[Sequential]) -> None:
-        self.nets = list(nets) if isinstance(nets, Iterable) and not isinstance(nets, Sequential) else [nets]
+        if not isinstance(nets, Iterable):
+            raise TypeError(f"Ensemble: nets is {nets!r}, a list of nets is needed")
+        self.nets = list(nets)
         for net in self.nets:
             if not isinstance(net, Sequential):
                 raise TypeError(f"Ensemble: {net!r} given, instances of lamina.Sequential are needed")
@@ -248,7 +250,7 @@ def bagging(
     Returns
     -------
     Ensemble
-        With `oob_score`, NaN if no row was left out of any sample.
+        With `oob_score`, NaN if no row was left out of any sample, or nets have diverged.
 
     Raises
     ------
@@ -285,6 +287,8 @@ def bagging(
     with progress_bar(n, "nets", progress) as advance:
         for index, own_seed in enumerate(derived_seeds(seed, n)):
             member = Trainer(make_net(own_seed), seed=own_seed, **dict(trainer or {}))
+            if any(member.net is net for net in nets):
+                raise ValueError(f"{call}: make_net returned the same net twice, a new one is needed each time")
             x, targets, weight = map(on_host, member._data(call, X, y, sample_weight))
             draws = ops.random_uniform(len(x), seed=seed, layer=index, step=LAST_STEP, dtype="float64")
             bag = (draws * len(x)).astype(np.int64)
@@ -316,9 +320,9 @@ def _out_of_bag_score(
         total[left_out] += on_host(given)
         answers += left_out
     met = answers > 0 if weight is None else (answers > 0) & (weight > 0)
-    if not met.any():
-        return float("nan")
     mean = total[met] / answers[met, None]
+    if not (met.any() and np.isfinite(mean).all()):
+        return float("nan")
     # The score is the trainer's own, of a net that passes on what it is given. It compares logits with each other, or
     # with 0: probabilities, or what they have above one half, will do.
     passing = Sequential(Linear(outputs, outputs, bias=False), dtype="float64")
