@@ -213,7 +213,8 @@ class Trainer(Evaluator):
         lamina.BackendError
             If the net is being trained in another thread.
         KeyboardInterrupt
-            On Ctrl-C, within a second or one step; the net stays usable and `history` keeps what was reached.
+            On Ctrl-C, within a second or one step; the net stays usable and `history` keeps what was reached. An epoch
+            whose entries stand has had its schedule; a callback that Ctrl-C kept from seeing them can in `on_fit_end`.
 
         Notes
         -----
@@ -241,9 +242,6 @@ class Trainer(Evaluator):
                     if self.should_stop:
                         break
             finally:
-                complete = min(len(column) for column in self.history.values())
-                for column in self.history.values():  # Ctrl-C may come between two entries
-                    del column[complete:]
                 for callback in self.callbacks:
                     callback.on_fit_end(self)
         return self.history
@@ -259,11 +257,21 @@ class Trainer(Evaluator):
             loss = self._core.run_epoch(*data, batch_size, shuffle, rates)
             val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
         last_rate = rates if isinstance(rates, float) else rates[-1]
-        entries = (loss, val_loss, val_score, last_rate, time.perf_counter() - start)
-        for key, entry in zip(_KEYS, entries, strict=True):
-            self.history[key].append(float(entry))
-        if self.schedule is not None:
-            self.lr = float(self.schedule(self.lr, self.history))
+        self._enter(loss, val_loss, val_score, last_rate, time.perf_counter() - start)
         for callback in self.callbacks:
             callback.on_epoch_end(self)
         return f"loss {loss:.4g}" + (f", val_loss {val_loss:.4g}, val_score {val_score:.4g}" if validation else "")
+
+    def _enter(self, *entries: float) -> None:
+        """Enter an epoch into the history and settle the next one's rate: both, or neither if Ctrl-C comes between."""
+        epochs, lr = len(self.history["loss"]), self.lr
+        try:
+            for key, entry in zip(_KEYS, entries, strict=True):
+                self.history[key].append(float(entry))
+            if self.schedule is not None:
+                self.lr = float(self.schedule(lr, self.history))
+        except BaseException:
+            for column in self.history.values():
+                del column[epochs:]
+            self.lr = lr
+            raise
