@@ -32,6 +32,7 @@ LAYERS = [
     {"_core"},
     {"_arrays", "_checks", "_memory", "config", "cuda", "ops"},
     {
+        "averaging",
         "callbacks",
         "datasets",
         "evaluation",

@@ -3,6 +3,7 @@
 from lamina import cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
+from lamina.averaging import EMA, SWA
 from lamina.callbacks import Callback, EarlyStopping
 from lamina.config import (
     available_isas,
@@ -48,10 +49,10 @@ from lamina.trainer import Trainer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout",
-    "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay",
-    "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp", "RReLU", "ReLU", "SELU",
-    "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh",
-    "Trainer", "WarmUp", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
-    "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory",
-    "set_isa", "set_num_threads", "set_precision", "show_config",
+    "ELU", "EMA", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
+    "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp",
+    "RReLU", "ReLU", "SELU", "SGD", "SWA", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step",
+    "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "available_isas", "config", "cuda", "get_isa",
+    "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain",
+    "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip
