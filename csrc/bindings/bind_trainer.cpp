@@ -58,11 +58,11 @@ Averaging averaging_in(const char* op, const py::object& dict) {
   return averaging;
 }
 
-// Empty, or a number for each of the network's layers.
-std::vector<double> layer_rates_in(const char* op, const py::object& rates_, int layers) {
+// Empty, or a number for each of the network's parameters.
+std::vector<double> rates_by_parameter(const char* op, const py::object& given, size_t parameters) {
   std::vector<double> rates;
-  for (const py::handle rate : py::reinterpret_borrow<py::sequence>(rates_)) rates.push_back(number_in(op, "layer_rates", rate));
-  if (!rates.empty() && static_cast<int>(rates.size()) != layers) fail(op, "layer_rates has ", rates.size(), " numbers, needs ", layers);
+  for (const py::handle rate : py::reinterpret_borrow<py::sequence>(given)) rates.push_back(number_in(op, "rates", rate));
+  if (!rates.empty() && rates.size() != parameters) fail(op, "rates has ", rates.size(), " numbers, needs ", parameters);
   return rates;
 }
 
@@ -70,11 +70,11 @@ PyTrainer make_trainer(const PyNetwork& network, const py::dict& spec_, const py
                        const py::object& precision_) {
   const char* op = "Trainer";
   const auto precision = precision_in(op, precision_);
-  const int layers = std::visit([](const auto& net) { return net->layer_count(); }, network.form);
+  const size_t parameters = std::visit([](const auto& net) { return net->parameters().entries().size(); }, network.form);
   Settings settings(op, "settings", spec_);
   const auto limit = [&](const char* name) { return limit_in(op, name, settings.take(name, py::none())); };
   const TrainingSpec spec{optimizer_in(op, settings.take("optimizer")),
-                          layer_rates_in(op, settings.take("layer_rates", py::list()), layers),
+                          rates_by_parameter(op, settings.take("rates", py::list()), parameters),
                           settings.flag("decay_all", false),
                           {limit("clip_value"), limit("clip_norm")},
                           limit("max_norm"),

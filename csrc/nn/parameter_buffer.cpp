@@ -1,4 +1,4 @@
-// Lays entries out on cache lines, weights before the rest.
+// Lays entries out on cache lines, those that decay before the rest.
 #include "nn/parameter_buffer.h"
 
 #include <algorithm>
@@ -15,9 +15,9 @@ template <class T>
 ParameterBuffer<T>::ParameterBuffer(std::vector<ParameterEntry> entries, const Device& device)
     : entries_(std::move(entries)), device_(device) {
   int64_t end = 0;
-  const auto place = [&](bool weights) {
+  const auto place = [&](bool decays) {
     for (ParameterEntry& entry : entries_) {
-      if ((entry.kind == ParameterKind::weight) != weights) continue;
+      if (entry.decays != decays) continue;
       entry.offset = end;
       end += padded<T>(entry.size());
     }
@@ -29,9 +29,9 @@ ParameterBuffer<T>::ParameterBuffer(std::vector<ParameterEntry> entries, const D
 }
 
 template <class T>
-const ParameterEntry* ParameterBuffer<T>::find(int layer, ParameterKind kind, int nth) const {
+const ParameterEntry* ParameterBuffer<T>::find(int layer, int nth) const {
   for (const ParameterEntry& entry : entries_) {
-    if (entry.layer == layer && entry.kind == kind && nth-- == 0) return &entry;
+    if (entry.layer == layer && nth-- == 0) return &entry;
   }
   return nullptr;
 }
@@ -39,10 +39,11 @@ const ParameterEntry* ParameterBuffer<T>::find(int layer, ParameterKind kind, in
 template <class T>
 std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool merged, const std::vector<double>& rates) const {
   std::vector<ParameterSegment> result;
-  for (const ParameterEntry& entry : entries_) {
-    const double rate = rates.empty() ? 1 : rates[static_cast<size_t>(entry.layer)];
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const ParameterEntry& entry = entries_[i];
+    const double rate = rates.empty() ? 1 : rates[i];
     const int64_t size = merged ? padded<T>(entry.size()) : entry.size();
-    if (rate != 0 && size != 0) result.push_back({entry.offset, size, decay_all || entry.kind == ParameterKind::weight, rate});
+    if (rate != 0 && size != 0) result.push_back({entry.offset, size, decay_all || entry.decays, rate});
   }
   if (!merged || result.empty()) return result;
   std::ranges::sort(result, {}, &ParameterSegment::offset);

@@ -8,12 +8,10 @@
 
 namespace lamina {
 
-enum class ParameterKind { weight, bias, batchnorm, slope };
-
 struct ParameterEntry {
   std::string name;
-  ParameterKind kind;
   std::vector<int64_t> shape;
+  bool decays = false;  // weight decay and penalties touch it
   int layer = 0;
   int64_t offset = 0;  // elements from the start of a buffer; set by ParameterBuffer
 
@@ -27,21 +25,21 @@ struct ParameterSegment {
   double rate;  // what the learning rate is multiplied by
 };
 
-// Every entry starts on a cache line and the padding stays zero. Weights come first, so that weight decay splits the
-// buffer in two; entries() keeps the order of the layers.
+// Every entry starts on a cache line and the padding stays zero. What decays comes first, so that weight decay splits
+// the buffer in two; entries() keeps the order of the layers.
 template <class T>
 class ParameterBuffer {
  public:
   explicit ParameterBuffer(std::vector<ParameterEntry> entries, const Device& device = {});
 
   const std::vector<ParameterEntry>& entries() const { return entries_; }
-  const ParameterEntry* find(int layer, ParameterKind kind, int nth = 0) const;
+  const ParameterEntry* find(int layer, int nth) const;  // of the layer's own, or null
   Vector<T> parameters() const { return parameters_.view(); }
   Vector<T> gradients() const { return gradients_.view(); }
   AlignedBuffer<T> make_slot() const { return AlignedBuffer<T>(parameters_.size(), device_); }
 
-  // With a rate for each layer, or none: 1 for all; what has rate 0 is in no segment. merged: neighbours that are treated alike
-  // in one segment, padding included. Otherwise one per entry, without its padding.
+  // `rates` has what the learning rate is multiplied by for each entry, or is empty; an entry with 0 is in no segment.
+  // merged: neighbours that are treated alike in one segment, padding included. Otherwise one per entry, without its padding.
   std::vector<ParameterSegment> segments(bool decay_all, bool merged, const std::vector<double>& rates) const;
 
  private:

@@ -17,18 +17,18 @@ Vector<T> part(Vector<T> buffer, const ParameterSegment& segment) {
 
 template <class T>
 ParameterOptimizer<T>::ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all,
-                                          const std::vector<double>& layer_rates)
+                                          const std::vector<double>& rates)
     : decayed_(spec), spared_(spec), buffer_(buffer) {
   std::visit([](auto& s) { s.lr = 0; }, decayed_);
   check(op, decayed_);
   std::visit([](auto& s) { s.weight_decay = s.l1 = s.lr = 0; }, spared_);
-  for (const double rate : layer_rates) {
-    if (!(rate >= 0) || !std::isfinite(rate)) fail(op, "a layer's rate is ", rate, ", needs a finite number >= 0");
+  for (const double rate : rates) {
+    if (!(rate >= 0) || !std::isfinite(rate)) fail(op, "a parameter's rate is ", rate, ", needs a finite number >= 0");
   }
   std::visit(
       [&](const auto& s) {
         // Weights and the rest merge when they are updated alike; padding is left out where it would not stay 0.
-        segments_ = buffer.segments(decay_all || (s.weight_decay == 0 && s.l1 == 0), s.keeps_zero(), layer_rates);
+        segments_ = buffer.segments(decay_all || (s.weight_decay == 0 && s.l1 == 0), s.keeps_zero(), rates);
         for (size_t i = 0; i < s.kept(); ++i) state_.emplace_back(s.state[i], buffer.make_slot());
       },
       spec);

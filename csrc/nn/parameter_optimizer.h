@@ -14,9 +14,10 @@ namespace lamina {
 template <class T>
 class ParameterOptimizer {
  public:
-  // The spec's lr is not used: it comes with each step. `layer_rates` has what it is multiplied by for each layer, or is empty.
+  // The spec's lr is not used: it comes with each step. `rates` has what it is multiplied by for each of the buffer's entries,
+  // or is empty.
   ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all,
-                     const std::vector<double>& layer_rates = {});
+                     const std::vector<double>& rates = {});
 
   // step counts from 1. Recorded work finds the constants on the device instead.
   void update(const Context& context, double lr, int64_t step, const StepConstants* there = nullptr) const;

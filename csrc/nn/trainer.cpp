@@ -10,7 +10,7 @@ namespace lamina {
 template <class T>
 Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const TrainingSpec& spec, OwnedLoss<T> loss, uint64_t seed)
     : network_(std::move(network)),
-      optimizer_("Trainer", spec.optimizer, network_->parameters(), spec.decay_all, spec.layer_rates),
+      optimizer_("Trainer", spec.optimizer, network_->parameters(), spec.decay_all, spec.rates),
       clipping_("Trainer", spec.clipping, network_->parameters().gradients().size, network_->device()),
       max_norm_(spec.max_norm),
       average_("Trainer", spec.averaging, network_->parameters()),
@@ -19,9 +19,10 @@ Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const TrainingSpec& spe
   if (max_norm_ == 0) return;
   check_limit<T>("Trainer", "max_norm", max_norm_);
   const ParameterBuffer<T>& parameters = network_->parameters();
-  for (const ParameterEntry& entry : parameters.entries()) {
-    const bool moves = spec.layer_rates.empty() || spec.layer_rates[static_cast<size_t>(entry.layer)] != 0;
-    if (entry.kind == ParameterKind::weight && moves) bounded_.push_back(matrix_at(parameters.parameters(), entry));
+  for (size_t i = 0; i < parameters.entries().size(); ++i) {
+    const ParameterEntry& entry = parameters.entries()[i];
+    const bool moves = spec.rates.empty() || spec.rates[i] != 0;
+    if (network_->is_linear_weight(entry) && moves) bounded_.push_back(matrix_at(parameters.parameters(), entry));
   }
 }
 

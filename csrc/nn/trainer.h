@@ -28,8 +28,8 @@ struct OwnedLoss {
 // What training does besides gradients and their loss.
 struct TrainingSpec {
   OptimizerSpec optimizer;
-  std::vector<double> layer_rates;  // what the learning rate is multiplied by for each layer, or empty
-  bool decay_all = false;           // biases and the like too
+  std::vector<double> rates;  // what the learning rate is multiplied by for each parameter, or empty
+  bool decay_all = false;     // biases and the like too
   Clipping clipping;
   double max_norm = 0;  // of the rows of linear layers' weights; 0: no limit
   Averaging averaging;

@@ -20,7 +20,6 @@ from lamina.progress import progress_bar
 from lamina.regularizers import Elastic
 from lamina.schedules import Schedule, rates_of, schedule_in
 from lamina.sequential import Sequential
-from lamina.sequential.places import place_of
 
 __all__ = ["Trainer"]
 
@@ -162,7 +161,7 @@ class Trainer(Evaluator):
             settings["l1"] += self.regularizer.l1
         training = {
             "optimizer": settings,
-            "layer_rates": self._rates_by_layer(),
+            "rates": self._rates(),
             "decay_all": self.decay_all,
             "clip_value": self.clip_value,
             "clip_norm": self.clip_norm,
@@ -174,11 +173,12 @@ class Trainer(Evaluator):
             self._trained = self.net._core
             self._core = _core.Trainer(self._trained, training, loss, self.seed, self.precision)
 
-    def _rates_by_layer(self) -> list[float]:
-        rates = [1.0] * len(self.net)
+    def _rates(self) -> list[float]:
+        """What the rate of each parameter is multiplied by."""
+        call, factors = "Trainer, layer_rates", dict[str, float]()
         for layer, factor in self.layer_rates.items():
-            rates[place_of("Trainer, layer_rates", layer, len(self.net))] = number("Trainer", "layer_rates", factor)
-        return rates
+            factors |= dict.fromkeys(self.net._names_of(call, layer), number(call, "the factor", factor))
+        return [factors.get(name.rpartition(".")[0], 1.0) for name in self.net.parameters()]
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
