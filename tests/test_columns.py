@@ -174,7 +174,10 @@ def test_columns_name_a_code_that_is_none(data, value):
     net, bad = make_net("float32"), x.copy()
     bad[[17, 30], 3] = value
     before = net.state_dict()
-    trainer, message = lamina.Trainer(net), f"has {np.float32(value):.9g} at row 17, column 3: a code, a whole number from 0 to 4"
+    trainer, message = (
+        lamina.Trainer(net),
+        f"has {np.float32(value):.9g} at row 17, column 3: a code, a whole number from 0 to 4",
+    )
     for call, action in {
         "Sequential.forward: x": lambda: net(bad),
         "Sequential.predict: X": lambda: net.predict(bad),
@@ -190,6 +193,14 @@ def test_columns_name_a_code_that_is_none(data, value):
         assert str(refused.value).startswith(f"{call} {message}")
     assert_same_bits(net.state_dict(), before)
     assert trainer.history["loss"] == []
+
+
+def test_columns_look_at_what_augmentation_makes(data):
+    net = make_net()
+    before = net.state_dict()
+    with pytest.raises(ValueError, match="Trainer.fit: what augment returned has .* at row 0, column 3: a code"):
+        lamina.Trainer(net).fit(*data, augment=lamina.augment.Noise(0.1), progress=False)
+    assert_same_bits(net.state_dict(), before)
 
 
 def test_columns_can_be_pretrained_behind(data):
@@ -240,6 +251,11 @@ def test_columns_tell_what_is_planned():
             lambda: lamina.Sequential(lamina.Linear(2, 2), lamina.Columns(lamina.Numeric([0, 1]))),
             ValueError,
             "Sequential: layer 1 .columns. stands behind others, needs to be the first",
+        ),
+        (
+            lambda: lamina.Sequential(lamina.Residual(lamina.Columns(lamina.Numeric([0, 1])))),
+            ValueError,
+            "Sequential: layer 0.0 .columns. stands behind others",
         ),
         (lambda: lamina.Sequential(columns(), lamina.Linear(WIDTH + 1, 2)), ValueError, f"before it gives {WIDTH}"),
     ],

@@ -1,6 +1,8 @@
 // Fills a kernel table with this instruction set's kernels.
 #pragma once
 
+#include "kernels/add-inl.h"
+#include "kernels/averaging-inl.h"
 #include "kernels/batchnorm-inl.h"
 #include "kernels/clipping-inl.h"
 #include "kernels/convert-inl.h"
@@ -37,6 +39,7 @@ void fill(Kernels<T>& k) {
   k.periodic_backward = periodic_backward<T>;
   k.piecewise_linear_forward = piecewise_linear_forward<T>;
   k.piecewise_linear_backward = piecewise_linear_backward<T>;
+  k.add = add<T>;
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
   k.total_weight = total_weight<T>;
@@ -49,6 +52,8 @@ void fill(Kernels<T>& k) {
   k.clip_by_value = clip_by_value<T>;
   k.square_sums = square_sums<T>;
   k.scale_to_norm = scale_to_norm<T>;
+  k.max_norm = max_norm<T>;
+  k.average = average<T>;
   k.random_uniform = random_uniform<T>;
   k.random_normal = random_normal<T>;
   k.from_double = convert_all<double, T>;

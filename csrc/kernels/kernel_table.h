@@ -160,6 +160,7 @@ struct Kernels {
                             Matrix<T> dx, Matrix<T> d_frequencies);
   void (*piecewise_linear_forward)(const Context&, Matrix<const T> x, Matrix<const T> edges, Matrix<T> y);
   void (*piecewise_linear_backward)(const Context&, Matrix<const T> dy, Matrix<const T> x, Matrix<const T> edges, Matrix<T> dx);
+  void (*add)(const Context&, Matrix<const T> a, Matrix<const T> b, Matrix<T> out);  // out may be either
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
   // The sum of all rows' weights, in the order of math/order.h.
@@ -180,6 +181,9 @@ struct Kernels {
   // comes from all squares.
   void (*square_sums)(const Context&, const T* g, int64_t n, double* sums);
   void (*scale_to_norm)(const Context&, T* g, int64_t n, const double* squares, double limit, double* norm);
+  // Rows of w scaled to norms of at most `limit`.
+  void (*max_norm)(const Context&, Matrix<T> w, double limit);
+  void (*average)(const Context&, T* average, const T* params, int64_t n, double weight);
   void (*random_uniform)(const Context&, const Draw&, Matrix<T> out);
   void (*random_normal)(const Context&, const Draw&, Matrix<T> out);
   void (*from_double)(const Context&, const double* x, int64_t count, T* out);

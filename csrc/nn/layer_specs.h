@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/specs.h"
+#include "nn/column_forms.h"
 
 namespace lamina {
 
@@ -142,51 +143,7 @@ struct LayerNormSpec : LayerKind {
   std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
 };
 
-// What becomes of columns of the data before the net: each form has a kind and settings as layers have, and a width.
-struct NumericColumns {  // as they are
-  static constexpr const char* kind = "numeric";
-  int64_t column = 0, count = 1;
-
-  template <class Self, class F>
-  static void settings(Self& self, const F& f) {
-    f("column", self.column), f("count", self.count);
-  }
-  int64_t width() const { return count; }
-};
-struct CategoryColumn {  // codes, which take rows of a table
-  static constexpr const char* kind = "category";
-  int64_t column = 0, size = 0, features = 0;
-
-  template <class Self, class F>
-  static void settings(Self& self, const F& f) {
-    f("column", self.column), f("size", self.size), f("features", self.features);
-  }
-  int64_t width() const { return features; }
-};
-struct PeriodicColumn {
-  static constexpr const char* kind = "periodic";
-  int64_t column = 0, frequencies = 0;
-
-  template <class Self, class F>
-  static void settings(Self& self, const F& f) {
-    f("column", self.column), f("frequencies", self.frequencies);
-  }
-  int64_t width() const { return 2 * frequencies; }
-};
-struct PiecewiseLinearColumn {
-  static constexpr const char* kind = "piecewise_linear";
-  int64_t column = 0;
-  std::vector<double> edges = {};
-
-  template <class Self, class F>
-  static void settings(Self& self, const F& f) {
-    f("column", self.column), f("edges", self.edges);
-  }
-  int64_t width() const { return static_cast<int64_t>(edges.size()) - 1; }
-};
-using ColumnForm = std::variant<NumericColumns, CategoryColumn, PeriodicColumn, PiecewiseLinearColumn>;
-
-// Side by side, as the first layer of a net.
+// Parts side by side, as the first layer of a net.
 struct ColumnsSpec : LayerKind {
   static constexpr const char* kind = "columns";
   int64_t in_features = 0;
@@ -205,27 +162,77 @@ struct ColumnsSpec : LayerKind {
   std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
 };
 
+struct SoftmaxSpec : LayerKind {
+  static constexpr const char* kind = "softmax";
+  bool logarithm = false;  // of it
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("logarithm", self.logarithm);
+  }
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
+struct LayerSpec;
+
+struct ResidualSpec : LayerKind {
+  static constexpr const char* kind = "residual";
+  std::vector<LayerSpec> layers;  // as wide in the end as in the beginning
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("layers", self.layers);
+  }
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
+class ForeignLayer;
+
+// Computed outside of the library.
+struct ForeignSpec : LayerKind {
+  static constexpr const char* kind = "python";
+  std::shared_ptr<const ForeignLayer> layer;
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("layer", self.layer);
+  }
+  int64_t takes() const;
+  int64_t gives() const;
+  std::vector<ParameterSpec> parameters(int64_t in) const;
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
 // The catalogue. The first four are the parts of a lamina in their order.
-using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec, ColumnsSpec>;
+using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec, SoftmaxSpec,
+                               ResidualSpec, ForeignSpec, ColumnsSpec>;
 
 // A layer of a net.
 struct LayerSpec {
   LayerForm form;
-  int id = 0;                                 // unique in the net: its place in the list
-  std::string name = {};                      // that place in words
+  int id = 0;                                 // unique in the net: its place in the list; those inside of others come behind
+  std::string name = {};                      // that place in words: "2", or "2.0" inside of it
   int64_t in_features = 0, out_features = 0;  // settled by resolve_widths
 
   const char* kind() const;
   bool runs_by_itself() const { return form.index() > 3; }
   std::vector<ParameterSpec> parameters() const;
   int64_t running_statistics() const;
-  bool trained() const { return !parameters().empty(); }
   std::string describe() const;
+  const std::vector<LayerSpec>* inner() const;  // the layers that it is around, or null
+  bool trained() const;                         // it or one of those has parameters
 };
 
 // Names the layers, checks that each takes what the one before it gives, and settles the width of layers that keep it.
 void resolve_widths(const char* op, std::vector<LayerSpec>& layers);
 
+// With those inside of others, each behind the one it is in.
 std::vector<const LayerSpec*> all_layers(const std::vector<LayerSpec>& layers);
 
 }  // namespace lamina

@@ -1,8 +1,10 @@
 """Fused layers, deep nets and greedy pre-training in native code, the same bits at every ISA level and thread count."""
 
-from lamina import cuda, init, ops, pretrain, reference
+from lamina import augment, cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
+from lamina.averaging import EMA, SWA
+from lamina.calibration import calibrate, expected_calibration_error, fit_temperature
 from lamina.callbacks import Callback, EarlyStopping
 from lamina.config import (
     available_isas,
@@ -17,6 +19,7 @@ from lamina.config import (
     show_config,
 )
 from lamina.datasets import quantile_edges
+from lamina.ensemble import Ensemble, bagging
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
     ELU,
@@ -30,14 +33,18 @@ from lamina.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    LogSoftmax,
     Numeric,
     Periodic,
     PiecewiseLinear,
     PReLU,
+    PythonLayer,
     ReLU,
+    Residual,
     RReLU,
     Sigmoid,
     SiLU,
+    Softmax,
     Softplus,
     Softsign,
     Step,
@@ -46,6 +53,7 @@ from lamina.layers import (
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.pretrain import Autoencoder
+from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
 from lamina.sequential import Sequential, load
@@ -54,11 +62,13 @@ from lamina.trainer import Trainer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Category", "Columns",
-    "CosineDecay", "Dropout", "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh",
-    "HalveOnPlateau", "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "Numeric",
-    "OneCycle", "PReLU", "Periodic", "PiecewiseLinear", "RMSProp", "RReLU", "ReLU", "SELU", "SGD", "Sequential",
-    "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp",
-    "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load",
-    "memory", "ops", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",
-    "set_num_threads", "set_precision", "show_config",
+    "CosineDecay", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU",
+    "GELUTanh", "HalveOnPlateau", "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax",
+    "Loss", "Numeric", "OneCycle", "OptunaPruning", "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer",
+    "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "SWA", "Sequential", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "augment",
+    "available_isas", "bagging", "calibrate", "config", "cuda", "expected_calibration_error", "fit_temperature",
+    "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision",
+    "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision",
+    "show_config",
 ]  # fmt: skip

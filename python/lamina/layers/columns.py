@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina import ops
 from lamina._arrays import on_host
-from lamina._checks import number, values, whole
+from lamina._checks import number, one_of, values, whole
 from lamina.layers.basic import Layer
 
 __all__ = ["COLUMNS", "Category", "Column", "Columns", "Numeric", "Periodic", "PiecewiseLinear"]
@@ -307,13 +307,17 @@ class Columns(Layer):
         parts = [settings for part in self.parts for settings in part.settings()]
         return {"kind": "columns", "in_features": self.in_features, "parts": parts}
 
-    def start(self, *, seed: int, layer: int) -> dict[str, np.ndarray]:
-        """Return by name what the parameters start at."""
-        started: dict[str, np.ndarray] = {}
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Columns:
+        described = [dict(part) for part in fields["parts"]]
+        parts = [COLUMNS[one_of("Columns", "kind", part.pop("kind", None), COLUMNS)](**part) for part in described]
+        return cls(*parts, in_features=fields["in_features"])
+
+    def initialise(self, parameters: Mapping[str, Any], *, seed: int, layer: int, **_: Any) -> None:
         for part in self.parts:
             for column in part.columns:
-                started |= part.start(column, seed=seed, layer=layer)
-        return started
+                for name, start in part.start(column, seed=seed, layer=layer).items():
+                    parameters[name][...] = start
 
     def check(self, call: str, name: str, x: Any) -> None:
         """Raise ValueError if the data (rows, columns) holds something else than codes where these belong."""

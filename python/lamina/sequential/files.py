@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
 
 from lamina.io import load_safetensors
-from lamina.layers import BatchNorm, Category, Columns, Layer, Linear, from_description
+from lamina.layers import BatchNorm, Category, Columns, Layer, Linear, from_description, walk
 from lamina.sequential.net import Sequential
 from lamina.sequential.state import KEY
 
-__all__ = ["load"]
+__all__ = ["described_net", "load"]
 
 
-def load(path: str | os.PathLike[str]) -> Sequential:
+def load(path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Sequential:
     """Read a net that `Sequential.save` wrote.
 
     Parameters
     ----------
     path : path
         The file. Nothing in it is executed.
+    layers : iterable of type, optional
+        The classes of the layers written in Python that the net has.
 
     Returns
     -------
@@ -46,16 +51,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     if KEY not in metadata:
         raise ValueError(f"load: {os.fspath(path)} holds no net of lamina's, its metadata has no {KEY!r}")
     try:
-        described = json.loads(metadata.pop(KEY))
-        if described["format"] != 1:
-            raise ValueError(f"format {described['format']!r} is not known to this version")
-        layers = [from_description(layer) for layer in described["layers"]]
-        for index, layer in enumerate(layers):  # before memory is asked for
-            for name, size in _sizes(layer).items():
-                if tensors[f"{index}.{name}"].size != size:
-                    raise ValueError(f"{index}.{name} does not fit {layer}")
-        net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
-        net.load_state_dict(tensors)
+        net = described_net(metadata.pop(KEY), tensors, layers)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {reason}") from None
@@ -63,8 +59,23 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     return net
 
 
+def described_net(description: str, tensors: Mapping[str, np.ndarray], own: Iterable[type[Layer]] = ()) -> Sequential:
+    """Return the net that a file describes, with its arrays; `own` are classes of layers written in Python."""
+    described = json.loads(description)
+    if described["format"] != 1:
+        raise ValueError(f"format {described['format']!r} is not known to this version")
+    layers = [from_description(layer, own) for layer in described["layers"]]
+    for name, layer, _ in walk(layers):  # before memory is asked for
+        for parameter, size in _sizes(layer).items():
+            if tensors[f"{name}.{parameter}"].size != size:
+                raise ValueError(f"{name}.{parameter} does not fit {layer}")
+    net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
+    net.load_state_dict(tensors)
+    return net
+
+
 def _sizes(layer: Layer) -> dict[str, int]:
-    """Of the parameters that the description itself sizes."""
+    """Of the arrays that the description itself sizes."""
     if isinstance(layer, Linear):
         return {"weight": layer.in_features * layer.out_features}
     if isinstance(layer, BatchNorm):

@@ -14,17 +14,22 @@ import numpy as np
 from lamina import _core
 from lamina._arrays import copied, on_host
 from lamina.io import save_safetensors
-from lamina.layers import Layer, describe
+from lamina.layers import describe
+from lamina.sequential.freezing import NamedLayers
 
 __all__ = ["KEY", "NetState"]
 
 KEY = "lamina"  # of the file's metadata
 
 
-class NetState:
+def _place(name: str) -> list[int]:
+    """Where an array's layer is in the net: "1.0.weight" at [1, 0]."""
+    return [int(part) for part in name.split(".")[:-1]]
+
+
+class NetState(NamedLayers):
     """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
 
-    _layers: tuple[Layer, ...]
     dtype: np.dtype
     seed: int
     fuse: bool
@@ -74,8 +79,8 @@ class NetState:
             If another thread trains the net: copies could be half updated. Callbacks may take them between epochs.
         """
         with self._exclusive("Sequential.state_dict"):
-            state = self._core.parameters() | self._core.buffers()
-            return {name: copied(state[name]) for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
+            state = self._arrays()
+            return {name: copied(state[name]) for name in sorted(state, key=_place)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over parameters and running statistics: all of them, or none.
@@ -97,7 +102,7 @@ class NetState:
         call = "Sequential.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{call}: state is {state!r}, a mapping of names to arrays is needed")
-        own = self._core.parameters() | self._core.buffers()
+        own = self._arrays()
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
             wrong = [
@@ -143,6 +148,9 @@ class NetState:
         extra = dict(self.extra if extra is None else extra)
         if KEY in extra:
             raise ValueError(f"Sequential.save: extra has the key {KEY!r}, which holds the net's own description")
+        save_safetensors(path, self.state_dict(), {KEY: self._description(), **extra})
+
+    def _description(self) -> str:
+        """The net without its arrays, as JSON."""
         described = [describe(layer) for layer in self._layers]
-        text = json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
-        save_safetensors(path, self.state_dict(), {KEY: text, **extra})
+        return json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
