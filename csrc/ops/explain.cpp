@@ -238,6 +238,11 @@ struct Describe {
     real(n).whiteout_backward(context, draw, whiteout, dy, weight, out);
     alone(n, context, "pass back", out.rows, out.columns, "whiteout of the weight");
   }
+  static void column_sum(const Context& context, Matrix<const T> x, T* out) {
+    auto& n = notes(context);
+    real(n).column_sum(context, x, out);
+    alone(n, context, "pass", x.rows, x.columns, "sums of columns");
+  }
   static void alone(PlanNotes& n, const Context& context, const char* what, int64_t rows, int64_t columns, const char* does) {
     n.title(what, " over (", rows, ", ", columns, "), ", type_name<T>);
     n.line("does", does);
@@ -260,6 +265,7 @@ struct Describe {
     kernels.prelu_forward = prelu_forward;
     kernels.prelu_backward = prelu_backward;
     kernels.rrelu = rrelu;
+    kernels.column_sum = column_sum;
     kernels.gaussian_noise = gaussian_noise;
     kernels.replace = replace;
     kernels.choose = choose;

@@ -20,9 +20,12 @@ from lamina.layers.activations import (
 )
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.descriptions import describe, from_description
+from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
+from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
 
 __all__ = [
-    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Dropout", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU",
-    "Linear", "PReLU", "RReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh",
-    "activation_layer", "describe", "from_description",
+    "Activation", "AlphaDropout", "BatchNorm", "DropConnect", "Dropout", "ELU", "GELU", "GELUTanh", "GaussianNoise",
+    "Layer", "LayerNorm", "LeakyReLU", "Linear", "MaskingNoise", "PReLU", "RReLU", "ReLU", "SELU", "SaltAndPepper",
+    "Shakeout", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh", "Whiteout", "Zoneout", "activation_layer",
+    "describe", "from_description",
 ]  # fmt: skip

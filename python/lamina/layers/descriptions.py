@@ -10,12 +10,18 @@ from lamina._checks import one_of
 from lamina.init import Initializer
 from lamina.layers.activations import ACTIVATIONS
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
+from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
 
 __all__ = ["LAYERS", "describe", "from_description"]
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer for layer in (Linear, BatchNorm, LayerNorm, Dropout, *ACTIVATIONS.values())
-}
+    layer.__name__: layer
+    for layer in (
+        Linear, BatchNorm, LayerNorm, Dropout, *ACTIVATIONS.values(), GaussianNoise, MaskingNoise, SaltAndPepper,
+        AlphaDropout, DropConnect, Shakeout, Whiteout, Zoneout,
+    )
+}  # fmt: skip
 
 
 def describe(layer: Layer) -> dict[str, Any]:
@@ -25,7 +31,7 @@ def describe(layer: Layer) -> dict[str, Any]:
     --------
     >>> import lamina
     >>> describe(lamina.Dropout(0.5))
-    {'kind': 'Dropout', 'p': 0.5}
+    {'kind': 'Dropout', 'p': 0.5, 'scaling': 'inverted'}
     """
     return {"kind": type(layer).__name__, **dataclasses.asdict(layer)}  # type: ignore[call-overload]
 
@@ -45,6 +51,6 @@ def from_description(description: Mapping[str, Any]) -> Layer:
     """
     values = dict(description)
     kind = LAYERS[one_of("from_description", "kind", values.pop("kind", None), LAYERS)]
-    if kind is Linear and isinstance(values.get("init"), dict):
+    if issubclass(kind, Linear) and isinstance(values.get("init"), dict):
         values["init"] = Initializer(**values["init"])
     return kind(**values)

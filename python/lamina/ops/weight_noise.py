@@ -30,8 +30,8 @@ def shakeout(weight, p, c, *, seed, layer=0, step=0, row_offset=0, out=None):
     Notes
     -----
     r W + c (r - 1) sgn(W) with r = mask * 2^16 / k, mask and k of `dropout_mask`: kept weights are scaled up and moved
-    away from 0, the others become -c sgn(W). Its expectation is W. sgn has no slope, so the gradient of W is r times that
-    of the result: `dropout_backward`.
+    away from 0, the others become -c sgn(W). Its expectation is W. sgn has no slope, so the gradient of W is r times
+    that of the result: `dropout_backward`.
 
     References
     ----------

@@ -132,8 +132,8 @@ def alpha_dropout_forward(x, p, *, seed, layer=0, step=0, row_offset=0, out=None
 
     Notes
     -----
-    y = a (x * mask + α' (1 - mask)) + b with the mask of `dropout_mask` and α' = -λα = -1.7580993408473766 of SELU. With
-    q = k / 2^16, the share kept, a = (q + α'² q (1 - q))^(-1/2) and b = -a α' (1 - q). In inference y = x.
+    y = a (x * mask + α' (1 - mask)) + b with the mask of `dropout_mask` and α' = -λα = -1.7580993408473766 of SELU.
+    With q = k / 2^16, the share kept, a = (q + α'² q (1 - q))^(-1/2) and b = -a α' (1 - q). In inference y = x.
 
     References
     ----------

@@ -11,7 +11,7 @@ from lamina import ops
 from lamina._arrays import is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, matrix, one_of, weights, whole
 from lamina.init import initializer
-from lamina.layers import Activation, Layer, Linear, PReLU
+from lamina.layers import Activation, Layer, Linear, PReLU, Zoneout, activation_layer
 from lamina.losses import Loss
 from lamina.sequential.state import NetState
 
@@ -95,7 +95,8 @@ class Sequential(NetState):
                 parameters[f"{index}.weight"][...] = layer.init
             if isinstance(layer, Linear):
                 weight = parameters[f"{index}.weight"]
-                scheme = initializer("Sequential", layer.init).before(self._activation_after(index))
+                own = activation_layer("Sequential", layer.activation) if isinstance(layer, Zoneout) else None
+                scheme = initializer("Sequential", layer.init).before(own or self._activation_after(index))
                 weight[...] = scheme.draw(weight.shape, seed=self.seed, layer=index)
 
     def _activation_after(self, index: int) -> Activation | None:
