@@ -9,6 +9,7 @@
 #include "kernels/gemm-inl.h"
 #include "kernels/layernorm-inl.h"
 #include "kernels/loss-inl.h"
+#include "kernels/noise-inl.h"
 #include "kernels/optimizer-inl.h"
 #include "kernels/rectifiers-inl.h"
 #include "kernels/tail_backward-inl.h"
@@ -27,6 +28,13 @@ void fill(Kernels<T>& k) {
   k.prelu_forward = prelu_forward<T>;
   k.prelu_backward = prelu_backward<T>;
   k.rrelu = rrelu<T>;
+  k.gaussian_noise = gaussian_noise<T>;
+  k.replace = replace<T>;
+  k.choose = choose<T>;
+  k.weighted_sum = weighted_sum<T>;
+  k.shakeout = shakeout<T>;
+  k.whiteout_forward = whiteout_forward<T>;
+  k.whiteout_backward = whiteout_backward<T>;
   k.inference_statistics = inference_statistics<T>;
   k.column_sum = column_sum<T>;
   k.layernorm_forward = layernorm_forward<T>;
