@@ -210,11 +210,6 @@ struct Describe {
     real(n).softmax_backward(context, dy, y, dx, logarithm);
     alone(n, context, "pass back", dx.rows, dx.columns, logarithm ? "log softmax" : "softmax");
   }
-  static void add(const Context& context, Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
-    auto& n = notes(context);
-    real(n).add(context, a, b, out);
-    alone(n, context, "pass", out.rows, out.columns, "sum with what goes round");
-  }
   static void gaussian_noise(const Context& context, const Draw& draw, T deviation, Matrix<const T> x, Matrix<T> out) {
     auto& n = notes(context);
     real(n).gaussian_noise(context, draw, deviation, x, out);
@@ -282,7 +277,6 @@ struct Describe {
     kernels.rrelu = rrelu;
     kernels.softmax_forward = softmax_forward;
     kernels.softmax_backward = softmax_backward;
-    kernels.add = add;
     kernels.column_sum = column_sum;
     kernels.gaussian_noise = gaussian_noise;
     kernels.replace = replace;
