@@ -2,6 +2,7 @@
 #pragma once
 
 #include "math/activations.h"
+#include "math/averaging.h"
 #include "math/batchnorm.h"
 #include "math/bfloat16.h"
 #include "math/clipping.h"
@@ -9,6 +10,7 @@
 #include "math/encodings.h"
 #include "math/layernorm.h"
 #include "math/losses.h"
+#include "math/noise.h"
 #include "math/normal.h"
 #include "math/optimizers.h"
 #include "math/order.h"
@@ -57,7 +59,7 @@ LAMINA_HD T optimizers(T x) {
   lamina::rmsprop_update(p, g, v, m, rmsprop);
   const lamina::AdamConstants<T> adam{T(.9), T(.1), T(.999), T(.001), T(.1), T(1), T(1e-8), T(0), T(1), T(0)};
   lamina::adam_update(p, g, m, v, adam);
-  return lamina::soft_threshold(p, T(.1)) + m + v + lamina::clip(g, T(5)) * static_cast<T>(lamina::norm_scale(g, 1));
+  return lamina::soft_threshold(p, T(.1)) + lamina::averaged(m, v, T(.5)) + lamina::clip(g, T(5)) * static_cast<T>(lamina::norm_scale(g, 1));
 }
 
 template <class T>
@@ -95,6 +97,15 @@ LAMINA_HD T random(T x) {
 }
 
 template <class T>
+LAMINA_HD T noise(T x) {
+  T deviation, slope;
+  lamina::Whiteout<T>{T(.1), T(.1), T(.5)}.deviation(x, deviation, slope);
+  const lamina::AlphaDropout alpha(lamina::share_kept(0.5));
+  const lamina::Replacement<T> replacement{T(alpha.scale), T(alpha.shift), T(alpha.dropped), T(alpha.dropped)};
+  return deviation + slope + lamina::shakeout(x, true, T(2), T(1), T(1)) + lamina::replaced(x, true, false, replacement);
+}
+
+template <class T>
 LAMINA_HD T halves(T x) {
   const float y = float(x);
   return T(lamina::to_float(lamina::to_bfloat16(y)) + lamina::to_float(lamina::high_half(y)) + lamina::to_float(lamina::low_half(y)));
@@ -103,7 +114,7 @@ LAMINA_HD T halves(T x) {
 template <class T>
 LAMINA_HD T everything(T x) {
   return activations(x, lamina::Activations{}) + losses(x, x, lamina::ElementwiseLosses{}) + elementary(x) + optimizers(x) + batchnorm(x) +
-         layernorm(x) + encodings(x) + random(x) + T(lamina::integer_power(.9, 7)) + halves(x);
+         layernorm(x) + encodings(x) + random(x) + noise(x) + T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

@@ -283,3 +283,22 @@ def test_columns_mistakes_are_told(make, error, message):
 def test_columns_are_checked_in_native_code(part, message):
     with pytest.raises(ValueError, match=message):
         _core.Network([{"kind": "columns", "in_features": 2, "parts": [part]}], "float32")
+
+
+@pytest.mark.parametrize(
+    "encoding", [lamina.Periodic(0, frequencies=16, sigma=3.0), lamina.PiecewiseLinear(0, np.linspace(0, 1, 33))]
+)
+def test_columns_encoded_learn_a_wave_that_a_number_does_not(rng, encoding):
+    x = rng.random((400, 1))
+    y = np.sin(2 * np.pi * 5 * x[:, 0])
+
+    def score(part):
+        width = lamina.Sequential(lamina.Columns(part)).out_features
+        layers = lamina.Linear(width, 16), lamina.ReLU(), lamina.Linear(16, 1)
+        trainer = lamina.Trainer(
+            lamina.Sequential(lamina.Columns(part), *layers, seed=1), "squared_error", lamina.Adam(lr=0.01)
+        )
+        trainer.fit(x[:300], y[:300], epochs=100, batch_size=32, progress=False)
+        return trainer.evaluate(x[300:], y[300:])["score"]
+
+    assert score(encoding) > 0.95 > 0.5 > score(lamina.Numeric(0))

@@ -71,6 +71,7 @@ PYBIND11_MODULE(_core, m) {
   bind_encodings(m);
   bind_rectifiers(m);
   bind_random(m);
+  bind_noise(m);
   bind_loss(m);
   bind_optimizer(m);
   bind_network(m);

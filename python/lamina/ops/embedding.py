@@ -68,8 +68,8 @@ def embedding_backward(dy, codes, rows, *, out=None):
 
     Notes
     -----
-    dtable_r = Σ dy_i over the i with codes_i = r, in the order of a column sum in which all other rows are 0: a chain in
-    every 32 rows of the batch, and these sums in order. No atomics: the bits are the same on every table and device.
+    dtable_r = Σ dy_i over the i with codes_i = r, in the order of a column sum in which all other rows are 0: a chain
+    in every 32 rows of the batch, then these sums in order. So the bits are the same on every table and device.
 
     Examples
     --------
