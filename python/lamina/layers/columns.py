@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,7 +30,9 @@ class Column:
     True
     """
 
-    columns: tuple[int, ...]
+    def takes(self) -> tuple[int, ...]:
+        """Return the columns that it is of."""
+        return ()
 
     def settings(self) -> list[dict[str, Any]]:
         """Return what `lamina._core.Network` takes for this part."""
@@ -72,15 +74,19 @@ class Numeric(Column):
     Numeric(columns=(0, 1, 2))
     """
 
-    columns: tuple[int, ...]
+    columns: int | Iterable[int]
 
     def __post_init__(self) -> None:
         self._set(columns=_columns_in("Numeric", self.columns))
 
+    def takes(self) -> tuple[int, ...]:
+        return cast(tuple[int, ...], self.columns)
+
     def settings(self) -> list[dict[str, Any]]:
-        breaks = [place for place, (one, next_) in enumerate(pairwise(self.columns), 1) if next_ != one + 1]
-        runs = pairwise([0, *breaks, len(self.columns)])
-        return [{"kind": "numeric", "column": self.columns[start], "count": end - start} for start, end in runs]
+        columns = self.takes()
+        breaks = [place for place, (one, other) in enumerate(pairwise(columns), 1) if other != one + 1]
+        runs = pairwise([0, *breaks, len(columns)])
+        return [{"kind": "numeric", "column": columns[start], "count": end - start} for start, end in runs]
 
 
 @dataclass(frozen=True)
@@ -125,8 +131,7 @@ class Category(Column):
             features=whole("Category", "features", self.features, 1, 2**30),
         )
 
-    @property
-    def columns(self) -> tuple[int, ...]:  # type: ignore[override]
+    def takes(self) -> tuple[int, ...]:
         return (self.column,)
 
     def settings(self) -> list[dict[str, Any]]:
@@ -178,7 +183,7 @@ class Periodic(Column):
     ((8,), 16)
     """
 
-    columns: tuple[int, ...]
+    columns: int | Iterable[int]
     frequencies: int = 16
     sigma: float = 0.1
 
@@ -189,8 +194,11 @@ class Periodic(Column):
             sigma=number("Periodic", "sigma", self.sigma),
         )
 
+    def takes(self) -> tuple[int, ...]:
+        return cast(tuple[int, ...], self.columns)
+
     def settings(self) -> list[dict[str, Any]]:
-        return [{"kind": "periodic", "column": column, "frequencies": self.frequencies} for column in self.columns]
+        return [{"kind": "periodic", "column": column, "frequencies": self.frequencies} for column in self.takes()]
 
     def start(self, column: int, *, seed: int, layer: int) -> dict[str, np.ndarray]:
         draw = ops.random_normal(self.frequencies, seed=seed, layer=layer, step=column, dtype="float64")
@@ -223,7 +231,7 @@ class PiecewiseLinear(Column):
     """
 
     column: int
-    edges: tuple[float, ...]
+    edges: Sequence[float] | np.ndarray
 
     def __post_init__(self) -> None:
         edges = values("PiecewiseLinear", "edges", self.edges, np.dtype("float64"))
@@ -234,8 +242,7 @@ class PiecewiseLinear(Column):
         column = whole("PiecewiseLinear", "column", self.column, 0, _LAST_COLUMN)
         self._set(column=column, edges=tuple(edges.tolist()))
 
-    @property
-    def columns(self) -> tuple[int, ...]:  # type: ignore[override]
+    def takes(self) -> tuple[int, ...]:
         return (self.column,)
 
     def __repr__(self) -> str:
@@ -298,7 +305,7 @@ class Columns(Layer):
             if not isinstance(part, Column):
                 known = ", ".join(COLUMNS)
                 raise TypeError(f"Columns: argument {place} is {part!r}, one of {known} is needed")
-        least = 1 + max((column for part in parts for column in part.columns), default=0)
+        least = 1 + max((column for part in parts for column in part.takes()), default=0)
         most = _LAST_COLUMN + 1
         needed = least if in_features is None else whole("Columns", "in_features", in_features, least, most)
         self._set(parts=parts, in_features=needed)
@@ -315,7 +322,7 @@ class Columns(Layer):
 
     def initialise(self, parameters: Mapping[str, Any], *, seed: int, layer: int, **_: Any) -> None:
         for part in self.parts:
-            for column in part.columns:
+            for column in part.takes():
                 for name, start in part.start(column, seed=seed, layer=layer).items():
                     parameters[name][...] = start
 
