@@ -13,14 +13,14 @@ from lamina._checks import errors_of, matrix, one_of, weights, whole
 from lamina.init import initializer
 from lamina.layers import Activation, Layer, Linear, PReLU
 from lamina.losses import Loss
-from lamina.sequential.state import NetState
+from lamina.sequential.batchnorm import NormalisedNet
 
 __all__ = ["Sequential"]
 
 _LAST_SEED = 2**64 - 1
 
 
-class Sequential(NetState):
+class Sequential(NormalisedNet):
     """Layers one after the other, held and computed in native code.
 
     Parameters
