@@ -6,42 +6,35 @@ namespace {
 
 constexpr int64_t block_rows = 512;  // of an inference pass: a block's activations stay in cache
 
-LayerSpec layer_in(const py::dict& dict) {
-  const char* op = "Network";
-  Settings settings(op, "layer", dict);
-  const auto kind = settings.text("kind");
-  LayerSpec layer{};
-  if (kind == "linear") {
-    layer.kind = LayerSpec::Kind::linear;
-    layer.in_features = settings.integer("in_features");
-    layer.out_features = settings.integer("out_features");
-    layer.bias = settings.flag("bias", true);
-  } else if (kind == "batchnorm") {
-    layer.kind = LayerSpec::Kind::batchnorm;
-    layer.in_features = layer.out_features = settings.integer("features");
-    layer.momentum = settings.number("momentum", layer.momentum);
-    layer.eps = settings.number("eps", layer.eps);
-  } else if (kind == "activation") {
-    layer.kind = LayerSpec::Kind::activation;
-    layer.activation = activation_in(op, settings.take("name"), dict_in(op, "parameters", settings.take("parameters", py::dict())));
-  } else if (kind == "dropout") {
-    layer.kind = LayerSpec::Kind::dropout;
-    layer.p = settings.number("p");
-  } else if (kind == "prelu") {
-    layer.kind = LayerSpec::Kind::prelu;
-    layer.per_unit = settings.flag("per_unit", false);
-  } else if (kind == "rrelu") {
-    layer.kind = LayerSpec::Kind::rrelu;
-    layer.lower = settings.number("lower");
-    layer.upper = settings.number("upper");
-  } else if (kind == "layernorm") {
-    layer.kind = LayerSpec::Kind::layernorm;
-    layer.in_features = layer.out_features = settings.integer("features");
-    layer.eps = settings.number("eps", layer.eps);
-    layer.affine = settings.flag("affine", true);
-  } else {
-    fail(op, "layer kind is '", kind, "', needs linear, batchnorm, activation, dropout, prelu, rrelu or layernorm");
+// Reads a layer's settings into its spec; what is not given stays as the spec has it.
+struct LayerReader {
+  const char* op;
+  Settings& settings;
+
+  void operator()(const char* name, double& value) const { value = settings.number(name, value); }
+  void operator()(const char* name, bool& value) const { value = settings.flag(name, value); }
+  void operator()(const char* name, int64_t& value) const { value = settings.integer(name); }
+  void operator()(const char* name, Activation& value) const {
+    value = activation_in(op, settings.take(name), dict_in(op, "parameters", settings.take("parameters", py::dict())));
   }
+};
+
+// Tries the kinds of the catalogue from the nth on.
+template <size_t nth = 0>
+LayerForm form_in(const char* op, const std::string& kind, Settings& settings, std::string known = {}) {
+  if constexpr (nth == std::variant_size_v<LayerForm>) {
+    fail(op, "layer kind is '", kind, "', needs one of ", known);
+  } else {
+    std::variant_alternative_t<nth, LayerForm> spec;
+    if (kind != spec.kind) return form_in<nth + 1>(op, kind, settings, known + (nth ? ", " : "") + spec.kind);
+    spec.settings(spec, LayerReader{op, settings});
+    return spec;
+  }
+}
+
+LayerSpec layer_in(const char* op, const py::dict& dict) {
+  Settings settings(op, "layer", dict);
+  LayerSpec layer{form_in(op, settings.text("kind"), settings)};
   settings.finish();
   return layer;
 }
@@ -51,7 +44,7 @@ PyNetwork make_network(const py::object& dicts, const py::object& dtype, const p
   if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
   const bool fuse = flag_in(op, "fuse", fuse_);
   std::vector<LayerSpec> layers;
-  for (const py::handle dict : dicts) layers.push_back(layer_in(dict_in(op, "a layer", dict)));
+  for (const py::handle dict : dicts) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
   const Home home(op, device);
   const auto make = [&](auto zero) -> PyNetwork {
     auto network = std::make_unique<Network<decltype(zero)>>(std::move(layers), fuse, home.device());
@@ -81,7 +74,7 @@ py::dict buffers(const py::object& self) {
   return with(self.cast<const PyNetwork&>(), [&](auto& net, auto) {
     py::dict views;
     for (const auto& statistics : net.running_statistics()) {
-      const std::string prefix = std::to_string(statistics.layer);
+      const std::string& prefix = statistics.name;
       views[py::str(prefix + ".running_mean")] =
           live_view(self.cast<const PyNetwork&>().home, statistics.mean.data, {statistics.mean.size}, self);
       views[py::str(prefix + ".running_var")] =
