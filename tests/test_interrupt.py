@@ -96,6 +96,16 @@ def test_interrupt_restores_the_best_weights_of_early_stopping(data, interrupt):
     assert trainer.evaluate(*data)["loss"] == min(trainer.history["val_loss"]) == stopping.best
 
 
+def test_interrupt_keeps_population_statistics(long_epoch, data, interrupt):
+    net = make_net()
+    net.forward(data[0], training=True)
+    before = net.state_dict()
+    assert_stops_in_time(lambda: net.set_population_statistics(long_epoch[0], batch_size=1), interrupt)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert_usable(net, data)
+
+
 def test_interrupt_of_pretraining(data, interrupt):
     net = make_net()
     before = net.state_dict()["4.weight"]

@@ -46,6 +46,7 @@ def kinds(net):
         ([lamina.BatchNorm(5), lamina.BatchNorm(5), lamina.Linear(5, 7), lamina.BatchNorm(7)], ["Linear"]),
         ([lamina.Linear(5, 7), lamina.BatchNorm(7), lamina.Linear(7, 3)], ["Linear", "Linear"]),
         ([lamina.BatchNorm(5), lamina.ReLU()], ["BatchNorm", "ReLU"]),
+        ([lamina.BatchNorm(5, units=[1, 4]), lamina.Linear(5, 7), lamina.BatchNorm(7, units=[0])], ["Linear"]),
         (
             [lamina.Linear(5, 7), lamina.ReLU(), lamina.BatchNorm(7), lamina.PReLU(per_unit=True), lamina.Linear(7, 3)],
             ["Linear", "ReLU", "BatchNorm", "PReLU", "Linear"],
@@ -101,7 +102,8 @@ def test_folding_copies_a_net_without_batchnorm():
 
 LAYERS = [
     lamina.BatchNorm(4), lamina.Linear(4, 8), lamina.BatchNorm(8), lamina.ReLU(), lamina.Dropout(0.5),
-    lamina.Linear(8, 6), lamina.Tanh(), lamina.BatchNorm(6), lamina.Linear(6, 2),
+    lamina.Linear(8, 6), lamina.Tanh(), lamina.BatchNorm(6, unbiased_running_var=False), lamina.Linear(6, 2),
+    lamina.BatchNorm(2, units=[1]),
 ]  # fmt: skip
 
 
@@ -117,10 +119,12 @@ def test_population_statistics_are_those_of_all_rows(rng, device):
         if isinstance(layer, lamina.Linear):
             h = reference.linear_forward(h, own["weight"], own["bias"])
         elif isinstance(layer, lamina.BatchNorm):
-            mean, var = h.mean(axis=0), h.var(axis=0, ddof=1)
+            units = list(range(layer.num_features) if layer.units is None else layer.units)
+            mean, var = h[:, units].mean(axis=0), h[:, units].var(axis=0, ddof=int(layer.unbiased_running_var))
             assert_within(own["running_mean"], mean, tolerances.IDENTITY * np.abs(h).max())
             assert_within(own["running_var"], var, tolerances.IDENTITY * var)
-            h = own["weight"] * (h - mean) / np.sqrt(var + layer.eps) + own["bias"]
+            h = h.copy()
+            h[:, units] = own["weight"] * (h[:, units] - mean) / np.sqrt(var + layer.eps) + own["bias"]
         elif not isinstance(layer, lamina.Dropout):
             h = reference.activation_forward(h, layer.name)
     assert_within(net(x), h, tolerances.IDENTITY * np.abs(h).max())
@@ -132,9 +136,9 @@ def test_population_statistics_are_those_of_all_rows(rng, device):
 def test_population_statistics_of_any_level_and_layout(isa, rng):
     x = rng.normal(size=(700, 4)).astype(np.float32)
     results = []
-    for given in (x, strided(x), x.tolist()):
+    for given, batch_size in ((x, 1024), (strided(x), 7), (x.tolist(), 1)):
         net = trained(*LAYERS, dtype="float32")
-        net.set_population_statistics(given)
+        net.set_population_statistics(given, batch_size=batch_size)
         results.append(net.state_dict())
     assert_same_bits(results[1], results[0])
     assert_same_bits(results[2], results[0])
@@ -145,10 +149,10 @@ def test_population_statistics_are_all_or_nothing(rng, monkeypatch, error):
     net, right = trained(*LAYERS), _core.Network.set_batchnorm_statistics
     before = net.state_dict()
 
-    def breaks_off(core, index, x):
+    def breaks_off(core, index, *arguments):
         if index == 7:
             raise error
-        right(core, index, x)
+        right(core, index, *arguments)
 
     monkeypatch.setattr(_core.Network, "set_batchnorm_statistics", breaks_off)
     with pytest.raises(error):
@@ -167,6 +171,8 @@ def test_population_statistics_refuse():
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=f"^Sequential.set_population_statistics: .*{message}"):
             net.set_population_statistics(x)
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        net.set_population_statistics(np.ones((5, 4)), batch_size=0)
     with pytest.raises(TypeError, match="numbers"):
         net.set_population_statistics([["a"] * 4])
     assert_same_bits(net.state_dict(), before)

@@ -71,7 +71,8 @@ Stage<T> Chain<T>::make_stage(const LaminaPlan& plan, bool fuse, const NetworkAr
     const int id = layer(plan.batchnorm).id;
     const auto& spec = std::get<BatchNormSpec>(layer(plan.batchnorm).form);
     const RunningStatistics<T>& running = *arrays.statistics_of(id);
-    stage.lamina.batchnorm = {arrays.value(id, 0), arrays.value(id, 1), running.mean, running.var, spec.momentum, spec.eps, true};
+    stage.lamina.batchnorm = {arrays.value(id, 0),      arrays.value(id, 1), running.mean, running.var, spec.momentum, spec.eps,
+                              spec.unbiased_running_var};
     stage.gradients.gamma = arrays.gradient(id, 0);
     stage.gradients.beta = arrays.gradient(id, 1);
   }
@@ -136,9 +137,17 @@ void Chain<T>::backward_stage(const Context& context, const TrainingMemory<T>& m
 
 template <class T>
 void Chain<T>::backward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass, Matrix<const T> dh,
-                        Matrix<T> dx) const {
+                        Matrix<T> dx, const Watch& watch) const {
   Downward down{dh, {}};
-  for (size_t i = stages_.size(); i-- > (dx ? 0 : first_trained_);) backward_stage(context, memory, i, x, pass, down, dx);
+  for (size_t i = stages_.size(); i-- > (dx ? 0 : first_trained_);) {
+    if (watch && down.above.dz) {
+      const Matrix<T> place = memory.gradient(++down.turn, x.rows, stages_[i].plan.out_features);
+      gemm<T>(context, down.above.dz, false, down.above.weight, false, 1, 0, place);
+      down.dh = place, down.above = {};
+    }
+    if (watch) watch(i, down.dh);
+    backward_stage(context, memory, i, x, pass, down, dx);
+  }
 }
 
 template <class T>

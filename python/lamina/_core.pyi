@@ -102,6 +102,10 @@ class Network:
         """
         Live views by name of what the last backward pass left.
         """
+    def layer_gradients(self, x: typing.Any, targets: typing.Any, loss: typing.Any, training: typing.Any, seed: typing.Any, step: typing.Any) -> tuple:
+        """
+        The loss, and of a net that is not fused each layer's output and its gradient.
+        """
     def loss_and_gradients(self, x: typing.Any, targets: typing.Any, loss: typing.Any, sample_weight: typing.Any, training: typing.Any, seed: typing.Any, step: typing.Any) -> float:
         ...
     def parameters(self) -> dict:
@@ -110,7 +114,7 @@ class Network:
         """
     def predict(self, x: typing.Any, out: typing.Any, batch_size: typing.Any) -> typing.Any:
         ...
-    def set_batchnorm_statistics(self, layer_index: typing.Any, x: typing.Any) -> None:
+    def set_batchnorm_statistics(self, layer_index: typing.Any, x: typing.Any, batch_size: typing.Any = 512) -> None:
         ...
     @property
     def device(self) -> str:

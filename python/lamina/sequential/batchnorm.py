@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import ops
 from lamina._arrays import copied, on_device_of
-from lamina._checks import errors_of, finite, matrix
+from lamina._checks import errors_of, finite, matrix, whole
 from lamina.layers import BatchNorm, Dropout, Linear
 from lamina.sequential.state import NetState
 
@@ -21,19 +21,21 @@ Part = tuple[Any, Arrays]  # a layer and its arrays
 class NormalisedNet(NetState):
     """The part of `lamina.Sequential` that deals with batch norm after training."""
 
-    def set_population_statistics(self, X: Any) -> None:
+    def set_population_statistics(self, X: Any, batch_size: int = 1024) -> None:
         """Put the exact statistics of a whole data set in the place of batch norm's running averages.
 
         Parameters
         ----------
         X : array_like of shape (rows, in)
             All training data, at least two rows; converted to the net's dtype.
+        batch_size : int
+            Rows that go through the net at a time; the bits do not depend on it.
 
         Raises
         ------
         ValueError
-            If X has another shape, fewer than two rows, or NaN or infinities; the statistics are then as they were, as
-            they are after Ctrl-C.
+            If X has another shape, fewer than two rows, or NaN or infinities, or `batch_size` is below 1. Whenever this
+            fails or is stopped by Ctrl-C, the statistics are as they were.
         TypeError
             If X is not made of numbers.
         lamina.BackendError
@@ -43,8 +45,8 @@ class NormalisedNet(NetState):
         -----
         From the first batch norm to the last, all rows are taken to its input in inference, the layers before it
         normalising by what has just been found for them; its mean and its variance over all rows are kept, the latter
-        with rows − 1 below. Dropout is off. `num_batches_tracked` stays. The input of one batch norm, rows × width, is
-        held in memory.
+        with rows − 1 below unless the layer has `unbiased_running_var=False`. Dropout is off. `num_batches_tracked`
+        stays. The input of one batch norm, rows × width, is held in memory.
 
         References
         ----------
@@ -60,6 +62,7 @@ class NormalisedNet(NetState):
         {'0.running_mean': [3.0], '0.running_var': [7.0]}
         """
         call = "Sequential.set_population_statistics"
+        batch_size = whole(call, "batch_size", batch_size, 1)
         x = on_device_of(self._core, finite(call, matrix(call, X, self._core.in_features, self.dtype)))
         with self._exclusive(call), errors_of(call):
             statistics = {name: view for name, view in self._core.buffers().items() if "running" in name}
@@ -67,7 +70,7 @@ class NormalisedNet(NetState):
             try:
                 for index, layer in enumerate(self._layers):
                     if isinstance(layer, BatchNorm):
-                        self._core.set_batchnorm_statistics(index, x)
+                        self._core.set_batchnorm_statistics(index, x, batch_size)
             except BaseException:
                 for name, view in statistics.items():
                     view[...] = before[name]
@@ -144,12 +147,15 @@ def _foldable(parts: list[Part]) -> tuple[int, int] | None:
 
 
 def _scale_and_shift(layer: BatchNorm, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """What batch norm does in inference, in float64."""
+    """What batch norm does to each column in inference, in float64."""
     gamma, beta, mean, var = (
         arrays[name].astype(np.float64) for name in ("weight", "bias", "running_mean", "running_var")
     )
-    scale = gamma / np.sqrt(var + layer.eps)
-    return scale, beta - scale * mean
+    scale, shift = np.ones(layer.num_features), np.zeros(layer.num_features)
+    units = slice(None) if layer.units is None else list(layer.units)
+    scale[units] = gamma / np.sqrt(var + layer.eps)
+    shift[units] = beta - scale[units] * mean
+    return scale, shift
 
 
 def _folded(
