@@ -34,6 +34,7 @@ LAYERS = [
     {
         "callbacks",
         "datasets",
+        "diagnosis",
         "evaluation",
         "gradcheck",
         "init",
@@ -41,6 +42,8 @@ LAYERS = [
         "layers",
         "losses",
         "optim",
+        "overfitting",
+        "plots",
         "pretrain",
         "progress",
         "regularizers",
@@ -50,7 +53,7 @@ LAYERS = [
         "trainer",
     },
     {""},  # lamina itself, which gathers the above
-    {"mlp", "plots", "tabular"},
+    {"mlp", "tabular"},
     {"bench", "commands", "demo"},
     {"__main__", "cli"},
 ]

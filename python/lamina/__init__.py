@@ -16,6 +16,7 @@ from lamina.config import (
     set_precision,
     show_config,
 )
+from lamina.diagnosis import diagnose
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
     ELU,
@@ -39,6 +40,7 @@ from lamina.layers import (
 )
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
+from lamina.overfitting import overfit_check
 from lamina.pretrain import Autoencoder
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
@@ -51,7 +53,7 @@ __all__ = [
     "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay",
     "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp", "RReLU", "ReLU", "SELU",
     "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh",
-    "Trainer", "WarmUp", "available_isas", "config", "cuda", "get_isa", "get_num_threads", "get_precision",
-    "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory",
-    "set_isa", "set_num_threads", "set_precision", "show_config",
+    "Trainer", "WarmUp", "available_isas", "config", "cuda", "diagnose", "get_isa", "get_num_threads",
+    "get_precision", "gradcheck", "init", "load", "memory", "ops", "overfit_check", "precision", "pretrain",
+    "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip
