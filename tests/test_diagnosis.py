@@ -167,7 +167,7 @@ def test_diagnosis_leaves_dropout_out(data):
     noisy = lamina.Sequential(
         *[lamina.RReLU(0.1, 0.4) if isinstance(layer, lamina.LeakyReLU) else layer for layer in plain], seed=1
     )
-    dropped = lamina.Sequential(*plain[:2], lamina.Dropout(0.9), *plain[2:], seed=1)
+    dropped = lamina.Sequential(*list(plain)[:2], lamina.Dropout(0.9), *list(plain)[2:], seed=1)
     for name, array in plain.state_dict().items():
         noisy.parameters()[name][...] = array
         place, rest = name.split(".")
@@ -177,6 +177,16 @@ def test_diagnosis_leaves_dropout_out(data):
         report = diagnose(net, *data)
         assert (report.loss, report.layers[-1].gradient) == (expected.loss, expected.layers[-1].gradient)
     assert repr(diagnose(dropped, *data).layers[2].layer) == "Dropout(p=0.9)"
+
+
+def test_diagnosis_takes_a_residual_for_one_layer(data):
+    block = lamina.Residual(lamina.Linear(20, 20), lamina.BatchNorm(20), lamina.Dropout(0.5), lamina.ReLU())
+    net = lamina.Sequential(lamina.Linear(20, 20), block, lamina.Linear(20, 5), seed=1)
+    report = diagnose(net, *data)
+    assert report.ok and [at.index for at in report.layers] == [0, 1, 2]
+    parameters = [array.ravel() for name, array in net.parameters().items() if name.startswith("1.")]
+    assert report.layers[1].weight_norm == pytest.approx(np.linalg.norm(np.concatenate(parameters)))
+    assert report.loss == diagnose(net, *data).loss
 
 
 def test_native_layer_gradients_need_layers_by_themselves(data):

@@ -46,6 +46,10 @@ def kinds(net):
         ([lamina.BatchNorm(5), lamina.BatchNorm(5), lamina.Linear(5, 7), lamina.BatchNorm(7)], ["Linear"]),
         ([lamina.Linear(5, 7), lamina.BatchNorm(7), lamina.Linear(7, 3)], ["Linear", "Linear"]),
         ([lamina.BatchNorm(5), lamina.ReLU()], ["BatchNorm", "ReLU"]),
+        (
+            [lamina.Residual(lamina.BatchNorm(5), lamina.Linear(5, 5), lamina.ReLU()), lamina.BatchNorm(5)],
+            ["Residual", "BatchNorm"],
+        ),
         ([lamina.BatchNorm(5, units=[1, 4]), lamina.Linear(5, 7), lamina.BatchNorm(7, units=[0])], ["Linear"]),
         (
             [lamina.Linear(5, 7), lamina.ReLU(), lamina.BatchNorm(7), lamina.PReLU(per_unit=True), lamina.Linear(7, 3)],
@@ -79,6 +83,27 @@ def test_folded_weights_are_rounded_once(dtype):
     rounding = tolerances.unit_roundoff(dtype) + 20 * tolerances.unit_roundoff(np.float64)
     assert_within(folded["0.weight"], weight, rounding * np.abs(weight))
     assert_within(folded["0.bias"], bias, rounding * np.abs(bias) + tolerances.IDENTITY)
+
+
+def test_folding_goes_into_residuals():
+    block = lamina.Residual(
+        lamina.BatchNorm(5), lamina.Residual(lamina.Linear(5, 5), lamina.BatchNorm(5)), lamina.ReLU()
+    )
+    folded = trained(block).fold_batchnorm()
+    assert kinds(folded[0].layers) == ["BatchNorm", "Residual", "ReLU"] and kinds(folded[0].layers[1].layers) == [
+        "Linear"
+    ]
+
+
+def test_population_statistics_inside_of_residuals(rng):
+    inner = [lamina.Linear(4, 4), lamina.BatchNorm(4), lamina.Tanh()]
+    net = trained(lamina.Linear(4, 4), lamina.Residual(*inner), lamina.BatchNorm(4))
+    x = rng.normal(size=(300, 4))
+    net.set_population_statistics(x, batch_size=32)
+    state = net.state_dict()
+    for name, h in (("1.1", net[:1](x) @ state["1.0.weight"].T + state["1.0.bias"]), ("2", net[:2](x))):
+        assert_within(state[f"{name}.running_mean"], h.mean(axis=0), tolerances.IDENTITY * np.abs(h).max())
+        assert_within(state[f"{name}.running_var"], h.var(axis=0, ddof=1), tolerances.IDENTITY * np.abs(h).max() ** 2)
 
 
 def test_folding_keeps_what_the_net_is():
@@ -149,10 +174,10 @@ def test_population_statistics_are_all_or_nothing(rng, monkeypatch, error):
     net, right = trained(*LAYERS), _core.Network.set_batchnorm_statistics
     before = net.state_dict()
 
-    def breaks_off(core, index, *arguments):
-        if index == 7:
+    def breaks_off(core, name, *arguments):
+        if name == "7":
             raise error
-        right(core, index, *arguments)
+        right(core, name, *arguments)
 
     monkeypatch.setattr(_core.Network, "set_batchnorm_statistics", breaks_off)
     with pytest.raises(error):

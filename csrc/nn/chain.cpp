@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "nn/transfer.h"
 #include "ops/explain.h"
 #include "ops/gemm.h"
 
@@ -92,6 +93,25 @@ int64_t Chain<T>::features_after(int layers) const {
 }
 
 template <class T>
+int Chain<T>::place_of(int id) const {
+  const auto is_or_has = [&](const LayerSpec& layer, const auto& self) -> bool {
+    const std::vector<LayerSpec>* const within = layer.inner();
+    return layer.id == id || (within && std::any_of(within->begin(), within->end(), [&](const auto& l) { return self(l, self); }));
+  };
+  int place = 0;
+  while (!is_or_has(layer(place), is_or_has)) ++place;
+  return place;
+}
+
+template <class T>
+const Chain<T>* Chain<T>::inner(int place) const {
+  for (const Stage<T>& stage : stages_) {
+    if (stage.plan.box == place) return stage.box->inner();
+  }
+  return nullptr;
+}
+
+template <class T>
 void Chain<T>::forward_stage(const Context& context, const TrainingMemory<T>& memory, size_t index, Matrix<const T> x, const Pass& pass,
                              Matrix<T> h) const {
   const Stage<T>& stage = stages_[index];
@@ -164,6 +184,7 @@ template <class T>
 void Chain<T>::infer(const Context& context, const InferenceMemory<T>& memory, Matrix<const T> x, int layers, Matrix<T> out) const {
   size_t count = 0;
   while (count < stages_.size() && stages_[count].plan.first < layers) ++count;
+  if (count == 0) copy_matrix(context, x, out);
   Matrix<const T> input = x;
   for (size_t i = 0; i < count; ++i) {
     const Stage<T>& stage = stages_[i];

@@ -27,6 +27,7 @@ class Network {
   int64_t in_features() const { return chain_.in_features(); }
   int64_t out_features() const { return chain_.out_features(); }
   int64_t features_after(int layers) const { return chain_.features_after(layers); }
+  const std::vector<LayerSpec>& layers() const { return layers_; }
   int layer_count() const { return static_cast<int>(chain_.layers().size()); }
   bool has_batchnorm() const { return !arrays_.running_statistics().empty(); }
   // Which layers are one lamina, and for a number of rows also how the products and passes of a training step run.
@@ -55,7 +56,7 @@ class Network {
   size_t first_trained() const { return chain_.first_trained(); }
   // The mean and variance of this batch-norm layer's input over all rows of x (S. Ioffe & C. Szegedy 2015, algorithm 2, in
   // one pass over the data instead of an average over batches). False when `poll` stopped it; nothing has changed then.
-  bool set_batchnorm_statistics(const Context& context, int64_t layer, Matrix<const T> x, int64_t block_rows, const Poll& poll);
+  bool set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x, int64_t block_rows, const Poll& poll);
 
   const void* memory_address() const { return values_.data(); }  // another once it was planned anew
   void count_batch();                                            // that batch norm has seen
@@ -69,6 +70,13 @@ class Network {
                       Vector<const T> sample_weight, const Pass& pass, double* value, const typename Chain<T>::Watch& watch = {});
 
  private:
+  // The input of the layer with this id in inference, for all rows of x.
+  struct LayerInput {
+    const LayerSpec* layer = nullptr;
+    AlignedBuffer<T> buffer;
+    Matrix<T> values;
+  };
+  bool input_of(const Context& context, int layer, Matrix<const T> x, int64_t block_rows, const Poll& poll, LayerInput& found) const;
   TrainingMemory<T> memory() const { return {layout_, values_.data()}; }
   std::unique_ptr<InferenceMemory<T>> borrow_memory(int64_t rows) const;
   void return_memory(std::unique_ptr<InferenceMemory<T>> memory) const;

@@ -29,7 +29,9 @@ from lamina.layers import (
     LeakyReLU,
     Linear,
     PReLU,
+    PythonLayer,
     ReLU,
+    Residual,
     RReLU,
     Sigmoid,
     SiLU,
@@ -49,11 +51,12 @@ from lamina.step_schedules import CosineDecay, OneCycle, StepSchedule, WarmUp
 from lamina.trainer import Trainer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout",
-    "ELU", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay",
-    "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp", "RReLU", "ReLU", "SELU",
-    "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh",
-    "Trainer", "WarmUp", "available_isas", "config", "cuda", "diagnose", "get_isa", "get_num_threads",
-    "get_precision", "gradcheck", "init", "load", "memory", "ops", "overfit_check", "precision", "pretrain",
-    "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
+    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout", "ELU",
+    "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay", "L1",
+    "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "PythonLayer", "RMSProp", "RReLU", "ReLU",
+    "Residual", "SELU", "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay",
+    "StepSchedule", "Tanh", "Trainer", "WarmUp", "available_isas", "config", "cuda", "diagnose", "get_isa",
+    "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "overfit_check", "precision",
+    "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision",
+    "show_config",
 ]  # fmt: skip

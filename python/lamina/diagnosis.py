@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import errors_of, finite, matrix
-from lamina.layers import Dropout, Layer, LeakyReLU, Linear, ReLU, RReLU, Sigmoid, Softsign, Tanh
+from lamina.layers import Dropout, Layer, LeakyReLU, Linear, ReLU, Residual, RReLU, Sigmoid, Softsign, Tanh
 from lamina.losses import Loss
 from lamina.sequential import Sequential
 
@@ -28,11 +28,11 @@ _SLOPES: dict[type[Layer], Callable[[np.ndarray], np.ndarray]] = {
     Tanh: lambda y: 1 - y * y,
     Softsign: lambda y: (1 - abs(y)) ** 2,
 }
-# Of the table: caption, field, format.
+# Of the table: field, caption, format.
 _COLUMNS = (
-    ("mean", "mean", ".3g"), ("deviation", "deviation", ".3g"), ("saturated", "saturated", ".0%"), ("dead", "dead", ".0%"),
-    ("gradient", "gradient", ".3g"), ("weights", "weight_norm", ".3g"), ("their gradient", "weight_gradient_norm", ".3g"),
-    ("ratio", "ratio", ".2g"),
+    ("mean", "mean", ".3g"), ("deviation", "deviation", ".3g"), ("saturated", "saturated", ".0%"),
+    ("dead", "dead", ".0%"), ("gradient", "d output", ".3g"), ("weight_norm", "weights", ".3g"),
+    ("weight_gradient_norm", "d weights", ".3g"), ("ratio", "ratio", ".2g"),
 )  # fmt: skip
 
 
@@ -117,12 +117,12 @@ class Diagnosis:
         width = max(8, *map(len, names)) + 2
         lines = [
             f"diagnose: {'no trouble found' if self.ok else 'TROUBLE FOUND'}, loss {self.loss:.4g}",
-            "layer".ljust(width) + "".join(f"{column:>16}" for column, _, _ in _COLUMNS),
+            "layer".ljust(width) + "".join(f"{caption:>11}" for _, caption, _ in _COLUMNS),
         ]
         for at, name in zip(self.layers, names, strict=True):
-            numbers = [(getattr(at, field), form) for _, field, form in _COLUMNS]
+            numbers = [(getattr(at, field), form) for field, _, form in _COLUMNS]
             cells = ["" if np.isnan(number) else format(number, form) for number, form in numbers]
-            lines.append((name.ljust(width) + "".join(f"{cell:>16}" for cell in cells)).rstrip())
+            lines.append((name.ljust(width) + "".join(f"{cell:>11}" for cell in cells)).rstrip())
         return "\n".join([*lines, *map(str, self.findings)])
 
     def plot(self) -> Any:
@@ -149,15 +149,18 @@ def without_randomness(net: Sequential, **options: Any) -> Sequential:
     [LeakyReLU(negative_slope=0.2), Dropout(p=0.0)]
     """
 
-    def still(layer: Layer) -> Layer:
-        if isinstance(layer, RReLU):
-            return LeakyReLU((layer.lower + layer.upper) / 2)
-        return Dropout(0.0) if isinstance(layer, Dropout) else layer
-
     own: dict[str, Any] = {"seed": net.seed, "dtype": net.dtype, "fuse": net.fuse, "device": net.device}
-    twin = Sequential(*map(still, net), **own | options)
+    twin = Sequential(*map(_still, net), **own | options)
     twin.load_state_dict(net.state_dict())
     return twin
+
+
+def _still(layer: Layer) -> Layer:
+    if isinstance(layer, RReLU):
+        return LeakyReLU((layer.lower + layer.upper) / 2)
+    if isinstance(layer, Residual):
+        return Residual(*map(_still, layer.layers))
+    return Dropout(0.0) if isinstance(layer, Dropout) else layer
 
 
 def diagnose(
@@ -174,7 +177,7 @@ def diagnose(
     Parameters
     ----------
     net : lamina.Sequential
-        Left as it is: a float64 copy without dropout is looked at.
+        Left as it is: a float64 copy without dropout is looked at. A `Residual` counts as one layer.
     x : array_like of shape (batch, in)
         Some 50 rows or more.
     targets : array_like

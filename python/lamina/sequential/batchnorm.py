@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from lamina import ops
 from lamina._arrays import copied, on_device_of
 from lamina._checks import errors_of, finite, matrix, whole
-from lamina.layers import BatchNorm, Dropout, Linear
+from lamina.layers import BatchNorm, Dropout, Layer, Linear, Residual, walk
 from lamina.sequential.state import NetState
 
 __all__ = ["NormalisedNet"]
@@ -68,9 +69,9 @@ class NormalisedNet(NetState):
             statistics = {name: view for name, view in self._core.buffers().items() if "running" in name}
             before = {name: copied(view) for name, view in statistics.items()}
             try:
-                for index, layer in enumerate(self._layers):
+                for name, layer, _ in walk(self._layers):
                     if isinstance(layer, BatchNorm):
-                        self._core.set_batchnorm_statistics(index, x, batch_size)
+                        self._core.set_batchnorm_statistics(name, x, batch_size)
             except BaseException:
                 for name, view in statistics.items():
                     view[...] = before[name]
@@ -97,7 +98,8 @@ class NormalisedNet(NetState):
         activation, into Ws, b + Wt (column by column). Both are computed in float64 and rounded once. A linear layer
         without a bias gets one. Dropout between the two changes nothing.
 
-        A batch norm that has a linear layer on neither side stays: what comes between is not linear.
+        A batch norm that has a linear layer on neither side stays: what comes between is not linear. Inside of a
+        `Residual` the same is done with what it holds.
 
         Before a linear layer μ is no longer subtracted first: where it is 10ᵏ deviations, outputs lose some k digits.
 
@@ -116,22 +118,29 @@ class NormalisedNet(NetState):
           (1): ReLU()
         )
         """
-        state = self.state_dict()
-        parts: list[Part] = [(layer, {}) for layer in self._layers]
-        for name, array in state.items():
-            place, _, rest = name.partition(".")
-            parts[int(place)][1][rest] = array
-        while (found := _foldable(parts)) is not None:
-            norm, linear = found
-            parts[linear] = _folded(*parts[linear], *_scale_and_shift(*parts[norm]), behind=norm > linear)
-            del parts[norm]
-        layers = [layer for layer, _ in parts]
+        layers, arrays = _all_folded(self._layers, self.state_dict())
         net = type(self)(*layers, seed=self.seed, dtype=self.dtype, fuse=self.fuse, device=self._device)  # type: ignore[call-arg]
-        net.load_state_dict(
-            {f"{index}.{rest}": array for index, (_, arrays) in enumerate(parts) for rest, array in arrays.items()}
-        )
+        net.load_state_dict(arrays)
         net.extra = dict(self.extra)
         return net
+
+
+def _all_folded(layers: Sequence[Layer], arrays: Arrays) -> tuple[list[Layer], Arrays]:
+    """The layers that are left of a list, and their arrays."""
+    parts: list[Part] = [(layer, {}) for layer in layers]
+    for name, array in arrays.items():
+        place, _, rest = name.partition(".")
+        parts[int(place)][1][rest] = array
+    for place, (layer, own) in enumerate(parts):
+        if layer.inside:
+            inside, within = _all_folded(layer.inside, own)
+            parts[place] = Residual(*inside), within
+    while (found := _foldable(parts)) is not None:
+        norm, linear = found
+        parts[linear] = _folded(*parts[linear], *_scale_and_shift(*parts[norm]), behind=norm > linear)
+        del parts[norm]
+    named = {f"{place}.{rest}": array for place, (_, own) in enumerate(parts) for rest, array in own.items()}
+    return [layer for layer, _ in parts], named
 
 
 def _foldable(parts: list[Part]) -> tuple[int, int] | None:
