@@ -106,6 +106,8 @@ void LayerNormSpec::check(const char* op, const std::string& where) const {
 }
 std::string LayerNormSpec::describe(int64_t in) const { return words("layernorm(", in, affine ? "" : ", no scale and shift", ")"); }
 
+std::string SoftmaxSpec::describe(int64_t in) const { return words(logarithm ? "log softmax(" : "softmax(", in, ")"); }
+
 std::string ResidualSpec::describe(int64_t) const {
   std::string text;
   for (const LayerSpec& layer : layers) text += (text.empty() ? "" : " + ") + layer.describe();

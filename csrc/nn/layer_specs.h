@@ -170,6 +170,19 @@ struct LayerNormSpec : LayerKind {
   std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
 };
 
+struct SoftmaxSpec : LayerKind {
+  static constexpr const char* kind = "softmax";
+  bool logarithm = false;  // of it
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("logarithm", self.logarithm);
+  }
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
 struct LayerSpec;
 
 struct ResidualSpec : LayerKind {
@@ -206,7 +219,7 @@ struct ForeignSpec : LayerKind {
 
 // The catalogue. The first four are the parts of a lamina in their order.
 using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec,
-                               UnitBatchNormSpec, ResidualSpec, ForeignSpec>;
+                               UnitBatchNormSpec, SoftmaxSpec, ResidualSpec, ForeignSpec>;
 
 // A layer of a net.
 struct LayerSpec {

@@ -200,6 +200,16 @@ struct Describe {
     real(n).layernorm_backward(context, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
     alone(n, context, "pass back", dx.rows, dx.columns, dgamma ? "layer norm, with the gradients of gamma and beta" : "layer norm");
   }
+  static void softmax_forward(const Context& context, Matrix<const T> x, Matrix<T> y, bool logarithm) {
+    auto& n = notes(context);
+    real(n).softmax_forward(context, x, y, logarithm);
+    alone(n, context, "pass", y.rows, y.columns, logarithm ? "log softmax" : "softmax");
+  }
+  static void softmax_backward(const Context& context, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm) {
+    auto& n = notes(context);
+    real(n).softmax_backward(context, dy, y, dx, logarithm);
+    alone(n, context, "pass back", dx.rows, dx.columns, logarithm ? "log softmax" : "softmax");
+  }
   static void add(const Context& context, Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
     auto& n = notes(context);
     real(n).add(context, a, b, out);
@@ -227,6 +237,8 @@ struct Describe {
     kernels.prelu_forward = prelu_forward;
     kernels.prelu_backward = prelu_backward;
     kernels.rrelu = rrelu;
+    kernels.softmax_forward = softmax_forward;
+    kernels.softmax_backward = softmax_backward;
     kernels.add = add;
     kernels.layernorm_forward = layernorm_forward;
     kernels.layernorm_backward = layernorm_backward;

@@ -1,8 +1,9 @@
 """Fused layers, deep nets and greedy pre-training in native code, the same bits at every ISA level and thread count."""
 
-from lamina import cuda, init, ops, pretrain, reference
+from lamina import augment, cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
+from lamina.calibration import calibrate, expected_calibration_error, fit_temperature
 from lamina.callbacks import Callback, EarlyStopping
 from lamina.config import (
     available_isas,
@@ -17,6 +18,7 @@ from lamina.config import (
     show_config,
 )
 from lamina.diagnosis import diagnose
+from lamina.ensemble import Ensemble, bagging
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
     ELU,
@@ -28,6 +30,7 @@ from lamina.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    LogSoftmax,
     PReLU,
     PythonLayer,
     ReLU,
@@ -35,6 +38,7 @@ from lamina.layers import (
     RReLU,
     Sigmoid,
     SiLU,
+    Softmax,
     Softplus,
     Softsign,
     Step,
@@ -44,6 +48,7 @@ from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.overfitting import overfit_check
 from lamina.pretrain import Autoencoder
+from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
 from lamina.sequential import Sequential, load
@@ -52,11 +57,12 @@ from lamina.trainer import Trainer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout", "ELU",
-    "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau", "InverseTimeDecay", "L1",
-    "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "PythonLayer", "RMSProp", "RReLU", "ReLU",
-    "Residual", "SELU", "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "StepDecay",
-    "StepSchedule", "Tanh", "Trainer", "WarmUp", "available_isas", "config", "cuda", "diagnose", "get_isa",
-    "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "overfit_check", "precision",
-    "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision",
-    "show_config",
+    "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
+    "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "OneCycle",
+    "OptunaPruning", "PReLU", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "Sequential",
+    "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer",
+    "WarmUp", "augment", "available_isas", "bagging", "calibrate", "config", "cuda", "diagnose",
+    "expected_calibration_error", "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init",
+    "load", "memory", "ops", "overfit_check", "precision", "pretrain", "reference", "reset_peak_memory", "set_isa",
+    "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, optim
-from lamina._arrays import copied
+from lamina._arrays import copied, on_device_of
 from lamina._checks import errors_of, number, whole
+from lamina.augment import Augmentation, augmented
 from lamina.callbacks import Callback
 from lamina.evaluation import Arrays, Evaluator
 from lamina.losses import Loss
@@ -173,6 +174,7 @@ class Trainer(Evaluator):
         validation_data: tuple | None = None,
         sample_weight: Any = None,
         shuffle: bool = True,
+        augment: Augmentation | None = None,
         progress: bool = True,
     ) -> dict[str, list[float]]:
         """Train for some more epochs.
@@ -194,6 +196,10 @@ class Trainer(Evaluator):
             Finite, at least 0, not all 0.
         shuffle : bool
             Whether each epoch takes the rows in a new order.
+        augment : callable, optional
+            `augment(X, seed, epoch)` is called before each epoch with X as the net takes it (not writable), the
+            trainer's seed and the number of epochs trained before, and returns what the epoch trains on instead: an
+            array of the same shape, row i still going with target i. `lamina.augment` has some.
         progress : bool
             Whether a progress bar is shown on standard error.
 
@@ -223,6 +229,8 @@ class Trainer(Evaluator):
         call = "Trainer.fit"
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
         data = self._data(call, X, y, sample_weight)
+        if augment is not None and not callable(augment):
+            raise TypeError(f"{call}: augment is {augment!r}, a callable (X, seed, epoch) is needed")
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
@@ -236,8 +244,12 @@ class Trainer(Evaluator):
             for callback in self.callbacks:
                 callback.on_fit_begin(self)
             try:
+                seen = data
                 for _ in range(epochs):
-                    advance(self._epoch(data, validation, batch_size, bool(shuffle)))
+                    if augment is not None:
+                        x = augmented(call, augment, data[0], self.seed, self._core.epoch)
+                        seen = (on_device_of(self.net._core, x), *data[1:])
+                    advance(self._epoch(seen, validation, batch_size, bool(shuffle)))
                     if self.should_stop:
                         break
             finally:

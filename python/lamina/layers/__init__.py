@@ -7,11 +7,13 @@ from lamina.layers.activations import (
     Activation,
     GELUTanh,
     LeakyReLU,
+    LogSoftmax,
     PReLU,
     ReLU,
     RReLU,
     Sigmoid,
     SiLU,
+    Softmax,
     Softplus,
     Softsign,
     Step,
@@ -26,6 +28,7 @@ from lamina.layers.walk import activation_after, walk
 
 __all__ = [
     "Activation", "BatchNorm", "Dropout", "ELU", "GELU", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU", "Linear",
-    "Mode", "PReLU", "PythonLayer", "RReLU", "ReLU", "Residual", "SELU", "SiLU", "Sigmoid", "Softplus", "Softsign",
-    "Step", "Tanh", "activation_after", "activation_layer", "describe", "from_description", "walk",
+    "LogSoftmax", "Mode", "PReLU", "PythonLayer", "RReLU", "ReLU", "Residual", "SELU", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Softsign", "Step", "Tanh", "activation_after", "activation_layer", "describe", "from_description",
+    "walk",
 ]  # fmt: skip

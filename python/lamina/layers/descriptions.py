@@ -8,14 +8,15 @@ from typing import Any
 
 from lamina._checks import one_of
 from lamina.init import Initializer
-from lamina.layers.activations import ACTIVATIONS
+from lamina.layers.activations import ACTIVATIONS, LogSoftmax, Softmax
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.residual import Residual
 
 __all__ = ["LAYERS", "describe", "from_description"]
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer for layer in (Linear, BatchNorm, LayerNorm, Dropout, Residual, *ACTIVATIONS.values())
+    layer.__name__: layer
+    for layer in (Linear, BatchNorm, LayerNorm, Dropout, Residual, Softmax, LogSoftmax, *ACTIVATIONS.values())
 }
 
 

@@ -131,15 +131,15 @@ def _all_folded(layers: Sequence[Layer], arrays: Arrays) -> tuple[list[Layer], A
     for name, array in arrays.items():
         place, _, rest = name.partition(".")
         parts[int(place)][1][rest] = array
-    for place, (layer, own) in enumerate(parts):
+    for index, (layer, own) in enumerate(parts):
         if layer.inside:
             inside, within = _all_folded(layer.inside, own)
-            parts[place] = Residual(*inside), within
+            parts[index] = Residual(*inside), within
     while (found := _foldable(parts)) is not None:
         norm, linear = found
         parts[linear] = _folded(*parts[linear], *_scale_and_shift(*parts[norm]), behind=norm > linear)
         del parts[norm]
-    named = {f"{place}.{rest}": array for place, (_, own) in enumerate(parts) for rest, array in own.items()}
+    named = {f"{index}.{rest}": array for index, (_, own) in enumerate(parts) for rest, array in own.items()}
     return [layer for layer, _ in parts], named
 
 

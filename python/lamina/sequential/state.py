@@ -148,6 +148,9 @@ class NetState:
         extra = dict(self.extra if extra is None else extra)
         if KEY in extra:
             raise ValueError(f"Sequential.save: extra has the key {KEY!r}, which holds the net's own description")
+        save_safetensors(path, self.state_dict(), {KEY: self._description(), **extra})
+
+    def _description(self) -> str:
+        """The net without its arrays, as JSON."""
         described = [describe(layer) for layer in self._layers]
-        text = json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
-        save_safetensors(path, self.state_dict(), {KEY: text, **extra})
+        return json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
