@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/add-inl.h"
+#include "kernels/averaging-inl.h"
 #include "kernels/batchnorm-inl.h"
 #include "kernels/clipping-inl.h"
 #include "kernels/convert-inl.h"
@@ -43,6 +44,8 @@ void fill(Kernels<T>& k) {
   k.clip_by_value = clip_by_value<T>;
   k.square_sums = square_sums<T>;
   k.scale_to_norm = scale_to_norm<T>;
+  k.max_norm = max_norm<T>;
+  k.average = average<T>;
   k.random_uniform = random_uniform<T>;
   k.random_normal = random_normal<T>;
   k.from_double = convert_all<double, T>;

@@ -157,6 +157,9 @@ struct Kernels {
   // comes from all squares.
   void (*square_sums)(const Context&, const T* g, int64_t n, double* sums);
   void (*scale_to_norm)(const Context&, T* g, int64_t n, const double* squares, double limit, double* norm);
+  // Rows of w scaled to norms of at most `limit`.
+  void (*max_norm)(const Context&, Matrix<T> w, double limit);
+  void (*average)(const Context&, T* average, const T* params, int64_t n, double weight);
   void (*random_uniform)(const Context&, const Draw&, Matrix<T> out);
   void (*random_normal)(const Context&, const Draw&, Matrix<T> out);
   void (*from_double)(const Context&, const double* x, int64_t count, T* out);

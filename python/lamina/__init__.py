@@ -3,6 +3,7 @@
 from lamina import augment, cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
+from lamina.averaging import EMA, SWA
 from lamina.calibration import calibrate, expected_calibration_error, fit_temperature
 from lamina.callbacks import Callback, EarlyStopping
 from lamina.config import (
@@ -57,9 +58,9 @@ from lamina.trainer import Trainer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout", "ELU",
-    "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
+    "EMA", "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
     "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "OneCycle",
-    "OptunaPruning", "PReLU", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "Sequential",
+    "OptunaPruning", "PReLU", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "SWA", "Sequential",
     "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer",
     "WarmUp", "augment", "available_isas", "bagging", "calibrate", "config", "cuda", "diagnose",
     "expected_calibration_error", "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init",

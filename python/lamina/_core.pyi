@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'batchnorm_backward', 'batchnorm_forward', 'build', 'clip_by_norm', 'clip_by_value', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'memory', 'orthonormal_rows', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'available_isas', 'average_step', 'batchnorm_backward', 'batchnorm_forward', 'build', 'clip_by_norm', 'clip_by_value', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'max_norm', 'memory', 'orthonormal_rows', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'softmax_backward', 'softmax_forward']
 class BackendError(RuntimeError):
     pass
 class DeviceArray:
@@ -141,8 +141,12 @@ class Trainer:
     """
     Trains a network: whole epochs in native code.
     """
-    def __init__(self, network: Network, optimizer: typing.Any, clip_value: typing.Any, clip_norm: typing.Any, loss: typing.Any, seed: typing.Any, decay_all: typing.Any, precision: typing.Any) -> None:
+    def __init__(self, network: Network, settings: dict, loss: typing.Any, seed: typing.Any, precision: typing.Any) -> None:
         ...
+    def average(self) -> dict:
+        """
+        Live views of the weights' average by parameter, empty where none is kept.
+        """
     def evaluate(self, x: typing.Any, targets: typing.Any, sample_weight: typing.Any, batch_size: typing.Any) -> tuple:
         ...
     def memory(self, rows: typing.Any, batch_size: typing.Any) -> dict:
@@ -161,6 +165,12 @@ class Trainer:
         """
         Of an epoch.
         """
+    @property
+    def averaged(self) -> int:
+        ...
+    @averaged.setter
+    def averaged(self, arg1: typing.Any) -> None:
+        ...
     @property
     def epoch(self) -> int:
         ...
@@ -219,6 +229,8 @@ def adagrad_step(arg0: typing.Any, arg1: typing.Any, arg2: tuple, arg3: typing.A
 def adam_step(arg0: typing.Any, arg1: typing.Any, arg2: tuple, arg3: typing.Any, *args) -> None:
     ...
 def available_isas() -> list[str]:
+    ...
+def average_step(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> None:
     ...
 def batchnorm_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any) -> tuple:
     ...
@@ -305,6 +317,8 @@ def log_softmax_forward(arg0: typing.Any, arg1: typing.Any) -> typing.Any:
 def loss(name: str, prediction: typing.Any, targets: typing.Any, sample_weight: typing.Any, reduction: typing.Any, class_weight: typing.Any = None, label_smoothing: typing.Any = 0.0, constant: typing.Any = 1.0) -> tuple:
     ...
 def losses() -> list[str]:
+    ...
+def max_norm(arg0: typing.Any, arg1: typing.Any) -> None:
     ...
 def memory() -> dict:
     ...

@@ -1,8 +1,9 @@
 """Native kernels called directly on the caller's arrays; `lamina.reference` has the same functions in NumPy."""
 
 from .activation import activation_backward, activation_forward, activations
+from .averaging import average_step
 from .batchnorm import batchnorm_backward, batchnorm_forward
-from .clipping import clip_by_norm, clip_by_value
+from .clipping import clip_by_norm, clip_by_value, max_norm
 from .dropout import dropout_backward, dropout_forward, dropout_mask, masking_noise
 from .explain import explain
 from .gemm import gemm
@@ -17,10 +18,10 @@ from .value_loss import absolute_error, huber, mean_squared_error, poisson_nll, 
 
 __all__ = [
     "absolute_error", "activation_backward", "activation_forward", "activations", "adagrad_step", "adam_step",
-    "batchnorm_backward", "batchnorm_forward", "clip_by_norm", "clip_by_value", "dropout_backward",
+    "average_step", "batchnorm_backward", "batchnorm_forward", "clip_by_norm", "clip_by_value", "dropout_backward",
     "dropout_forward", "dropout_mask", "explain", "gemm", "huber", "kl_divergence", "lamina_backward",
     "lamina_forward", "layernorm_backward", "layernorm_forward", "linear_backward", "linear_forward",
-    "log_softmax_backward", "log_softmax_forward", "masking_noise", "mean_squared_error", "philox", "poisson_nll",
-    "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "sgd_step", "sigmoid_cross_entropy",
-    "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error",
+    "log_softmax_backward", "log_softmax_forward", "masking_noise", "max_norm", "mean_squared_error", "philox",
+    "poisson_nll", "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "sgd_step",
+    "sigmoid_cross_entropy", "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error",
 ]  # fmt: skip

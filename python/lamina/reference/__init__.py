@@ -2,8 +2,9 @@
 
 from .activation import activation_backward, activation_forward, activations
 from .autoencoder import autoencoder_loss_and_gradients
+from .averaging import average_step
 from .batchnorm import batchnorm_backward, batchnorm_forward
-from .clipping import clip_by_norm, clip_by_value
+from .clipping import clip_by_norm, clip_by_value, max_norm
 from .dropout import dropout_backward, dropout_forward, dropout_mask, masking_noise
 from .gemm import gemm
 from .lamina import lamina_backward, lamina_forward
@@ -17,10 +18,10 @@ from .value_loss import absolute_error, huber, mean_squared_error, poisson_nll, 
 
 __all__ = [
     "absolute_error", "activation_backward", "activation_forward", "activations", "adagrad_step", "adam_step",
-    "autoencoder_loss_and_gradients", "batchnorm_backward", "batchnorm_forward", "clip_by_norm", "clip_by_value",
-    "dropout_backward", "dropout_forward", "dropout_mask", "gemm", "huber", "kl_divergence", "lamina_backward",
-    "lamina_forward", "layernorm_backward", "layernorm_forward", "linear_backward", "linear_forward",
-    "log_softmax_backward", "log_softmax_forward", "masking_noise", "mean_squared_error", "philox", "poisson_nll",
-    "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "sgd_step", "sigmoid_cross_entropy",
-    "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error",
+    "autoencoder_loss_and_gradients", "average_step", "batchnorm_backward", "batchnorm_forward", "clip_by_norm",
+    "clip_by_value", "dropout_backward", "dropout_forward", "dropout_mask", "gemm", "huber", "kl_divergence",
+    "lamina_backward", "lamina_forward", "layernorm_backward", "layernorm_forward", "linear_backward",
+    "linear_forward", "log_softmax_backward", "log_softmax_forward", "masking_noise", "max_norm", "mean_squared_error",
+    "philox", "poisson_nll", "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "sgd_step",
+    "sigmoid_cross_entropy", "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error",
 ]  # fmt: skip
