@@ -22,7 +22,8 @@ OPTIMIZERS = [name for name in OPS if name.endswith("_step")]
 
 # What the lectures name, and what a user of today also expects.
 CATALOGUE = {
-    "activations": "linear sigmoid tanh relu leaky_relu prelu rrelu elu selu softsign softplus gelu gelu_tanh silu step",
+    "activations": "linear "
+    "sigmoid tanh relu leaky_relu prelu rrelu elu selu softsign softplus gelu gelu_tanh silu step",
     "losses": "softmax_cross_entropy sigmoid_cross_entropy squared_error mean_squared_error absolute_error huber "
     "kl_divergence poisson_nll",
     "optimizers": "SGD Adagrad RMSProp Adam AdamW",

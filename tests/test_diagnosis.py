@@ -162,21 +162,33 @@ def test_diagnosis_shares(rng):
     assert first.dead == 0.5 and np.isnan(first.saturated)
 
 
-def test_diagnosis_leaves_dropout_out(data):
-    plain = stack(lamina.LeakyReLU(0.25), 2)
-    noisy = lamina.Sequential(
-        *[lamina.RReLU(0.1, 0.4) if isinstance(layer, lamina.LeakyReLU) else layer for layer in plain], seed=1
-    )
-    dropped = lamina.Sequential(*list(plain)[:2], lamina.Dropout(0.9), *list(plain)[2:], seed=1)
-    for name, array in plain.state_dict().items():
-        noisy.parameters()[name][...] = array
-        place, rest = name.split(".")
-        dropped.parameters()[f"{int(place) + (int(place) > 1)}.{rest}"][...] = array
-    expected = diagnose(plain, *data)
-    for net in (noisy, dropped):
-        report = diagnose(net, *data)
+NOISE = [
+    lamina.Dropout(0.9), lamina.Dropout(0.9, scaling="test"), lamina.AlphaDropout(0.5), lamina.GaussianNoise(3.0),
+    lamina.MaskingNoise(0.9), lamina.SaltAndPepper(0.9),
+    lamina.Residual(lamina.Linear(20, 20, init="zeros"), lamina.Dropout(0.5)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("noise", NOISE, ids=repr)
+def test_diagnosis_leaves_noise_out(data, noise):
+    first = lamina.Linear(20, 64)
+    plain = lamina.Sequential(first, lamina.LeakyReLU(0.25), lamina.Linear(64, 5), seed=1)
+    connect = lamina.DropConnect(20, 64, p=0.5)
+    for layers in ([noise, first, lamina.LeakyReLU(0.25)], [noise, connect, lamina.RReLU(0.1, 0.4)]):
+        net = lamina.Sequential(*layers, lamina.Linear(64, 5), seed=1)
+        for name, array in plain.state_dict().items():
+            place, _, rest = name.partition(".")
+            net.parameters()[f"{int(place) + 1}.{rest}"][...] = array
+        report, expected = diagnose(net, *data), diagnose(plain, *data)
         assert (report.loss, report.layers[-1].gradient) == (expected.loss, expected.layers[-1].gradient)
-    assert repr(diagnose(dropped, *data).layers[2].layer) == "Dropout(p=0.9)"
+        assert report.layers[0].layer == noise
+
+
+def test_diagnosis_of_noisy_weights_repeats(data):
+    net = lamina.Sequential(
+        lamina.Whiteout(20, 20), lamina.Shakeout(20, 20), lamina.Zoneout(20, 20, p=0.5), lamina.Linear(20, 5), seed=1
+    )
+    assert repr(diagnose(net, *data)) == repr(diagnose(net, *data))
 
 
 def test_diagnosis_takes_a_residual_for_one_layer(data):

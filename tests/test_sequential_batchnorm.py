@@ -47,6 +47,14 @@ def kinds(net):
         ([lamina.Linear(5, 7), lamina.BatchNorm(7), lamina.Linear(7, 3)], ["Linear", "Linear"]),
         ([lamina.BatchNorm(5), lamina.ReLU()], ["BatchNorm", "ReLU"]),
         (
+            [lamina.DropConnect(5, 5, bias=False), lamina.GaussianNoise(0.5), lamina.BatchNorm(5)],
+            ["DropConnect", "GaussianNoise"],
+        ),
+        (
+            [lamina.Linear(5, 5), lamina.Dropout(0.5, scaling="test"), lamina.BatchNorm(5)],
+            ["Linear", "Dropout", "BatchNorm"],
+        ),
+        (
             [lamina.Residual(lamina.BatchNorm(5), lamina.Linear(5, 5), lamina.ReLU()), lamina.BatchNorm(5)],
             ["Residual", "BatchNorm"],
         ),

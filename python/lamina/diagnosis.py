@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import errors_of, finite, matrix
-from lamina.layers import Dropout, Layer, LeakyReLU, Linear, ReLU, Residual, RReLU, Sigmoid, Softsign, Tanh
+from lamina.layers import Layer, LeakyReLU, Linear, PythonLayer, ReLU, Residual, RReLU, Sigmoid, Softsign, Tanh
 from lamina.losses import Loss
 from lamina.sequential import Sequential
 
@@ -139,28 +140,30 @@ class Diagnosis:
 
 
 def without_randomness(net: Sequential, **options: Any) -> Sequential:
-    """Return a copy of a net whose dropout drops nothing and whose RReLU has its mean slope.
+    """Return a copy of a net whose noise is none and whose RReLU has its mean slope; layers in Python stay.
 
     Examples
     --------
     >>> import lamina
     >>> net = lamina.Sequential(lamina.Linear(2, 3), lamina.RReLU(0.1, 0.3), lamina.Dropout(0.5))
     >>> list(without_randomness(net))[1:]
-    [LeakyReLU(negative_slope=0.2), Dropout(p=0.0)]
+    [LeakyReLU(negative_slope=0.2), Dropout(p=0.0, scaling='inverted')]
     """
-
     own: dict[str, Any] = {"seed": net.seed, "dtype": net.dtype, "fuse": net.fuse, "device": net.device}
     twin = Sequential(*map(_still, net), **own | options)
     twin.load_state_dict(net.state_dict())
     return twin
 
 
-def _still(layer: Layer) -> Layer:
+def _still(layer: Layer) -> Any:
     if isinstance(layer, RReLU):
         return LeakyReLU((layer.lower + layer.upper) / 2)
     if isinstance(layer, Residual):
         return Residual(*map(_still, layer.layers))
-    return Dropout(0.0) if isinstance(layer, Dropout) else layer
+    if isinstance(layer, PythonLayer) or not dataclasses.is_dataclass(layer):
+        return layer
+    amounts = {"p", "std", "lam"} & {field.name for field in dataclasses.fields(layer)}
+    return dataclasses.replace(layer, **dict.fromkeys(amounts, 0.0))
 
 
 def diagnose(
@@ -177,7 +180,7 @@ def diagnose(
     Parameters
     ----------
     net : lamina.Sequential
-        Left as it is: a float64 copy without dropout is looked at. A `Residual` counts as one layer.
+        Left as it is: a float64 copy without noise is looked at. A `Residual` counts as one layer.
     x : array_like of shape (batch, in)
         Some 50 rows or more.
     targets : array_like

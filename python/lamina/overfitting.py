@@ -79,7 +79,7 @@ def overfit_check(
     Parameters
     ----------
     net : lamina.Sequential
-        Left as it is; the copy starts with its weights and has no dropout.
+        Left as it is; the copy starts with its weights and has no dropout or other noise.
     x : array_like of shape (n, in)
     y : array_like
         Labels (n,) or values (n, out), as the loss needs them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,18 @@ import numpy as np
 from lamina import ops
 from lamina._arrays import copied, on_device_of
 from lamina._checks import errors_of, finite, matrix, whole
-from lamina.layers import BatchNorm, Dropout, Layer, Linear, Residual, walk
+from lamina.layers import (
+    AlphaDropout,
+    BatchNorm,
+    Dropout,
+    GaussianNoise,
+    Layer,
+    Linear,
+    MaskingNoise,
+    Residual,
+    SaltAndPepper,
+    walk,
+)
 from lamina.sequential.state import NetState
 
 __all__ = ["NormalisedNet"]
@@ -96,7 +108,7 @@ class NormalisedNet(NetState):
         In inference batch norm is y = s x + t with s = γ / √(σ² + eps) and t = β − s μ of the running statistics.
         Behind a linear layer it turns W, b into sW, sb + t (row by row); before one, on the net's input or behind an
         activation, into Ws, b + Wt (column by column). Both are computed in float64 and rounded once. A linear layer
-        without a bias gets one. Dropout between the two changes nothing.
+        without a bias gets one. Noise between the two, dropout among it, changes nothing in inference.
 
         A batch norm that has a linear layer on neither side stays: what comes between is not linear. Inside of a
         `Residual` the same is done with what it holds.
@@ -144,8 +156,8 @@ def _all_folded(layers: Sequence[Layer], arrays: Arrays) -> tuple[list[Layer], A
 
 
 def _foldable(parts: list[Part]) -> tuple[int, int] | None:
-    """The places of a batch norm and of a linear layer with nothing but dropout in between, the layer before first."""
-    places = [place for place, (layer, _) in enumerate(parts) if not isinstance(layer, Dropout)]
+    """The places of a batch norm and of a linear layer with nothing but noise in between, the layer before first."""
+    places = [place for place, (layer, _) in enumerate(parts) if not _is_noise(layer)]
     for step in (-1, 1):
         for k, place in enumerate(places):
             beside = k + step
@@ -153,6 +165,13 @@ def _foldable(parts: list[Part]) -> tuple[int, int] | None:
                 if isinstance(parts[places[beside]][0], Linear):
                     return place, places[beside]
     return None
+
+
+def _is_noise(layer: Layer) -> bool:
+    """Whether inference hands on what it is given."""
+    if isinstance(layer, Dropout):
+        return layer.scaling == "inverted"
+    return isinstance(layer, (AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper))
 
 
 def _scale_and_shift(layer: BatchNorm, arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
@@ -177,4 +196,4 @@ def _folded(
         weight, bias = scale[:, None] * weight, scale * bias + shift
     else:
         weight, bias = weight * scale, bias + ops.gemm(weight, shift[:, None])[:, 0]
-    return Linear(layer.in_features, layer.out_features, init=layer.init), {"weight": weight, "bias": bias}
+    return dataclasses.replace(layer, bias=True), {"weight": weight, "bias": bias}
