@@ -174,10 +174,7 @@ def test_columns_name_a_code_that_is_none(data, value):
     net, bad = make_net("float32"), x.copy()
     bad[[17, 30], 3] = value
     before = net.state_dict()
-    trainer, message = (
-        lamina.Trainer(net),
-        f"has {np.float32(value):.9g} at row 17, column 3: a code, a whole number from 0 to 4",
-    )
+    trainer = lamina.Trainer(net)
     for call, action in {
         "Sequential.forward: x": lambda: net(bad),
         "Sequential.predict: X": lambda: net.predict(bad),
@@ -187,10 +184,15 @@ def test_columns_name_a_code_that_is_none(data, value):
         "Trainer.fit, validation_data: X": lambda: trainer.fit(x, y, validation_data=(bad, y), progress=False),
         "Trainer.evaluate: X": lambda: trainer.evaluate(bad, y),
         "greedy: X": lambda: lamina.pretrain.greedy(net, bad, progress=False),
+        "Sequential.set_population_statistics: X": lambda: net.set_population_statistics(bad),
+        "diagnose: x": lambda: lamina.diagnose(net, bad, y),
+        "overfit_check: x": lambda: lamina.overfit_check(net, bad, y),
     }.items():
         with pytest.raises(ValueError) as refused:
             action()
-        assert str(refused.value).startswith(f"{call} {message}")
+        given, _, place = str(refused.value).removeprefix(f"{call} has ").partition(" ")
+        assert np.isclose(float(given), value, rtol=1e-6, equal_nan=True)  # diagnose computes in float64
+        assert place.startswith("at row 17, column 3: a code, a whole number from 0 to 4")
     assert_same_bits(net.state_dict(), before)
     assert trainer.history["loss"] == []
 
@@ -207,6 +209,12 @@ def test_columns_can_be_pretrained_behind(data):
     net = lamina.Sequential(columns(), lamina.Linear(WIDTH, 6), lamina.Tanh(), lamina.Linear(6, 3))
     stages = lamina.pretrain.greedy(net, data[0], epochs=5, progress=False)
     assert [stage["layer"] for stage in stages] == [1] and stages[0]["loss"][-1] < stages[0]["loss"][0]
+
+
+def test_columns_can_be_diagnosed(data):
+    assert lamina.overfit_check(make_net(), *data, optimizer=lamina.Adam(lr=0.02)).ok
+    found = lamina.diagnose(make_net(), *data)
+    assert isinstance(found.layers[0].layer, lamina.Columns) and found.layers[0].gradient > 0
 
 
 def test_columns_tell_what_is_planned():

@@ -19,6 +19,7 @@ from lamina.config import (
     show_config,
 )
 from lamina.datasets import quantile_edges
+from lamina.diagnosis import diagnose
 from lamina.ensemble import Ensemble, bagging
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
@@ -60,6 +61,7 @@ from lamina.layers import (
 )
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
+from lamina.overfitting import overfit_check
 from lamina.pretrain import Autoencoder
 from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
@@ -76,8 +78,8 @@ __all__ = [
     "OptunaPruning", "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual",
     "SELU", "SGD", "SWA", "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus",
     "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "Whiteout", "Zoneout", "augment",
-    "available_isas", "bagging", "calibrate", "config", "cuda", "expected_calibration_error", "fit_temperature",
-    "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision",
-    "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision",
-    "show_config",
+    "available_isas", "bagging", "calibrate", "config", "cuda", "diagnose", "expected_calibration_error",
+    "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
+    "overfit_check", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",
+    "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

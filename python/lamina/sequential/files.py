@@ -79,7 +79,7 @@ def _sizes(layer: Layer) -> dict[str, int]:
     if isinstance(layer, Linear):
         return {"weight": layer.in_features * layer.out_features}
     if isinstance(layer, BatchNorm):
-        return {"weight": layer.num_features}
+        return {"weight": layer.num_features if layer.units is None else len(layer.units)}
     if isinstance(layer, Columns):
         tables = [part for part in layer.parts if isinstance(part, Category)]
         return {f"embedding_{table.column}": table.size * table.features for table in tables}

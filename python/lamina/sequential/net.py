@@ -9,17 +9,17 @@ import numpy as np
 
 from lamina import ops
 from lamina._arrays import is_on_device, on_device_of, on_host
-from lamina._checks import errors_of, matrix, one_of, weights, whole
-from lamina.layers import Columns, Layer, walk
+from lamina._checks import errors_of, one_of, weights, whole
+from lamina.layers import Layer, walk
 from lamina.losses import Loss
-from lamina.sequential.state import NetState
+from lamina.sequential.batchnorm import NormalisedNet
 
 __all__ = ["Sequential"]
 
 _LAST_SEED = 2**64 - 1
 
 
-class Sequential(NetState):
+class Sequential(NormalisedNet):
     """Layers one after the other, held and computed in native code.
 
     Parameters
@@ -164,13 +164,6 @@ class Sequential(NetState):
         with errors_of(call):
             result = self._core.forward(on_device_of(self._core, x), bool(training), *key)
         return result if is_on_device(x) else on_host(result)
-
-    def _input(self, call: str, data: Any, name: str = "X") -> Any:
-        """Return data as native code takes it, or say what is wrong with it."""
-        x = matrix(call, data, self.in_features, self.dtype, name)
-        if isinstance(self._layers[0], Columns):
-            self._layers[0].check(call, name, x)
-        return x
 
     def _key(self, call: str, seed: int | None, step: int) -> tuple[int, int]:
         seed = self.seed if seed is None else whole(call, "seed", seed, 0, _LAST_SEED)
