@@ -38,6 +38,7 @@ LAYERS = [
         "averaging",
         "callbacks",
         "datasets",
+        "diagnosis",
         "ensemble",
         "evaluation",
         "gradcheck",
@@ -46,6 +47,8 @@ LAYERS = [
         "layers",
         "losses",
         "optim",
+        "overfitting",
+        "plots",
         "pretrain",
         "progress",
         "pruning",
@@ -56,7 +59,7 @@ LAYERS = [
         "trainer",
     },
     {""},  # lamina itself, which gathers the above
-    {"mlp", "plots", "tabular"},
+    {"mlp", "tabular"},
     {"bench", "commands", "demo", "sklearn"},
     {"__main__", "cli"},
 ]

@@ -18,6 +18,7 @@ SAMPLES = [
     Linear(WIDTH, WIDTH),
     Linear(WIDTH, WIDTH, bias=False),
     lamina.BatchNorm(WIDTH),
+    lamina.BatchNorm(WIDTH, units=[0, 3, 4], unbiased_running_var=False),
     lamina.LayerNorm(WIDTH),
     lamina.LayerNorm(WIDTH, affine=False),
     lamina.Dropout(0.3),

@@ -19,6 +19,10 @@ STANDARDISED = 1e-9  # the same for inputs with 1e6 added: six digits fewer
 # float32 as promised by the public interface; float64: u (2π + 1) of the angle times a radius of at most 8.6.
 NORMAL = {"float32": 1e-6, "float64": 70 * 2.0**-53}
 
+# Promised of float32: batch norm's variance where means are 1e4 deviations, and log-softmax of logits up to 1e4.
+VARIANCE = 1e-4
+LOG_SOFTMAX_ULPS = 4
+
 # Elementwise functions in units in the last place, in float32, as measured over every 97th number: at most 2, but for
 # products with a function's tail, which add their roundings.
 ULP = {
@@ -164,6 +168,11 @@ def batchnorm_forward(x, gamma, beta, mean, rstd, dtype, statistics):
     normalised = np.abs(x - mean) * rstd
     error = rstd * mean_error + normalised * (rstd_error + 4 * u)
     return np.abs(gamma) * error + 2 * u * _both(dtype) * (np.abs(gamma) * normalised + np.abs(beta))
+
+
+def normalised(mean, deviation):
+    """Promised of float32: the error of (x - μ) / σ, which x's own rounding makes inevitable but for the factor."""
+    return 4 * 2.0**-24 * (1 + np.abs(mean) / deviation)
 
 
 def batchnorm_backward(dy, x, gamma, mean, rstd, dtype):

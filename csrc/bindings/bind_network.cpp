@@ -24,6 +24,11 @@ struct LayerReader {
   void operator()(const char* name, double& value) const { value = settings.number(name, value); }
   void operator()(const char* name, bool& value) const { value = settings.flag(name, value); }
   void operator()(const char* name, int64_t& value) const { value = settings.integer(name); }
+  void operator()(const char* name, std::vector<int64_t>& values) const {
+    const py::object list = settings.take(name);
+    if (!py::isinstance<py::list>(list)) fail<TypeError>(op, name, " is ", std::string(py::repr(list)), ", needs a list");
+    for (const py::handle value : list) values.push_back(integer_in(op, name, value));
+  }
   void operator()(const char* name, std::vector<LayerSpec>& value) const { value = layers_in(op, settings.take(name)); }
   void operator()(const char* name, std::shared_ptr<const ForeignLayer>& value) const { value = python_layer(settings.take(name)); }
   void operator()(const char* name, Activation& value) const {
@@ -157,13 +162,53 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
   });
 }
 
-void set_batchnorm_statistics(const PyNetwork& network, const std::string& layer, const py::object& x_) {
+// Also the output of each layer and its gradient, None where there is none.
+py::tuple layer_gradients(const PyNetwork& network, const py::object& x, const py::object& targets, const py::object& loss_,
+                          const py::object& training_, const py::object& seed, const py::object& step) {
+  const char* op = "layer_gradients";
+  const bool training = flag_in(op, "training", training_);
+  const RandomKey key = seed_in(op, seed, step);
+  const DataArrays arrays(op, network.kind(), x, targets, py::none());
+  return with(network, [&](auto& net, auto zero) {
+    using T = decltype(zero);
+    const OwnedLoss<T> loss = loss_in<T>(op, loss_, net.device());
+    const DataSet<T> data = arrays.view<T>();
+    std::vector<Matrix<T>> outputs, gradients;
+    py::list output_arrays, gradient_arrays;
+    for (int i = 0; i < net.layer_count(); ++i) {
+      const Shape shape{data.x.rows, net.features_after(i + 1)};
+      const Array output = new_array(op, "output", arrays.x, arrays.x.dtype, shape);
+      outputs.push_back(matrix_view<T>(output));
+      output_arrays.append(output.object());
+      const bool reached = static_cast<size_t>(i) >= net.first_trained();
+      const Array gradient =
+          reached ? new_array(op, "gradient", arrays.x, arrays.x.dtype, shape) : no_array(op, "gradient", arrays.x.dtype);
+      gradients.push_back(reached ? matrix_view<T>(gradient) : Matrix<T>{});
+      gradient_arrays.append(reached ? gradient.object() : py::none());
+    }
+    double value;
+    {
+      const Native native(network.home);
+      value =
+          net.layer_gradients(native.context, data.x, data.targets, loss.view(), {}, {training, key.seed, key.step}, outputs, gradients);
+    }
+    return py::make_tuple(value, output_arrays, gradient_arrays);
+  });
+}
+
+void set_batchnorm_statistics(const PyNetwork& network, const std::string& layer, const py::object& x_, const py::object& batch_size) {
   const char* op = "set_batchnorm_statistics";
+  const int64_t rows = integer_in(op, "batch_size", batch_size);
+  if (rows < 1) fail(op, "batch_size is ", rows, ", needs at least 1");
   const Array x = array_in(op, "x", x_, network.kind());
   with(network, [&](auto& net, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
-    const Native native(network.home);
-    net.set_batchnorm_statistics(native.context, layer, in);
+    bool finished;
+    {
+      const Native native(network.home);
+      finished = net.set_batchnorm_statistics(native.context, layer, in, rows, signal_poll);
+    }
+    if (!finished) throw py::error_already_set();
   });
 }
 
@@ -216,7 +261,10 @@ void bind_network(py::module_& m) {
           py::arg("x"), py::arg("out"), py::arg("batch_size"))
       .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("sample_weight"),
            py::arg("training"), py::arg("seed"), py::arg("step"))
-      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer"), py::arg("x"), "Of the batch norm with this name.");
+      .def("layer_gradients", &layer_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("training"), py::arg("seed"),
+           py::arg("step"), "The loss, and of a net that is not fused each layer's output and its gradient.")
+      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer"), py::arg("x"), py::arg("batch_size") = block_rows,
+           "Of the batch norm with this name.");
 }
 
 }  // namespace lamina

@@ -57,20 +57,48 @@ struct LinearSpec : LayerKind {
 // Parameters and describe() of what normalises by batch or row: scale and shift.
 std::vector<ParameterSpec> scale_and_shift(int64_t features);
 
+// Columns side by side: batch norm's units from the nth on, or such as pass unchanged.
+struct UnitRun {
+  int64_t first, count, nth;
+  bool normalised() const { return nth >= 0; }
+};
+
 struct BatchNormSpec : LayerKind {
   static constexpr const char* kind = "batchnorm";
   int64_t features = 0;
   double momentum = 0.1, eps = 1e-5;
+  bool unbiased_running_var = true;
 
   template <class Self, class F>
   static void settings(Self& self, const F& f) {
     f("features", self.features), f("momentum", self.momentum), f("eps", self.eps);
+    f("unbiased_running_var", self.unbiased_running_var);
   }
   int64_t takes() const { return features; }
   std::vector<ParameterSpec> parameters(int64_t in) const { return scale_and_shift(in); }
   int64_t running_statistics(int64_t in) const { return in; }
+  std::vector<UnitRun> runs() const { return {{0, features, 0}}; }
   void check(const char* op, const std::string& where) const;
   std::string describe(int64_t in) const;
+};
+
+// Of some units alone.
+struct UnitBatchNormSpec : BatchNormSpec {
+  static constexpr const char* kind = "unit_batchnorm";
+  std::vector<int64_t> units;  // ascending
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    BatchNormSpec::settings(self, f);
+    f("units", self.units);
+  }
+  std::vector<ParameterSpec> parameters(int64_t in) const { return scale_and_shift(running_statistics(in)); }
+  int64_t running_statistics(int64_t) const { return static_cast<int64_t>(units.size()); }
+  std::vector<UnitRun> runs() const;
+  void check(const char* op, const std::string& where) const;
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
 };
 
 struct ActivationSpec : LayerKind {
@@ -300,8 +328,9 @@ struct ForeignSpec : LayerKind {
 
 // The catalogue. The first four are the parts of a lamina in their order.
 using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec,
-                               TestScaledDropoutSpec, GaussianNoiseSpec, MaskingNoiseSpec, SaltAndPepperSpec, AlphaDropoutSpec,
-                               DropConnectSpec, ShakeoutSpec, WhiteoutSpec, ZoneoutSpec, SoftmaxSpec, ResidualSpec, ForeignSpec>;
+                               UnitBatchNormSpec, TestScaledDropoutSpec, GaussianNoiseSpec, MaskingNoiseSpec, SaltAndPepperSpec,
+                               AlphaDropoutSpec, DropConnectSpec, ShakeoutSpec, WhiteoutSpec, ZoneoutSpec, SoftmaxSpec, ResidualSpec,
+                               ForeignSpec>;
 
 // A layer of a net.
 struct LayerSpec {

@@ -18,6 +18,7 @@ from lamina.config import (
     set_precision,
     show_config,
 )
+from lamina.diagnosis import diagnose
 from lamina.ensemble import Ensemble, bagging
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
@@ -54,6 +55,7 @@ from lamina.layers import (
 )
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
+from lamina.overfitting import overfit_check
 from lamina.pretrain import Autoencoder
 from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
@@ -69,8 +71,8 @@ __all__ = [
     "LogSoftmax", "Loss", "MaskingNoise", "OneCycle", "OptunaPruning", "PReLU", "PythonLayer", "RMSProp", "RReLU",
     "ReLU", "Residual", "SELU", "SGD", "SWA", "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax",
     "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "Whiteout", "Zoneout",
-    "augment", "available_isas", "bagging", "calibrate", "config", "cuda", "expected_calibration_error",
+    "augment", "available_isas", "bagging", "calibrate", "config", "cuda", "diagnose", "expected_calibration_error",
     "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
-    "precision", "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision",
-    "show_config",
+    "overfit_check", "precision", "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads",
+    "set_precision", "show_config",
 ]  # fmt: skip

@@ -102,6 +102,10 @@ class Network:
         """
         Live views by name of what the last backward pass left.
         """
+    def layer_gradients(self, x: typing.Any, targets: typing.Any, loss: typing.Any, training: typing.Any, seed: typing.Any, step: typing.Any) -> tuple:
+        """
+        The loss, and of a net that is not fused each layer's output and its gradient.
+        """
     def layers(self) -> dict:
         """
         Of each layer by its name: the number by which it draws, and the columns of its input.
@@ -114,7 +118,7 @@ class Network:
         """
     def predict(self, x: typing.Any, out: typing.Any, batch_size: typing.Any) -> typing.Any:
         ...
-    def set_batchnorm_statistics(self, layer: str, x: typing.Any) -> None:
+    def set_batchnorm_statistics(self, layer: str, x: typing.Any, batch_size: typing.Any = 512) -> None:
         """
         Of the batch norm with this name.
         """

@@ -74,4 +74,6 @@ def described_net(description: str, tensors: Mapping[str, np.ndarray], own: Iter
 
 
 def _weight_size(layer: Linear | BatchNorm) -> int:
-    return layer.in_features * layer.out_features if isinstance(layer, Linear) else layer.num_features
+    if isinstance(layer, Linear):
+        return layer.in_features * layer.out_features
+    return layer.num_features if layer.units is None else len(layer.units)

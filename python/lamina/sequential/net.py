@@ -12,14 +12,14 @@ from lamina._arrays import is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, matrix, one_of, weights, whole
 from lamina.layers import Layer, walk
 from lamina.losses import Loss
-from lamina.sequential.state import NetState
+from lamina.sequential.batchnorm import NormalisedNet
 
 __all__ = ["Sequential"]
 
 _LAST_SEED = 2**64 - 1
 
 
-class Sequential(NetState):
+class Sequential(NormalisedNet):
     """Layers one after the other, held and computed in native code.
 
     Parameters
