@@ -1,57 +1,60 @@
 // Binding of the network: layers from dicts, live parameters, passes forward and backward.
 #include "bindings/bind_model.h"
+#include "bindings/python_layer.h"
 
 namespace lamina {
 namespace {
 
 constexpr int64_t block_rows = 512;  // of an inference pass: a block's activations stay in cache
 
-LayerSpec layer_in(const py::dict& dict) {
-  const char* op = "Network";
-  Settings settings(op, "layer", dict);
-  const auto kind = settings.text("kind");
-  LayerSpec layer{};
-  if (kind == "linear") {
-    layer.kind = LayerSpec::Kind::linear;
-    layer.in_features = settings.integer("in_features");
-    layer.out_features = settings.integer("out_features");
-    layer.bias = settings.flag("bias", true);
-  } else if (kind == "batchnorm") {
-    layer.kind = LayerSpec::Kind::batchnorm;
-    layer.in_features = layer.out_features = settings.integer("features");
-    layer.momentum = settings.number("momentum", layer.momentum);
-    layer.eps = settings.number("eps", layer.eps);
-  } else if (kind == "activation") {
-    layer.kind = LayerSpec::Kind::activation;
-    layer.activation = activation_in(op, settings.take("name"), dict_in(op, "parameters", settings.take("parameters", py::dict())));
-  } else if (kind == "dropout") {
-    layer.kind = LayerSpec::Kind::dropout;
-    layer.p = settings.number("p");
-  } else if (kind == "prelu") {
-    layer.kind = LayerSpec::Kind::prelu;
-    layer.per_unit = settings.flag("per_unit", false);
-  } else if (kind == "rrelu") {
-    layer.kind = LayerSpec::Kind::rrelu;
-    layer.lower = settings.number("lower");
-    layer.upper = settings.number("upper");
-  } else if (kind == "layernorm") {
-    layer.kind = LayerSpec::Kind::layernorm;
-    layer.in_features = layer.out_features = settings.integer("features");
-    layer.eps = settings.number("eps", layer.eps);
-    layer.affine = settings.flag("affine", true);
-  } else {
-    fail(op, "layer kind is '", kind, "', needs linear, batchnorm, activation, dropout, prelu, rrelu or layernorm");
+LayerSpec layer_in(const char* op, const py::dict& dict);
+
+std::vector<LayerSpec> layers_in(const char* op, py::handle dicts) {
+  if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
+  std::vector<LayerSpec> layers;
+  for (const py::handle dict : dicts) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
+  return layers;
+}
+
+// Reads a layer's settings into its spec; what is not given stays as the spec has it.
+struct LayerReader {
+  const char* op;
+  Settings& settings;
+
+  void operator()(const char* name, double& value) const { value = settings.number(name, value); }
+  void operator()(const char* name, bool& value) const { value = settings.flag(name, value); }
+  void operator()(const char* name, int64_t& value) const { value = settings.integer(name); }
+  void operator()(const char* name, std::vector<LayerSpec>& value) const { value = layers_in(op, settings.take(name)); }
+  void operator()(const char* name, std::shared_ptr<const ForeignLayer>& value) const { value = python_layer(settings.take(name)); }
+  void operator()(const char* name, Activation& value) const {
+    value = activation_in(op, settings.take(name), dict_in(op, "parameters", settings.take("parameters", py::dict())));
   }
+};
+
+// Tries the kinds of the catalogue from the nth on.
+template <size_t nth = 0>
+LayerForm form_in(const char* op, const std::string& kind, Settings& settings, std::string known = {}) {
+  if constexpr (nth == std::variant_size_v<LayerForm>) {
+    fail(op, "layer kind is '", kind, "', needs one of ", known);
+  } else {
+    std::variant_alternative_t<nth, LayerForm> spec;
+    if (kind != spec.kind) return form_in<nth + 1>(op, kind, settings, known + (nth ? ", " : "") + spec.kind);
+    spec.settings(spec, LayerReader{op, settings});
+    return spec;
+  }
+}
+
+LayerSpec layer_in(const char* op, const py::dict& dict) {
+  Settings settings(op, "layer", dict);
+  LayerSpec layer{form_in(op, settings.text("kind"), settings)};
   settings.finish();
   return layer;
 }
 
 PyNetwork make_network(const py::object& dicts, const py::object& dtype, const py::object& fuse_, const py::object& device) {
   const char* op = "Network";
-  if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
   const bool fuse = flag_in(op, "fuse", fuse_);
-  std::vector<LayerSpec> layers;
-  for (const py::handle dict : dicts) layers.push_back(layer_in(dict_in(op, "a layer", dict)));
+  std::vector<LayerSpec> layers = layers_in(op, dicts);
   const Home home(op, device);
   const auto make = [&](auto zero) -> PyNetwork {
     auto network = std::make_unique<Network<decltype(zero)>>(std::move(layers), fuse, home.device());
@@ -81,7 +84,7 @@ py::dict buffers(const py::object& self) {
   return with(self.cast<const PyNetwork&>(), [&](auto& net, auto) {
     py::dict views;
     for (const auto& statistics : net.running_statistics()) {
-      const std::string prefix = std::to_string(statistics.layer);
+      const std::string& prefix = statistics.name;
       views[py::str(prefix + ".running_mean")] =
           live_view(self.cast<const PyNetwork&>().home, statistics.mean.data, {statistics.mean.size}, self);
       views[py::str(prefix + ".running_var")] =
@@ -154,9 +157,8 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
   });
 }
 
-void set_batchnorm_statistics(const PyNetwork& network, const py::object& layer_, const py::object& x_) {
+void set_batchnorm_statistics(const PyNetwork& network, const std::string& layer, const py::object& x_) {
   const char* op = "set_batchnorm_statistics";
-  const int64_t layer = integer_in(op, "layer_index", layer_);
   const Array x = array_in(op, "x", x_, network.kind());
   with(network, [&](auto& net, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
@@ -175,6 +177,17 @@ void bind_network(py::module_& m) {
       .def_property_readonly("in_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.in_features(); }); })
       .def_property_readonly("out_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.out_features(); }); })
       .def_property_readonly("layer_count", &layer_count)
+      .def(
+          "layers",
+          [](const PyNetwork& n) {
+            py::dict all;
+            with(n, [&](auto& net, auto) {
+              for (const LayerSpec* layer : all_layers(net.layers()))
+                all[py::str(layer->name)] = py::make_tuple(layer->id, layer->in_features);
+            });
+            return all;
+          },
+          "Of each layer by its name: the number by which it draws, and the columns of its input.")
       .def("parameters", &parameters, "Live views by name, in the order of the layers.")
       .def("gradients", &gradients, "Live views by name of what the last backward pass left.")
       .def("buffers", &buffers, "Live views of batch norm's running statistics.")
@@ -203,7 +216,7 @@ void bind_network(py::module_& m) {
           py::arg("x"), py::arg("out"), py::arg("batch_size"))
       .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("sample_weight"),
            py::arg("training"), py::arg("seed"), py::arg("step"))
-      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer_index"), py::arg("x"));
+      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer"), py::arg("x"), "Of the batch norm with this name.");
 }
 
 }  // namespace lamina

@@ -25,10 +25,9 @@ AutoencoderSpec checked(const AutoencoderSpec& spec) {
 }
 
 std::vector<ParameterEntry> parameter_entries(const AutoencoderSpec& spec) {
-  std::vector<ParameterEntry> entries{{"weight", ParameterKind::weight, {spec.hidden, spec.visible}},
-                                      {"hidden_bias", ParameterKind::bias, {spec.hidden}},
-                                      {"visible_bias", ParameterKind::bias, {spec.visible}}};
-  if (!spec.tied) entries.push_back({"decoder_weight", ParameterKind::weight, {spec.visible, spec.hidden}});
+  std::vector<ParameterEntry> entries{
+      {"weight", {spec.hidden, spec.visible}, true}, {"hidden_bias", {spec.hidden}}, {"visible_bias", {spec.visible}}};
+  if (!spec.tied) entries.push_back({"decoder_weight", {spec.visible, spec.hidden}, true});
   return entries;
 }
 

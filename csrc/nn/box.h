@@ -4,35 +4,44 @@
 #include <memory>
 
 #include "base/context.h"
-#include "nn/parameter_buffer.h"
-#include "nn/plan.h"
+#include "nn/network_arrays.h"
+#include "nn/pass.h"
 
 namespace lamina {
 
-// How a pass runs: batch statistics and random draws or not, and where these are in the counter space.
-struct Pass {
-  bool training = false;
-  uint64_t seed = 0;
-  uint32_t step = 0;
-  const uint32_t* step_at = nullptr;  // in recorded work: where the device finds the step
-};
+template <class T>
+class Chain;
 
 template <class T>
 class Box {
  public:
   virtual ~Box() = default;
+  virtual const Chain<T>* inner() const { return nullptr; }  // of a box around layers
   // What forward leaves for backward besides x and h, and scratch of backward: elements, for so many rows.
   virtual int64_t kept_size(int64_t /*rows*/) const { return 0; }
   // x (rows, in) -> h (rows, out).
   virtual void forward(const Context& context, const Pass& pass, Matrix<const T> x, Matrix<T> h, T* kept) const = 0;
-  // The gradient of h becomes that of x, in place; those of the parameters go to the flat buffer.
-  virtual void backward(const Context& context, const Pass& pass, Matrix<const T> x, Matrix<const T> h, T* kept,
-                        Matrix<T> gradient) const = 0;
+  // dh, the gradient of h, becomes dx, that of x, which is dh where in == out; those of the parameters go to the flat buffer.
+  virtual void backward(const Context& context, const Pass& pass, Matrix<const T> dh, Matrix<const T> x, Matrix<const T> h, T* kept,
+                        Matrix<T> dx) const = 0;
 };
 
-// What of the flat buffers belongs to this layer, in its own order.
-std::vector<ParameterEntry> box_parameters(const LayerSpec& layer, int index);
+// What a box is made from: which layer it is, and where its arrays are.
 template <class T>
-std::unique_ptr<Box<T>> make_box(const LayerSpec& layer, int index, const ParameterBuffer<T>& parameters);
+struct BoxPlace {
+  const LayerSpec& layer;
+  const NetworkArrays<T>& arrays;
+  const Device& device;
+  bool fuse;
+
+  int64_t in_features() const { return layer.in_features; }
+  Vector<T> value(int nth) const { return arrays.value(layer.id, nth); }
+  Vector<T> gradient(int nth) const { return arrays.gradient(layer.id, nth); }
+};
+
+// At the end of a file that defines Spec::make.
+#define LAMINA_INSTANTIATE_BOX(Spec)                                             \
+  template std::unique_ptr<Box<float>> Spec::make(const BoxPlace<float>&) const; \
+  template std::unique_ptr<Box<double>> Spec::make(const BoxPlace<double>&) const;
 
 }  // namespace lamina

@@ -7,27 +7,16 @@
 namespace lamina {
 namespace {
 
-// What is left of a lamina when the layers from `layers` on are cut off; it is used for inference alone.
-template <class T>
-Lamina<T> cut(const Stage<T>& stage, int layers) {
-  Lamina<T> lamina = stage.lamina;
-  lamina.training = false;
-  if (stage.plan.batchnorm >= layers) lamina.batchnorm = {};
-  if (stage.plan.activation >= layers) lamina.activation = {};
-  return lamina;
-}
-
 constexpr int64_t statistics_block_rows = 512;
 
 }  // namespace
 
 template <class T>
 std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t rows) const {
-  int64_t kept = 0;
-  for (const Stage<T>& stage : stages_) kept = std::max(kept, stage.box ? stage.box->kept_size(rows) : 0);
+  const InferenceLayout layout = chain_.inference_layout(rows);
   std::unique_ptr<InferenceMemory<T>> memory(spare_.exchange(nullptr));
-  if (memory && !memory->fits(rows, widest_, kept)) memory.reset();
-  if (!memory) memory = std::make_unique<InferenceMemory<T>>(rows, widest_, kept, device_);
+  if (memory && !memory->fits(layout)) memory.reset();
+  if (!memory) memory = std::make_unique<InferenceMemory<T>>(layout, device_);
   return memory;
 }
 
@@ -40,32 +29,12 @@ template <class T>
 bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out, const Poll& poll) const {
   block_rows = std::min(block_rows, x.rows);
   if (block_rows == 0) return true;
-  size_t count = 0;
-  while (count < stages_.size() && stages_[count].plan.first < layers) ++count;
-  if (count == 0) {
-    const auto bytes = [](int64_t elements) { return static_cast<size_t>(elements) * sizeof(T); };
-    const Memory::Rows rows{static_cast<size_t>(x.rows), bytes(x.columns), bytes(out.stride), bytes(x.stride)};
-    context.device.memory->copy(out.data, x.data, rows, context.device.stream);
-    return true;
-  }
   std::unique_ptr<InferenceMemory<T>> memory = borrow_memory(block_rows);
   PollClock clock(poll);
   bool stopped = false;
   for (int64_t first = 0; first < x.rows && !stopped; first += block_rows) {
     const int64_t rows = std::min(block_rows, x.rows - first);
-    Matrix<const T> input = x.slice(first, rows);
-    for (size_t i = 0; i < count; ++i) {
-      const int64_t width = stages_[i].plan.out_features;
-      const Matrix<T> h = i + 1 == count ? out.slice(first, rows) : matrix(memory->outputs[i & 1].data(), rows, width);
-      if (const Box<T>* const box = stages_[i].box.get()) {
-        box->forward(context, {}, input, h, memory->kept.data());
-        input = h;
-        continue;
-      }
-      // The tail works in place: h is its own pre-activation.
-      lamina_forward<T>(context, cut(stages_[i], layers), input, h, {{}, {}, {memory->mean.data(), width}, {memory->rstd.data(), width}});
-      input = h;
-    }
+    chain_.infer(context, *memory, x.slice(first, rows), layers, out.slice(first, rows));
     stopped = clock.stop();
   }
   return_memory(std::move(memory));
@@ -73,25 +42,44 @@ bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
 }
 
 template <class T>
-void Network<T>::set_batchnorm_statistics(const Context& context, int64_t layer, Matrix<const T> x) {
+AlignedBuffer<T> Network<T>::input_of(const Context& context, int layer, Matrix<const T> x) const {
+  const Chain<T>* chain = &chain_;
+  AlignedBuffer<T> input;
+  for (Matrix<const T> in = x;;) {
+    const int place = chain->place_of(layer);
+    const int64_t width = chain->features_after(place);
+    AlignedBuffer<T> next(x.rows * width, device_);
+    const Matrix<T> out = matrix(next.data(), x.rows, width);
+    const InferenceMemory<T> memory(chain->inference_layout(statistics_block_rows), device_);
+    for (int64_t first = 0; first < x.rows; first += statistics_block_rows) {
+      const int64_t rows = std::min(statistics_block_rows, x.rows - first);
+      chain->infer(context, memory, in.slice(first, rows), place, out.slice(first, rows));
+    }
+    input = std::move(next);
+    if (chain->layers()[static_cast<size_t>(place)].id == layer) return input;
+    in = out;
+    chain = chain->inner(place);
+  }
+}
+
+template <class T>
+void Network<T>::set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x) {
   const char* op = "set_batchnorm_statistics";
   check_input(op, x);
-  const auto statistics = std::find_if(statistics_.begin(), statistics_.end(), [&](const auto& s) { return s.layer == layer; });
-  if (statistics == statistics_.end()) fail(op, "layer ", layer, " is no batchnorm layer of this network");
+  const auto& all = arrays_.running_statistics();
+  const auto statistics = std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.name == layer; });
+  if (statistics == all.end()) fail(op, "layer ", layer, " is no batchnorm layer of this network");
   const TrainingLock lock(busy_, op);
   const int64_t width = statistics->mean.size;
-  const AlignedBuffer<T> inputs(x.rows * width, device_), found(4 * padded<T>(width), device_);
+  const AlignedBuffer<T> inputs = input_of(context, statistics->layer, x), found(4 * padded<T>(width), device_);
   const Matrix<T> input = matrix(inputs.data(), x.rows, width);
-  const int layer_index = statistics->layer;
-  infer(context, x, layer_index, statistics_block_rows, input);
 
   // A training pass of this batch norm alone; with momentum 1 nothing of the old statistics remains.
   const auto row = [&](int i) { return Vector<T>{found.data() + i * padded<T>(width), width}; };
-  const LayerSpec& spec = layers_[static_cast<size_t>(layer_index)];
-  const Vector<T> gamma = vector_at(parameters_.parameters(), *parameters_.find(layer_index, ParameterKind::batchnorm, 0));
+  const Vector<T> gamma = arrays_.value(statistics->layer, 0);
   Lamina<T> lamina;
   lamina.op = op;
-  lamina.batchnorm = {gamma, gamma, row(0), row(1), 1.0, spec.eps, true};
+  lamina.batchnorm = {gamma, gamma, row(0), row(1), 1.0, 0.0, true};
   lamina_forward<T>(context, lamina, input, input, {{}, {}, row(2), row(3)});
   const size_t bytes = static_cast<size_t>(width) * sizeof(T);
   const Memory::Rows whole{1, bytes, bytes, bytes};
@@ -103,7 +91,8 @@ void Network<T>::set_batchnorm_statistics(const Context& context, int64_t layer,
   template std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t) const;                        \
   template void Network<T>::return_memory(std::unique_ptr<InferenceMemory<T>>) const;                           \
   template bool Network<T>::infer(const Context&, Matrix<const T>, int, int64_t, Matrix<T>, const Poll&) const; \
-  template void Network<T>::set_batchnorm_statistics(const Context&, int64_t, Matrix<const T>);
+  template AlignedBuffer<T> Network<T>::input_of(const Context&, int, Matrix<const T>) const;                   \
+  template void Network<T>::set_batchnorm_statistics(const Context&, const std::string&, Matrix<const T>);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

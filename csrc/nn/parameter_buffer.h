@@ -8,12 +8,10 @@
 
 namespace lamina {
 
-enum class ParameterKind { weight, bias, batchnorm, slope };
-
 struct ParameterEntry {
   std::string name;
-  ParameterKind kind;
   std::vector<int64_t> shape;
+  bool decays = false;  // weight decay and penalties touch it
   int layer = 0;
   int64_t offset = 0;  // elements from the start of a buffer; set by ParameterBuffer
 
@@ -26,15 +24,15 @@ struct ParameterSegment {
   bool decayed;
 };
 
-// Every entry starts on a cache line and the padding stays zero. Weights come first, so that weight decay splits the
-// buffer in two; entries() keeps the order of the layers.
+// Every entry starts on a cache line and the padding stays zero. What decays comes first, so that weight decay splits
+// the buffer in two; entries() keeps the order of the layers.
 template <class T>
 class ParameterBuffer {
  public:
   explicit ParameterBuffer(std::vector<ParameterEntry> entries, const Device& device = {});
 
   const std::vector<ParameterEntry>& entries() const { return entries_; }
-  const ParameterEntry* find(int layer, ParameterKind kind, int nth = 0) const;
+  const ParameterEntry* find(int layer, int nth) const;  // of the layer's own, or null
   Vector<T> parameters() const { return parameters_.view(); }
   Vector<T> gradients() const { return gradients_.view(); }
   AlignedBuffer<T> make_slot() const { return AlignedBuffer<T>(parameters_.size(), device_); }
@@ -45,7 +43,7 @@ class ParameterBuffer {
  private:
   std::vector<ParameterEntry> entries_;
   Device device_;
-  int64_t weights_end_ = 0;
+  int64_t decayed_end_ = 0;
   AlignedBuffer<T> parameters_, gradients_;
 };
 

@@ -200,6 +200,11 @@ struct Describe {
     real(n).layernorm_backward(context, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
     alone(n, context, "pass back", dx.rows, dx.columns, dgamma ? "layer norm, with the gradients of gamma and beta" : "layer norm");
   }
+  static void add(const Context& context, Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).add(context, a, b, out);
+    alone(n, context, "pass", out.rows, out.columns, "sum with what goes round");
+  }
   static void alone(PlanNotes& n, const Context& context, const char* what, int64_t rows, int64_t columns, const char* does) {
     n.title(what, " over (", rows, ", ", columns, "), ", type_name<T>);
     n.line("does", does);
@@ -222,6 +227,7 @@ struct Describe {
     kernels.prelu_forward = prelu_forward;
     kernels.prelu_backward = prelu_backward;
     kernels.rrelu = rrelu;
+    kernels.add = add;
     kernels.layernorm_forward = layernorm_forward;
     kernels.layernorm_backward = layernorm_backward;
   }
@@ -242,7 +248,7 @@ Explanation::~Explanation() = default;
 
 std::string Explanation::text() const {
   std::string text = notes_->lines.str();
-  if (text.empty()) return notes_->indent + "nothing is computed";
+  if (text.empty()) return notes_->indent + "no kernel runs";
   text.pop_back();
   return text;
 }

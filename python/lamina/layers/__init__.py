@@ -20,9 +20,12 @@ from lamina.layers.activations import (
 )
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.descriptions import describe, from_description
+from lamina.layers.python_layer import Mode, PythonLayer
+from lamina.layers.residual import Residual
+from lamina.layers.walk import activation_after, walk
 
 __all__ = [
-    "ELU", "GELU", "SELU", "Activation", "BatchNorm", "Dropout", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU",
-    "Linear", "PReLU", "RReLU", "ReLU", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step", "Tanh",
-    "activation_layer", "describe", "from_description",
+    "Activation", "BatchNorm", "Dropout", "ELU", "GELU", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU", "Linear",
+    "Mode", "PReLU", "PythonLayer", "RReLU", "ReLU", "Residual", "SELU", "SiLU", "Sigmoid", "Softplus", "Softsign",
+    "Step", "Tanh", "activation_after", "activation_layer", "describe", "from_description", "walk",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -301,6 +302,9 @@ class PReLU(Activation):
         if not isinstance(self.per_unit, bool):
             raise TypeError(f"PReLU: per_unit is {self.per_unit!r}, True or False is needed")
         self._set(init=number("PReLU", "init", self.init))
+
+    def initialise(self, parameters: Mapping[str, Any], **_: Any) -> None:
+        parameters["weight"][...] = self.init
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "prelu", "per_unit": self.per_unit}

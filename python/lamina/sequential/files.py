@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from lamina.io import load_safetensors
-from lamina.layers import BatchNorm, Linear, from_description
+from lamina.layers import BatchNorm, Layer, Linear, from_description, walk
 from lamina.sequential.net import Sequential
 from lamina.sequential.state import KEY
 
 __all__ = ["described_net", "load"]
 
 
-def load(path: str | os.PathLike[str]) -> Sequential:
+def load(path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Sequential:
     """Read a net that `Sequential.save` wrote.
 
     Parameters
     ----------
     path : path
         The file. Nothing in it is executed.
+    layers : iterable of type, optional
+        The classes of the layers written in Python that the net has.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     if KEY not in metadata:
         raise ValueError(f"load: {os.fspath(path)} holds no net of lamina's, its metadata has no {KEY!r}")
     try:
-        net = described_net(metadata.pop(KEY), tensors)
+        net = described_net(metadata.pop(KEY), tensors, layers)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {reason}") from None
@@ -57,16 +59,18 @@ def load(path: str | os.PathLike[str]) -> Sequential:
     return net
 
 
-def described_net(description: str, tensors: Mapping[str, np.ndarray]) -> Sequential:
-    """Return the net that a file describes, with its arrays."""
+def described_net(
+    description: str, tensors: Mapping[str, np.ndarray], layers: Iterable[type[Layer]] = ()
+) -> Sequential:
+    """Return the net that a file describes, with its arrays; `layers` as of `load`."""
     described = json.loads(description)
     if described["format"] != 1:
         raise ValueError(f"format {described['format']!r} is not known to this version")
-    layers = [from_description(layer) for layer in described["layers"]]
-    for index, layer in enumerate(layers):  # before memory is asked for
-        if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{index}.weight"].size != _weight_size(layer):
-            raise ValueError(f"{index}.weight does not fit {layer}")
-    net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
+    listed = [from_description(layer, layers) for layer in described["layers"]]
+    for name, layer, _ in walk(listed):  # before memory is asked for
+        if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{name}.weight"].size != _weight_size(layer):
+            raise ValueError(f"{name}.weight does not fit {layer}")
+    net = Sequential(*listed, seed=described["seed"], dtype=described["dtype"])
     net.load_state_dict(tensors)
     return net
 

@@ -21,6 +21,11 @@ __all__ = ["KEY", "NetState"]
 KEY = "lamina"  # of the file's metadata
 
 
+def _place(name: str) -> list[int]:
+    """Where an array's layer is in the net: "1.0.weight" at [1, 0]."""
+    return [int(part) for part in name.split(".")[:-1]]
+
+
 class NetState:
     """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
 
@@ -75,7 +80,7 @@ class NetState:
         """
         with self._exclusive("Sequential.state_dict"):
             state = self._core.parameters() | self._core.buffers()
-            return {name: copied(state[name]) for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
+            return {name: copied(state[name]) for name in sorted(state, key=_place)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over parameters and running statistics: all of them, or none.

@@ -1,4 +1,4 @@
-// Everything a pass through a network writes, in one allocation planned for a number of rows.
+// Everything a pass through a chain writes, in one allocation planned for a number of rows.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace lamina {
 
-// One lamina of a network: its plan, the op's view of its parameters, and where its gradients go. Or a box.
+// One lamina of a chain: its plan, the op's view of its parameters, and where its gradients go. Or a box.
 template <class T>
 struct Stage {
   LaminaPlan plan;
@@ -31,48 +31,47 @@ struct TrainingLayout {
   };
 
   TrainingLayout() = default;
-  TrainingLayout(const std::vector<Stage<T>>& stages, int64_t rows);
+  // The gradients in flight reach down to the first stage with parameters, or to all of them.
+  TrainingLayout(const std::vector<Stage<T>>& stages, int64_t rows, bool all_gradients = false);
 
   int64_t rows = 0, size = 0;
   std::vector<Part> parts;
   int64_t gradients[2] = {0, 0};
 };
 
+// A view of that memory.
 template <class T>
 class TrainingMemory {
  public:
-  void ensure(const std::vector<Stage<T>>& stages, int64_t rows, const Device& device);
-  // Addresses alone, with no memory behind them: for explanations.
-  static TrainingMemory unbacked(const std::vector<Stage<T>>& stages, int64_t rows);
+  TrainingMemory(const TrainingLayout<T>& layout, T* start) : layout_(layout), start_(start) {}
 
   Matrix<T> h(size_t stage, int64_t rows) const { return matrix(at(layout_.parts[stage].h), rows, layout_.parts[stage].width); }
   LaminaSaved<T> saved(size_t stage, int64_t rows) const;
   T* kept(size_t stage) const { return at(layout_.parts[stage].kept); }  // by a box
   // Two that take turns: the gradient of a lamina's output and that of its input.
   Matrix<T> gradient(int turn, int64_t rows, int64_t columns) const { return matrix(at(layout_.gradients[turn & 1]), rows, columns); }
-  const void* address() const { return start_; }
-  Vector<double> row_loss(int64_t rows) const { return {row_loss_.data(), rows}; }
 
  private:
   T* at(int64_t offset) const { return offset == TrainingLayout<T>::absent ? nullptr : start_ + offset; }
 
-  TrainingLayout<T> layout_;
-  T* start_ = nullptr;
-  AlignedBuffer<T> values_;
-  AlignedBuffer<double> row_loss_;
+  const TrainingLayout<T>& layout_;
+  T* start_;
 };
 
 // Inference keeps nothing: two outputs that take turns, batch norm's constants, and what a box writes beside its output.
+struct InferenceLayout {
+  int64_t rows, width, kept;
+};
 template <class T>
 struct InferenceMemory {
-  InferenceMemory(int64_t rows, int64_t width, int64_t kept_size, const Device& device)
-      : outputs{AlignedBuffer<T>(rows * width, device), AlignedBuffer<T>(rows * width, device)},
-        mean(width, device),
-        rstd(width, device),
-        kept(kept_size, device) {}
+  InferenceMemory(const InferenceLayout& layout, const Device& device)
+      : outputs{AlignedBuffer<T>(layout.rows * layout.width, device), AlignedBuffer<T>(layout.rows * layout.width, device)},
+        mean(layout.width, device),
+        rstd(layout.width, device),
+        kept(layout.kept, device) {}
 
-  bool fits(int64_t rows, int64_t width, int64_t kept_size) const {
-    return outputs[0].size() >= rows * width && mean.size() >= width && kept.size() >= kept_size;
+  bool fits(const InferenceLayout& layout) const {
+    return outputs[0].size() >= layout.rows * layout.width && mean.size() >= layout.width && kept.size() >= layout.kept;
   }
 
   AlignedBuffer<T> outputs[2], mean, rstd, kept;

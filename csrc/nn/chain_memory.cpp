@@ -1,18 +1,19 @@
 // Adds up what each lamina saves and hands out the places.
-#include "nn/network_memory.h"
+#include "nn/chain_memory.h"
 
 #include <algorithm>
 
 namespace lamina {
 
 template <class T>
-TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t rows_) : rows(std::max<int64_t>(rows_, 1)) {
+TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t rows_, bool all_gradients)
+    : rows(std::max<int64_t>(rows_, 1)) {
   const auto place = [&](bool wanted, int64_t elements) {
     const int64_t offset = wanted ? size : absent;
     if (wanted) size += padded<T>(elements);
     return offset;
   };
-  int64_t widest = 0;  // gradient: none goes below the first stage with parameters
+  int64_t widest = 0;  // gradient
   for (const Stage<T>& stage : stages) {
     const int64_t width = stage.plan.out_features;
     const LaminaSaves needs = saves(stage.lamina);
@@ -26,29 +27,9 @@ TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t r
     const int64_t kept = stage.box ? stage.box->kept_size(rows) : 0;
     part.kept = place(kept > 0, kept);
     parts.push_back(part);
-    if (widest > 0 || stage.trained) widest = std::max(widest, width);
+    if (all_gradients || widest > 0 || stage.trained) widest = std::max(widest, width);
   }
   for (int64_t& gradient : gradients) gradient = place(true, rows * widest);
-}
-
-template <class T>
-void TrainingMemory<T>::ensure(const std::vector<Stage<T>>& stages, int64_t rows, const Device& device) {
-  if (rows <= layout_.rows && start_) return;
-  *this = TrainingMemory();  // the old memory goes first, and a failure leaves nothing planned
-  TrainingLayout<T> layout(stages, rows);
-  AlignedBuffer<double> row_loss(layout.rows, device);
-  values_ = AlignedBuffer<T>(layout.size, device);
-  row_loss_ = std::move(row_loss);
-  start_ = values_.data();
-  layout_ = std::move(layout);
-}
-
-template <class T>
-TrainingMemory<T> TrainingMemory<T>::unbacked(const std::vector<Stage<T>>& stages, int64_t rows) {
-  TrainingMemory memory;
-  memory.layout_ = TrainingLayout<T>(stages, rows);
-  memory.start_ = reinterpret_cast<T*>(uintptr_t{1} << 32);
-  return memory;
 }
 
 template <class T>

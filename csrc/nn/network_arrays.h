@@ -1,0 +1,47 @@
+// The arrays of a network's layers: parameters and gradients in flat buffers, and what batch norm remembers for inference.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "nn/layer_specs.h"
+#include "nn/parameter_buffer.h"
+
+namespace lamina {
+
+template <class T>
+struct RunningStatistics {
+  int layer;
+  std::string name;                       // the layer's
+  Vector<T> mean, var;                    // (features,)
+  std::unique_ptr<int64_t> batches_seen;  // at an address that stays
+};
+
+// Layers are known by their ids.
+template <class T>
+class NetworkArrays {
+ public:
+  NetworkArrays(const std::vector<const LayerSpec*>& layers, const Device& device);
+
+  const ParameterBuffer<T>& parameters() const { return parameters_; }
+  // The nth parameter of a layer, or its gradient; absent where there are fewer.
+  Vector<T> value(int layer, int nth) const { return at(parameters_.parameters(), layer, nth); }
+  Vector<T> gradient(int layer, int nth) const { return at(parameters_.gradients(), layer, nth); }
+
+  const std::vector<RunningStatistics<T>>& running_statistics() const { return statistics_; }
+  const RunningStatistics<T>* statistics_of(int layer) const;
+  size_t statistics_bytes() const { return AlignedBuffer<T>::bytes(statistics_buffer_.size()); }
+
+ private:
+  Vector<T> at(Vector<T> buffer, int layer, int nth) const {
+    const ParameterEntry* const entry = parameters_.find(layer, nth);
+    return entry ? vector_at(buffer, *entry) : Vector<T>{};
+  }
+
+  ParameterBuffer<T> parameters_;
+  AlignedBuffer<T> statistics_buffer_;
+  std::vector<RunningStatistics<T>> statistics_;
+};
+
+}  // namespace lamina
