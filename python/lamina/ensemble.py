@@ -319,7 +319,8 @@ def _out_of_bag_score(
         left_out = np.bincount(bag, minlength=len(x)) == 0
         rows = x[left_out]
         given = net.predict_proba(rows, multi_label=questions) if questions or classes else net.predict(rows)
-        total[left_out] += on_host(given)
+        with np.errstate(invalid="ignore"):  # of nets that have diverged
+            total[left_out] += on_host(given)
         answers += left_out
     met = answers > 0 if weight is None else (answers > 0) & (weight > 0)
     mean = total[met] / answers[met, None]
