@@ -1,5 +1,6 @@
-// Gradients clipped by value and by norm, over flat buffers: the norm never leaves the device.
+// Gradients clipped by value and by norm, over flat buffers, and rows of weights by theirs: no norm leaves the device.
 #include "cuda/launch.h"
+#include "cuda/row.cuh"
 #include "cuda/table.h"
 #include "cuda/tile.cuh"
 #include "math/clipping.h"
@@ -37,6 +38,15 @@ __global__ void scale_to_norm_kernel(T* g, int64_t n, const double* squares, dou
 }
 
 template <class T>
+__global__ void max_norm_kernel(Matrix<T> w, double limit) {
+  const RowOfThread at(w.rows);
+  T* const row = w.row(at.row);
+  const double squares = row_sum<double>(at, w.columns, [&](int64_t i) { return double{row[i]} * double{row[i]}; });
+  const double factor = norm_scale(sqrt(squares), limit);
+  if (factor != 1) over_row(at, w.columns, [&](int64_t i) { row[i] = static_cast<T>(row[i] * factor); });
+}
+
+template <class T>
 void clip_by_value(const Context& context, T* g, int64_t n, double limit) {
   launch_threads(context, "clip_by_value", n, clip_by_value_kernel<T>, g, n, limit);
 }
@@ -49,6 +59,11 @@ void scale_to_norm(const Context& context, T* g, int64_t n, const double* square
   launch_threads(context, "scale_to_norm", n > 0 ? n : 1, scale_to_norm_kernel<T>, g, n, squares, limit, norm);
 }
 
+template <class T>
+void max_norm(const Context& context, Matrix<T> w, double limit) {
+  launch_rows(context, "max_norm", w.rows, max_norm_kernel<T>, w, limit);
+}
+
 }  // namespace
 
 template <class T>
@@ -56,6 +71,7 @@ void fill_clipping(Kernels<T>& kernels) {
   kernels.clip_by_value = clip_by_value<T>;
   kernels.square_sums = square_sums<T>;
   kernels.scale_to_norm = scale_to_norm<T>;
+  kernels.max_norm = max_norm<T>;
 }
 
 template void fill_clipping(Kernels<float>&);

@@ -1,7 +1,8 @@
-// Optimizer steps over flat buffers, a thread an element.
+// Optimizer steps and averages over flat buffers, a thread an element.
 #include "cuda/launch.h"
 #include "cuda/table.h"
 #include "cuda/tile.cuh"
+#include "math/averaging.h"
 #include "math/optimizers.h"
 
 namespace lamina::cuda {
@@ -81,6 +82,16 @@ void adam(const Context& context, const StepBuffers<T>& b, const AdamConstants<d
   step<AdamUpdate, 2>(context, "adam", b, c);
 }
 
+template <class T>
+__global__ void average_kernel(T* average, const T* params, int64_t n, double weight) {
+  const int64_t i = thread_number();
+  if (i < n) average[i] = averaged(average[i], params[i], static_cast<T>(weight));
+}
+template <class T>
+void average(const Context& context, T* average, const T* params, int64_t n, double weight) {
+  launch_threads(context, "average", n, average_kernel<T>, average, params, n, weight);
+}
+
 }  // namespace
 
 template <class T>
@@ -89,6 +100,7 @@ void fill_optimizers(Kernels<T>& kernels) {
   kernels.adagrad = adagrad<T>;
   kernels.rmsprop = rmsprop<T>;
   kernels.adam = adam<T>;
+  kernels.average = average<T>;
 }
 
 template void fill_optimizers(Kernels<float>&);

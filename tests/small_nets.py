@@ -3,6 +3,7 @@
 import numpy as np
 
 import lamina
+import on_device
 import tolerances
 
 
@@ -50,3 +51,26 @@ def one_step(net, data, sample_weight=None, **options):
 def assert_close(actual, expected):
     """Equal but for float64's rounding of numbers of order 1."""
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerances.IDENTITY)
+
+
+def steps_of_a_fit(net, data, epochs, batch_size, seed):
+    """The gradients of each step of a shuffled fit; the net is updated by whoever goes through them."""
+    x, y = data
+    steps = len(x) // batch_size
+    for step in range(epochs * steps):
+        order = lamina.ops.random_permutation(len(x), seed=seed, step=step // steps)
+        rows = order[step % steps * batch_size :][:batch_size]
+        yield net.loss_and_gradients(x[rows], y[rows], seed=seed, step=step)[1]
+
+
+def trained_bits(data, epochs=4, batch_size=10, device=False, again=lambda trainer: trainer, **options):
+    """What a trainer with these options arrives at, after it has been through `again` halfway: weights, losses, and the
+    average of the weights if there is one.
+    """
+    with on_device.active(device):
+        trainer = lamina.Trainer(make_net(), seed=3, **options)
+        trainer.fit(*data, epochs=epochs // 2, batch_size=batch_size, progress=False)
+        trainer = again(trainer)
+        trainer.fit(*data, epochs=epochs - epochs // 2, batch_size=batch_size, progress=False)
+        average = trainer.averaged().state_dict() if options.get("average") else {}
+        return trainer.net.state_dict(), np.array(trainer.history["loss"]), average

@@ -1,6 +1,7 @@
 """Ctrl-C within a second, in training and pre-training; the net stays usable; one training at a time."""
 
 import signal
+import sys
 import threading
 import time
 
@@ -93,6 +94,76 @@ def test_interrupt_restores_the_best_weights_of_early_stopping(data, interrupt):
     trainer = lamina.Trainer(net, callbacks=[stopping])
     fit = {"epochs": LONG, "validation_data": data, "progress": False}
     assert_stops_in_time(lambda: trainer.fit(*data, **fit), interrupt)
+    assert trainer.evaluate(*data)["loss"] == min(trainer.history["val_loss"]) == stopping.best
+
+
+@pytest.fixture
+def interrupt_line():
+    """Call it with a number: when lamina has come so many lines far in what ends an epoch, Ctrl-C comes there."""
+    previous, files = sys.gettrace(), (lamina.trainer.__file__, lamina.callbacks.__file__)
+    functions = {"_epoch", "_enter", "on_epoch_end"}
+    lines = []
+
+    def arm(number):
+        lines.clear()
+
+        def follow(frame, event, arg):
+            if frame.f_code.co_filename not in files or frame.f_code.co_name not in functions:
+                return None
+            if event == "line":
+                lines.append(frame.f_lineno)
+                if len(lines) == number:
+                    raise KeyboardInterrupt
+            return follow
+
+        sys.settrace(follow)
+        return lines
+
+    yield arm
+    sys.settrace(previous)
+
+
+def test_interrupt_never_splits_an_epoch(data, interrupt_line):
+    """Wherever it comes in the third of three epochs, history, rate and best weights tell of the same epochs."""
+
+    def fit(number):
+        stopping = lamina.EarlyStopping(patience=LONG)
+        trainer = lamina.Trainer(
+            make_net(), optimizer=lamina.SGD(lr=0.5), schedule=lambda lr, history: lr / 2, callbacks=[stopping]
+        )
+        trainer.fit(*data, epochs=2, validation_data=data, progress=False)
+        lines = interrupt_line(number)
+        try:
+            trainer.fit(*data, epochs=1, validation_data=data, progress=False)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        epochs = len(trainer.history["loss"])
+        assert all(len(column) == epochs for column in trainer.history.values())
+        assert trainer.lr == 0.5 * 0.5**epochs
+        assert (stopping.best_epoch, stopping.best) == (
+            (2, trainer.history["val_loss"][2]) if epochs == 3 else (None, None)
+        )
+        return epochs, len(lines)
+
+    complete, lines = fit(0)
+    assert complete == 3 and lines > 20
+    reached = [fit(number)[0] for number in range(1, lines + 1)]
+    assert set(reached) == {2, 3} and reached == sorted(reached)
+
+
+def test_interrupt_of_a_callback_does_not_hide_the_epoch_from_early_stopping(data):
+    class Press(lamina.Callback):
+        def on_epoch_end(self, trainer):
+            if len(trainer.history["loss"]) == 2:
+                raise KeyboardInterrupt
+
+    stopping = lamina.EarlyStopping()
+    trainer = lamina.Trainer(make_net(), callbacks=[Press(), stopping])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(*data, epochs=3, validation_data=data, progress=False)
+    assert len(trainer.history["loss"]) == 2
     assert trainer.evaluate(*data)["loss"] == min(trainer.history["val_loss"]) == stopping.best
 
 

@@ -35,6 +35,7 @@ LAYERS = [
         "_seeds",
         "augment",
         "calibration",
+        "averaging",
         "callbacks",
         "datasets",
         "ensemble",

@@ -1,5 +1,6 @@
 // Bindings of the optimizer steps, in place on flat arrays, and optimizers read from dicts.
 #include "bindings/bind_model.h"
+#include "ops/averaging.h"
 #include "ops/clipping.h"
 #include "ops/optimizer.h"
 
@@ -91,6 +92,31 @@ py::object clip_by_norm_binding(const py::object& grads_, const py::object& norm
   return there.given() ? there.object() : py::float_(value);
 }
 
+void max_norm_binding(const py::object& weight_, const py::object& norm_) {
+  const char* op = "max_norm";
+  const Array given = array_in(op, "weight", weight_), weight = array_in_place(op, "weight", weight_, given);
+  const double norm = number_in(op, "norm", norm_);
+  with_dtype(weight.dtype, [&](auto zero) {
+    const auto view = matrix_view<decltype(zero)>(weight);
+    const Native native(weight);
+    max_norm(native.context, view, norm);
+  });
+}
+
+void average_step_binding(const py::object& average_, const py::object& params_, const py::object& weight_) {
+  const char* op = "average_step";
+  const Array params = array_in(op, "params", params_), average = array_in_place(op, "average", average_, params);
+  check_apart(average, params);
+  const double weight = number_in(op, "weight", weight_);
+  with_dtype(params.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto a = vector_view<T>(average);
+    const auto p = vector_view<const T>(params);
+    const Native native(params);
+    average_step<T>(native.context, a, p, weight);
+  });
+}
+
 template <class... Optimizers>
 void define_steps(py::module_& m, const std::variant<Optimizers...>&) {
   (m.def(Optimizers::op, &step_binding<Optimizers>), ...);
@@ -109,6 +135,8 @@ void bind_optimizer(py::module_& m) {
   define_steps(m, OptimizerSpec{});
   m.def("clip_by_value", clip_by_value_binding);
   m.def("clip_by_norm", clip_by_norm_binding);
+  m.def("max_norm", max_norm_binding);
+  m.def("average_step", average_step_binding);
 }
 
 }  // namespace lamina

@@ -39,19 +39,53 @@ double limit_in(const char* op, const char* name, const py::object& limit) {
   return number;
 }
 
-PyTrainer make_trainer(const PyNetwork& network, const py::object& optimizer, const py::object& clip_value, const py::object& clip_norm,
-                       const py::object& loss, const py::object& seed, const py::object& decay_all_, const py::object& precision_) {
+Averaging averaging_in(const char* op, const py::object& dict) {
+  Averaging averaging;
+  if (dict.is_none()) return averaging;
+  Settings settings(op, "average", dict_in(op, "average", dict));
+  const std::string kind = settings.text("kind");
+  if (kind == "exponential") {
+    averaging.kind = Averaging::Kind::exponential;
+    averaging.decay = settings.number("decay");
+  } else if (kind == "equal") {
+    averaging.kind = Averaging::Kind::equal;
+    averaging.start = settings.integer("start");
+    averaging.every = settings.integer("every");
+  } else {
+    fail(op, "average is '", kind, "', needs exponential or equal");
+  }
+  settings.finish();
+  return averaging;
+}
+
+// Empty, or a number for each of the network's parameters.
+std::vector<double> rates_by_parameter(const char* op, const py::object& given, size_t parameters) {
+  std::vector<double> rates;
+  for (const py::handle rate : py::reinterpret_borrow<py::sequence>(given)) rates.push_back(number_in(op, "rates", rate));
+  if (!rates.empty() && rates.size() != parameters) fail(op, "rates has ", rates.size(), " numbers, needs ", parameters);
+  return rates;
+}
+
+PyTrainer make_trainer(const PyNetwork& network, const py::dict& spec_, const py::object& loss, const py::object& seed,
+                       const py::object& precision_) {
   const char* op = "Trainer";
   const auto precision = precision_in(op, precision_);
-  const OptimizerSpec spec = optimizer_in(op, optimizer);
-  const Clipping clipping{limit_in(op, "clip_value", clip_value), limit_in(op, "clip_norm", clip_norm)};
+  const size_t parameters = std::visit([](const auto& net) { return net->parameters().entries().size(); }, network.form);
+  Settings settings(op, "settings", spec_);
+  const auto limit = [&](const char* name) { return limit_in(op, name, settings.take(name, py::none())); };
+  const TrainingSpec spec{optimizer_in(op, settings.take("optimizer")),
+                          rates_by_parameter(op, settings.take("rates", py::list()), parameters),
+                          settings.flag("decay_all", false),
+                          {limit("clip_value"), limit("clip_norm")},
+                          limit("max_norm"),
+                          averaging_in(op, settings.take("average", py::none()))};
+  settings.finish();
   const uint64_t key = seed_in(op, seed).seed;
-  const bool decay_all = flag_in(op, "decay_all", decay_all_);
   return std::visit(
       [&](const auto& net) -> PyTrainer {
         using T = std::conditional_t<std::is_same_v<decltype(net), const std::shared_ptr<Network<float>>&>, float, double>;
         network.home.take_turn();
-        auto trainer = std::make_unique<Trainer<T>>(net, spec, clipping, loss_in<T>(op, loss, net->device()), key, decay_all);
+        auto trainer = std::make_unique<Trainer<T>>(net, spec, loss_in<T>(op, loss, net->device()), key);
         return {network.home, network.home.own(std::move(trainer)), precision};
       },
       network.form);
@@ -108,6 +142,7 @@ py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::obje
   bytes["parameters"] = plan.parameters;
   bytes["gradients"] = plan.gradients;
   bytes["optimizer_state"] = plan.optimizer_state;
+  bytes["average"] = plan.average;
   bytes["statistics"] = plan.statistics;
   bytes["activations"] = plan.activations;
   bytes["batch"] = plan.batch;
@@ -119,8 +154,7 @@ py::dict memory(const PyTrainer& trainer, const py::object& rows, const py::obje
 
 void bind_trainer(py::module_& m) {
   py::class_<PyTrainer>(m, "Trainer", "Trains a network: whole epochs in native code.")
-      .def(py::init(&make_trainer), py::arg("network"), py::arg("optimizer"), py::arg("clip_value"), py::arg("clip_norm"), py::arg("loss"),
-           py::arg("seed"), py::arg("decay_all"), py::arg("precision"))
+      .def(py::init(&make_trainer), py::arg("network"), py::arg("settings"), py::arg("loss"), py::arg("seed"), py::arg("precision"))
       .def("run_epoch", &train_epoch, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"), py::arg("shuffle"),
            py::arg("lr"), "Returns the loss; lr is a number, or an array with one for each step.")
       .def("evaluate", &evaluate, py::arg("x"), py::arg("targets"), py::arg("sample_weight"), py::arg("batch_size"))
@@ -133,6 +167,20 @@ void bind_trainer(py::module_& m) {
                         [&](auto& t, auto) { return state_views(self.cast<const PyTrainer&>().home, t.optimizer(), self); });
           },
           "Live views of the optimizer's state, in the layout of the flat parameter buffer.")
+      .def(
+          "average",
+          [](const py::object& self) {
+            const Home& home = self.cast<const PyTrainer&>().home;
+            return with(self.cast<const PyTrainer&>(), [&](auto& t, auto) {
+              return t.average().kept() ? entry_views(home, t.network()->parameters(), t.average().values(), self) : py::dict();
+            });
+          },
+          "Live views of the weights' average by parameter, empty where none is kept.")
+      .def_property(
+          "averaged", [](const PyTrainer& p) { return with(p, [](auto& t, auto) { return t.average().count; }); },
+          [](const PyTrainer& p, const py::object& value) {
+            with(p, [&](auto& t, auto) { t.average().count = counter_in("Trainer", "averaged", value); });
+          })
       .def_property(
           "step", [](const PyTrainer& p) { return with(p, [](auto& t, auto) { return t.step; }); },
           [](const PyTrainer& p, const py::object& value) {

@@ -1,4 +1,4 @@
-// Gradients clipped by value and by norm, over flat buffers.
+// Gradients clipped by value and by norm, over flat buffers, and rows of weights by theirs.
 #pragma once
 
 #include "kernels/kernel_table.h"
@@ -15,10 +15,10 @@ void clip_by_value(const Context& context, T* g, int64_t n, double limit) {
   });
 }
 
-// The sum of squares of one chunk: as of a row (math/order.h), in double. Plain C++, for the vocabulary has no vector of
+// The sum of squares of a chunk or a row, as of a row (math/order.h), in double. Plain C++, for the vocabulary has no vector of
 // doubles from one of floats; compilers make vectors of it, since the partial sums do not meet.
 template <class T>
-LAMINA_INLINE double chunk_squares(const T* g, int64_t count) {
+LAMINA_INLINE double squares(const T* g, int64_t count) {
   constexpr int64_t width = order::row_partials;
   double partial[width] = {};
   const auto add = [&](int64_t first, int64_t some) {
@@ -42,19 +42,31 @@ void square_sums(const Context& context, const T* g, int64_t n, double* sums) {
   const int64_t chunks = divide_up(n, chunk), run = smaller(512, larger(1, divide_up(chunks, context.threads)));
   context.parallel(divide_up(chunks, run), 0.15 * static_cast<double>(n), [=](int64_t task) {
     for (int64_t c = task * run; c < smaller(chunks, (task + 1) * run); ++c)
-      sums[c] = chunk_squares(g + c * chunk, smaller(chunk, n - c * chunk));
+      sums[c] = squares(g + c * chunk, smaller(chunk, n - c * chunk));
   });
 }
 
 // In double, for a factor that is tiny in float would be 0 there.
 template <class T>
-void scale_to_norm(const Context& context, T* g, int64_t n, const double* squares, double limit, double* norm) {
-  *norm = lamina::sqrt(*squares);
+LAMINA_INLINE void scale(T* x, int64_t count, double factor) {
+  for (int64_t i = 0; i < count; ++i) x[i] = static_cast<T>(x[i] * factor);
+}
+
+template <class T>
+void scale_to_norm(const Context& context, T* g, int64_t n, const double* sum, double limit, double* norm) {
+  *norm = lamina::sqrt(*sum);
   const double factor = norm_scale(*norm, limit);
   if (factor == 1) return;
-  over_ranges(context, g, n, 0.15, [&](int64_t first, int64_t count) {
-    T* const some = g + first;
-    for (int64_t i = 0; i < count; ++i) some[i] = static_cast<T>(some[i] * factor);
+  over_ranges(context, g, n, 0.15, [&](int64_t first, int64_t count) { scale(g + first, count, factor); });
+}
+
+template <class T>
+void max_norm(const Context& context, Matrix<T> w, double limit) {
+  over_rows(context, w.rows, w.columns, 0.15, [&](int64_t first, int64_t count) {
+    for (int64_t r = first; r < first + count; ++r) {
+      const double factor = norm_scale(lamina::sqrt(squares(w.row(r), w.columns)), limit);
+      if (factor != 1) scale(w.row(r), w.columns, factor);
+    }
   });
 }
 

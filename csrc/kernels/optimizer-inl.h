@@ -1,6 +1,7 @@
 // Optimizer steps over flat buffers, and the gather of rows.
 #pragma once
 
+#include "base/scratch.h"
 #include "kernels/kernel_table.h"
 #include "kernels/loops-inl.h"
 #include "math/optimizers.h"

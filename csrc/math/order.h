@@ -20,7 +20,7 @@ inline constexpr int64_t row_partials = 16;
 // Losses: a row's loss in the data's type; rows are summed in float64 down chunks of `row_chunk`, merged in order.
 
 // A norm's squares are summed in float64 along chunks of `square_chunk` elements, each as a row is, the chunks then as the
-// rows of a loss are.
+// rows of a loss are. Those of a unit's weights (max_norm) are summed in float64 as one row.
 inline constexpr int64_t square_chunk = 1024;
 
 // Optimizer moments below this magnitude are written as +0: a subnormal product costs a hundred normal ones.

@@ -153,13 +153,12 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
     double lr;
 
     void work(const Context& chosen, const DataSet<T>& batch, const StepPlace& place) const {
-      const StepInputs* const inputs = place.inputs;
-      self.step_gradients(chosen, batch.x, {self.spec_.seed, self.spec_.layer, self.step, 0, inputs ? &inputs->step : nullptr}, place.loss);
-      self.optimizer_.update(chosen, lr, int64_t{self.step} + 1, inputs ? &inputs->optimizer : nullptr);
+      self.step_gradients(chosen, batch.x, {self.spec_.seed, self.spec_.layer, self.step, 0, place.inputs.step}, place.loss);
+      self.optimizer_.update(chosen, lr, int64_t{self.step} + 1, place.inputs.optimizer);
     }
     StepInputs inputs(int64_t ahead, int64_t) const {
       const int64_t at = int64_t{self.step} + ahead;
-      return {self.optimizer_.inputs(lr, at + 1), static_cast<uint32_t>(at)};
+      return {static_cast<uint32_t>(at), self.optimizer_.constants(lr, at + 1)};
     }
     void advance() const { ++self.step; }
     std::vector<const void*> memory() const {

@@ -15,7 +15,7 @@ namespace lamina {
 struct StepPlace {
   double* loss;
   int64_t number;
-  const StepInputs* inputs = nullptr;
+  StepInputsPlace inputs = {};
 };
 
 // The mean of the batches' losses, weighted by rows.
@@ -62,7 +62,7 @@ std::optional<double> run_on_device(const Context& context, const DataSet<T>& da
   epoch.batch_rows = options.batch_size;
   epoch.order = memory.index();
   epoch.made_of = made_of(data, memory, steps);
-  epoch.work = [&](const Context& recording, Vector<const int64_t> rows, double* loss, const StepInputs* inputs) {
+  epoch.work = [&](const Context& recording, Vector<const int64_t> rows, double* loss, const StepInputsPlace& inputs) {
     steps.work(recording, memory.gather(recording, data, rows), {loss, 0, inputs});
   };
   RecordedSteps<T>& recorded = memory.recorded();

@@ -30,6 +30,14 @@ void Network<T>::check_input(const char* op, Matrix<const T> x) const {
 }
 
 template <class T>
+bool Network<T>::is_linear_weight(const ParameterEntry& entry) const {
+  for (const LayerSpec* layer : all_layers(layers_)) {
+    if (layer->id == entry.layer) return std::holds_alternative<LinearSpec>(layer->form) && entry.shape.size() == 2;
+  }
+  return false;
+}
+
+template <class T>
 void Network<T>::plan_memory(int64_t rows) {
   if (rows <= layout_.rows && values_.data()) return;
   layout_ = {};  // the old memory goes first, and a failure leaves nothing planned

@@ -35,6 +35,7 @@ class Network {
   std::string explain(const Context& context, int64_t rows) const;
 
   const ParameterBuffer<T>& parameters() const { return arrays_.parameters(); }
+  bool is_linear_weight(const ParameterEntry& entry) const;
   const std::vector<RunningStatistics<T>>& running_statistics() const { return arrays_.running_statistics(); }
 
   void check_input(const char* op, Matrix<const T> x) const;

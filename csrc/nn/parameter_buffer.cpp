@@ -1,6 +1,8 @@
 // Lays entries out on cache lines, those that decay before the rest.
 #include "nn/parameter_buffer.h"
 
+#include <algorithm>
+
 namespace lamina {
 
 int64_t ParameterEntry::size() const {
@@ -21,7 +23,6 @@ ParameterBuffer<T>::ParameterBuffer(std::vector<ParameterEntry> entries, const D
     }
   };
   place(true);
-  decayed_end_ = end;
   place(false);
   parameters_ = AlignedBuffer<T>(end, device);
   gradients_ = AlignedBuffer<T>(end, device);
@@ -36,17 +37,27 @@ const ParameterEntry* ParameterBuffer<T>::find(int layer, int nth) const {
 }
 
 template <class T>
-std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool merged) const {
+std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool merged, const std::vector<double>& rates) const {
   std::vector<ParameterSegment> result;
-  if (!merged) {
-    for (const ParameterEntry& entry : entries_) result.push_back({entry.offset, entry.size(), decay_all || entry.decays});
-  } else if (decay_all) {
-    result.push_back({0, parameters_.size(), true});
-  } else {
-    result.push_back({0, decayed_end_, true});
-    result.push_back({decayed_end_, parameters_.size() - decayed_end_, false});
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const ParameterEntry& entry = entries_[i];
+    const double rate = rates.empty() ? 1 : rates[i];
+    const int64_t size = merged ? padded<T>(entry.size()) : entry.size();
+    if (rate != 0 && size != 0) result.push_back({entry.offset, size, decay_all || entry.decays, rate});
   }
-  std::erase_if(result, [](const ParameterSegment& segment) { return segment.size == 0; });
+  if (!merged || result.empty()) return result;
+  std::ranges::sort(result, {}, &ParameterSegment::offset);
+  size_t last = 0;
+  for (size_t i = 1; i < result.size(); ++i) {
+    ParameterSegment& before = result[last];
+    const ParameterSegment& next = result[i];
+    if (before.offset + before.size == next.offset && before.decayed == next.decayed && before.rate == next.rate) {
+      before.size += next.size;
+    } else {
+      result[++last] = next;
+    }
+  }
+  result.resize(last + 1);
   return result;
 }
 

@@ -22,6 +22,7 @@ struct ParameterEntry {
 struct ParameterSegment {
   int64_t offset, size;
   bool decayed;
+  double rate;  // what the learning rate is multiplied by
 };
 
 // Every entry starts on a cache line and the padding stays zero. What decays comes first, so that weight decay splits
@@ -37,13 +38,13 @@ class ParameterBuffer {
   Vector<T> gradients() const { return gradients_.view(); }
   AlignedBuffer<T> make_slot() const { return AlignedBuffer<T>(parameters_.size(), device_); }
 
-  // merged: neighbours in one segment, padding included. Otherwise one per entry, without its padding.
-  std::vector<ParameterSegment> segments(bool decay_all, bool merged) const;
+  // `rates` has what the learning rate is multiplied by for each entry, or is empty; an entry with 0 is in no segment.
+  // merged: neighbours that are treated alike in one segment, padding included. Otherwise one per entry, without its padding.
+  std::vector<ParameterSegment> segments(bool decay_all, bool merged, const std::vector<double>& rates) const;
 
  private:
   std::vector<ParameterEntry> entries_;
   Device device_;
-  int64_t decayed_end_ = 0;
   AlignedBuffer<T> parameters_, gradients_;
 };
 

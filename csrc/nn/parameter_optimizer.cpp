@@ -1,4 +1,4 @@
-// One or two calls of the optimizer's op per step.
+// A call of the optimizer's op per step and run of parameters that are treated alike.
 #include "nn/parameter_optimizer.h"
 
 #include <cmath>
@@ -16,37 +16,46 @@ Vector<T> part(Vector<T> buffer, const ParameterSegment& segment) {
 }  // namespace
 
 template <class T>
-ParameterOptimizer<T>::ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all)
+ParameterOptimizer<T>::ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all,
+                                          const std::vector<double>& rates)
     : decayed_(spec), spared_(spec), buffer_(buffer) {
   std::visit([](auto& s) { s.lr = 0; }, decayed_);
   check(op, decayed_);
   std::visit([](auto& s) { s.weight_decay = s.l1 = s.lr = 0; }, spared_);
+  for (const double rate : rates) {
+    if (!(rate >= 0) || !std::isfinite(rate)) fail(op, "a parameter's rate is ", rate, ", needs a finite number >= 0");
+  }
   std::visit(
       [&](const auto& s) {
         // Weights and the rest merge when they are updated alike; padding is left out where it would not stay 0.
-        segments_ = buffer.segments(decay_all || (s.weight_decay == 0 && s.l1 == 0), s.keeps_zero());
+        segments_ = buffer.segments(decay_all || (s.weight_decay == 0 && s.l1 == 0), s.keeps_zero(), rates);
         for (size_t i = 0; i < s.kept(); ++i) state_.emplace_back(s.state[i], buffer.make_slot());
       },
       spec);
 }
 
 template <class T>
-OptimizerInputs ParameterOptimizer<T>::inputs(double lr, int64_t step) {
-  for (OptimizerSpec* spec : {&decayed_, &spared_}) std::visit([&](auto& s) { s.lr = lr; }, *spec);
-  return {step_constants(decayed_, step), step_constants(spared_, step)};
+OptimizerSpec ParameterOptimizer<T>::spec_for(const ParameterSegment& segment, double lr) const {
+  OptimizerSpec spec = segment.decayed ? decayed_ : spared_;
+  std::visit([&](auto& s) { s.lr = lr * segment.rate; }, spec);
+  return spec;
 }
 
 template <class T>
-void ParameterOptimizer<T>::update(const Context& context, double lr, int64_t step, const OptimizerInputs* there) {
+std::vector<StepConstants> ParameterOptimizer<T>::constants(double lr, int64_t step) const {
+  std::vector<StepConstants> all;
+  all.reserve(segments_.size());
+  for (const ParameterSegment& segment : segments_) all.push_back(step_constants(spec_for(segment, lr), step));
+  return all;
+}
+
+template <class T>
+void ParameterOptimizer<T>::update(const Context& context, double lr, int64_t step, const StepConstants* there) const {
   for (const ParameterSegment& segment : segments_) {
-    OptimizerSpec& spec = segment.decayed ? decayed_ : spared_;
-    std::visit([&](auto& s) { s.lr = lr; }, spec);
     OptimizerState<T> state;
     for (size_t i = 0; i < state_.size(); ++i) state[i] = part(state_[i].second.view(), segment);
-    optimizer_step<T>(context, spec, step, part(buffer_.parameters(), segment), part(buffer_.gradients(), segment), state,
-                      !there            ? nullptr
-                      : segment.decayed ? there->decayed.data()
-                                        : there->spared.data());
+    optimizer_step<T>(context, spec_for(segment, lr), step, part(buffer_.parameters(), segment), part(buffer_.gradients(), segment), state,
+                      there ? there++->data() : nullptr);
   }
 }
 

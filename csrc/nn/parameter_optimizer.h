@@ -11,26 +11,24 @@
 
 namespace lamina {
 
-// The constants of one step.
-struct OptimizerInputs {
-  StepConstants decayed, spared;
-};
-
 template <class T>
 class ParameterOptimizer {
  public:
-  // The spec's lr is not used: it comes with each step.
-  ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all);
+  // The spec's lr is not used: it comes with each step. `rates` has what it is multiplied by for each of the buffer's entries,
+  // or is empty.
+  ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all,
+                     const std::vector<double>& rates = {});
 
-  // step counts from 1.
-  void update(const Context& context, double lr, int64_t step) { update(context, lr, step, nullptr); }
-  // Recorded work finds the constants on the device instead.
-  OptimizerInputs inputs(double lr, int64_t step);
-  void update(const Context& context, double lr, int64_t step, const OptimizerInputs* there);
+  // step counts from 1. Recorded work finds the constants on the device instead.
+  void update(const Context& context, double lr, int64_t step, const StepConstants* there = nullptr) const;
+  // Of the step's calls, one after the other.
+  std::vector<StepConstants> constants(double lr, int64_t step) const;
   // The state by its names in the spec, in the layout of the flat parameter buffer.
   const std::vector<std::pair<std::string, AlignedBuffer<T>>>& state() const { return state_; }
 
  private:
+  OptimizerSpec spec_for(const ParameterSegment& segment, double lr) const;
+
   OptimizerSpec decayed_, spared_;  // spared_ is without weight decay and L1
   const ParameterBuffer<T>& buffer_;
   std::vector<ParameterSegment> segments_;

@@ -1,6 +1,8 @@
 // A training step on a device, told once and repeated: a small step's kernels take less time than telling them.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -17,8 +19,24 @@ namespace lamina {
 
 // What differs from step to step of recorded work.
 struct StepInputs {
-  OptimizerInputs optimizer;
-  uint32_t step = 0, unused = 0;
+  static constexpr size_t constant_words = sizeof(StepConstants) / sizeof(uint64_t);
+  uint32_t step;
+  std::vector<StepConstants> optimizer;
+
+  // Words of 8 bytes, to lie on the device one step's after the other's.
+  void append_to(std::vector<uint64_t>& words) const {
+    words.push_back(step);
+    for (const StepConstants& constants : optimizer) {
+      const auto bits = std::bit_cast<std::array<uint64_t, constant_words>>(constants);
+      words.insert(words.end(), bits.begin(), bits.end());
+    }
+  }
+};
+
+// Where recorded work finds them; null in work that is not recorded.
+struct StepInputsPlace {
+  const uint32_t* step = nullptr;
+  const StepConstants* optimizer = nullptr;
 };
 
 template <class T>
@@ -33,7 +51,7 @@ class RecordedSteps {
     const int64_t* order;
     std::vector<uint64_t> made_of;  // addresses, sizes and strides that recorded work holds
     // Computes a step on the batch of these rows.
-    std::function<void(const Context& context, Vector<const int64_t> rows, double* loss, const StepInputs* inputs)> work;
+    std::function<void(const Context& context, Vector<const int64_t> rows, double* loss, const StepInputsPlace& inputs)> work;
   };
 
   void begin_epoch(const Context& context, Epoch epoch) {
@@ -44,13 +62,16 @@ class RecordedSteps {
     repeats_ = 0;
     for (const bool repeats : epoch_.repeats) repeats_ += repeats;
     if (!worthwhile()) return;
-    inputs_.ensure(steps * words, context.device);
+    std::vector<uint64_t> inputs;
+    for (const StepInputs& step : epoch_.inputs) step.append_to(inputs);
+    words_ = static_cast<int64_t>(inputs.size()) / steps;
+    inputs_.ensure(steps * words_, context.device);
     first_.ensure(steps, context.device);
-    current_.ensure(words, context.device);
+    current_.ensure(words_, context.device);
     position_.ensure(1, context.device);
     rows_.ensure(epoch_.batch_rows, context.device);
     loss_.ensure(1, context.device);
-    upload(inputs_.data(), epoch_.inputs);
+    upload(inputs_.data(), inputs);
     upload(first_.data(), epoch_.first);
     for (const void* address : {static_cast<const void*>(inputs_.data()), static_cast<const void*>(first_.data()),
                                 static_cast<const void*>(rows_.data()), static_cast<const void*>(losses_.data())}) {
@@ -87,15 +108,15 @@ class RecordedSteps {
   void end_epoch() { epoch_ = {}; }  // what it refers to goes
 
  private:
-  static constexpr int64_t words = sizeof(StepInputs) / sizeof(uint64_t), least_repeats = 4;
-  static_assert(sizeof(StepInputs) % sizeof(uint64_t) == 0);
+  static constexpr int64_t least_repeats = 4;
 
   bool worthwhile() const { return context_.device.recorder && repeats_ >= least_repeats; }
 
   // Without success (no memory for a second scratch, another library in the way) steps are taken as they come.
   bool record() {
-    const auto* const inputs = reinterpret_cast<const StepInputs*>(current_.data());
-    const StepClock clock{position_.data(), inputs_.data(), current_.data(),   words,        epoch_.order,
+    const StepInputsPlace inputs{reinterpret_cast<const uint32_t*>(current_.data()),
+                                 reinterpret_cast<const StepConstants*>(current_.data() + 1)};
+    const StepClock clock{position_.data(), inputs_.data(), current_.data(),   words_,       epoch_.order,
                           first_.data(),    rows_.data(),   epoch_.batch_rows, loss_.data(), losses_.data()};
     try {
       graph_ = context_.device.recorder->record([&](Stream recording) {
@@ -119,7 +140,7 @@ class RecordedSteps {
 
   Context context_;
   Epoch epoch_;
-  int64_t repeats_ = 0, at_ = -1;  // at_: what the device's clock shows
+  int64_t repeats_ = 0, words_ = 0, at_ = -1;  // at_: what the device's clock shows
   bool warm_ = false, refused_ = false;
   AlignedBuffer<uint64_t> inputs_, current_;
   AlignedBuffer<int64_t> first_, position_, rows_;

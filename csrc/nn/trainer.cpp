@@ -8,13 +8,23 @@
 namespace lamina {
 
 template <class T>
-Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, const Clipping& clipping, OwnedLoss<T> loss,
-                    uint64_t seed, bool decay_all)
+Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const TrainingSpec& spec, OwnedLoss<T> loss, uint64_t seed)
     : network_(std::move(network)),
-      optimizer_("Trainer", optimizer, network_->parameters(), decay_all),
-      clipping_("Trainer", clipping, network_->parameters().gradients().size, network_->device()),
+      optimizer_("Trainer", spec.optimizer, network_->parameters(), spec.decay_all, spec.rates),
+      clipping_("Trainer", spec.clipping, network_->parameters().gradients().size, network_->device()),
+      max_norm_(spec.max_norm),
+      average_("Trainer", spec.averaging, network_->parameters()),
       loss_(std::move(loss)),
-      seed_(seed) {}
+      seed_(seed) {
+  if (max_norm_ == 0) return;
+  check_limit<T>("Trainer", "max_norm", max_norm_);
+  const ParameterBuffer<T>& parameters = network_->parameters();
+  for (size_t i = 0; i < parameters.entries().size(); ++i) {
+    const ParameterEntry& entry = parameters.entries()[i];
+    const bool moves = spec.rates.empty() || spec.rates[i] != 0;
+    if (network_->is_linear_weight(entry) && moves) bounded_.push_back(matrix_at(parameters.parameters(), entry));
+  }
+}
 
 template <class T>
 int64_t Trainer<T>::steps(int64_t rows, int64_t batch_size) const {
@@ -48,6 +58,7 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
     batches_.plan(context.device, data, options);
   }
   network_->plan_memory(options.largest_batch(data.x.rows));
+  average_.before_epoch(context);
   const Loss<T> loss = loss_.view();
   struct {
     Trainer& self;
@@ -56,14 +67,16 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
 
     double rate(int64_t number) const { return rates[rates.size == 1 ? 0 : number]; }
     void work(const Context& chosen, const DataSet<T>& batch, const StepPlace& place) const {
-      const Pass pass{true, self.seed_, self.step, place.inputs ? &place.inputs->step : nullptr};
+      const Pass pass{true, self.seed_, self.step, place.inputs.step};
       self.network_->step_gradients(chosen, batch.x, batch.targets, loss, batch.sample_weight, pass, place.loss);
       self.clipping_.apply(chosen, self.network_->parameters().gradients());
-      self.optimizer_.update(chosen, rate(place.number), int64_t{self.step} + 1, place.inputs ? &place.inputs->optimizer : nullptr);
+      self.optimizer_.update(chosen, rate(place.number), int64_t{self.step} + 1, place.inputs.optimizer);
+      for (const Matrix<T>& weight : self.bounded_) max_norm(chosen, weight, self.max_norm_);
+      self.average_.after_step(chosen);
     }
     StepInputs inputs(int64_t ahead, int64_t number) const {
       const int64_t at = int64_t{self.step} + ahead;
-      return {self.optimizer_.inputs(rate(number), at + 1), static_cast<uint32_t>(at)};
+      return {static_cast<uint32_t>(at), self.optimizer_.constants(rate(number), at + 1)};
     }
     void advance() const {
       self.network_->count_batch();
@@ -72,7 +85,7 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
     std::vector<const void*> memory() const { return {self.network_->memory_address()}; }
   } work{*this, loss, rates};
   const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, work);
-  if (mean) ++epoch;
+  if (mean) average_.after_epoch(context, ++epoch);
   return mean;
 }
 
@@ -120,6 +133,7 @@ MemoryPlan Trainer<T>::memory(const Context& context, int64_t rows, int64_t batc
   plan.parameters = AlignedBuffer<T>::bytes(parameters.parameters().size);
   plan.gradients = AlignedBuffer<T>::bytes(parameters.gradients().size) + clipping_.bytes();
   for (const auto& [name, slot] : optimizer_.state()) plan.optimizer_state += slot.bytes(slot.size());
+  plan.average = average_.bytes();
   plan.statistics = network_->statistics_bytes();
   plan.activations = network_->activation_bytes(largest);
   plan.batch = BatchMemory<T>::bytes(BatchLayout(shapes, options)) + AlignedBuffer<double>::bytes(largest);

@@ -10,6 +10,7 @@
 #include "nn/parameter_optimizer.h"
 #include "nn/poll.h"
 #include "nn/thread_choice.h"
+#include "nn/weight_average.h"
 #include "ops/score.h"
 
 namespace lamina {
@@ -24,11 +25,22 @@ struct OwnedLoss {
   Loss<T> view() const { return {kind, Reduction::mean, class_weight.view(), label_smoothing, constant}; }
 };
 
+// What training does besides gradients and their loss.
+struct TrainingSpec {
+  OptimizerSpec optimizer;
+  std::vector<double> rates;  // what the learning rate is multiplied by for each parameter, or empty
+  bool decay_all = false;     // biases and the like too
+  Clipping clipping;
+  double max_norm = 0;  // of the rows of linear layers' weights; 0: no limit
+  Averaging averaging;
+};
+
 // Bytes that training holds, by purpose.
 struct MemoryPlan {
   size_t parameters;
   size_t gradients;  // and the sums for their norm, when they are clipped by it
   size_t optimizer_state;
+  size_t average;      // of the weights
   size_t statistics;   // running ones of batch norm
   size_t activations;  // what forward keeps for backward, and the gradients in flight
   size_t batch;        // the rows gathered for a step, their losses, the order of all rows
@@ -42,8 +54,7 @@ struct Evaluation {
 template <class T>
 class Trainer {
  public:
-  Trainer(std::shared_ptr<Network<T>> network, const OptimizerSpec& optimizer, const Clipping& clipping, OwnedLoss<T> loss, uint64_t seed,
-          bool decay_all);
+  Trainer(std::shared_ptr<Network<T>> network, const TrainingSpec& spec, OwnedLoss<T> loss, uint64_t seed);
 
   // The row-weighted mean of the batches' losses before their updates; nothing when `poll` stopped the epoch. `rates` has
   // the learning rate of each step, or one for all.
@@ -57,6 +68,7 @@ class Trainer {
 
   const std::shared_ptr<Network<T>>& network() const { return network_; }
   const ParameterOptimizer<T>& optimizer() const { return optimizer_; }
+  WeightAverage<T>& average() { return average_; }
   // Updates so far, and finished epochs: the `step` of masks and of shuffles.
   uint32_t step = 0, epoch = 0;
 
@@ -66,6 +78,9 @@ class Trainer {
   std::shared_ptr<Network<T>> network_;
   ParameterOptimizer<T> optimizer_;
   GradientClipping<T> clipping_;
+  std::vector<Matrix<T>> bounded_;  // weights whose rows have a largest norm
+  double max_norm_;
+  WeightAverage<T> average_;
   OwnedLoss<T> loss_;
   uint64_t seed_;
   BatchMemory<T> batches_;

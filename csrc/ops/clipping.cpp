@@ -1,4 +1,4 @@
-// Clipping of gradients: squares summed by chunks, the chunks as rows are, then one scale for all.
+// Clipping: squares summed by chunks, the chunks as rows are, then one scale for all.
 #include "ops/clipping.h"
 
 #include <cmath>
@@ -34,10 +34,17 @@ void clip_by_norm(const Context& context, Vector<T> grads, double norm, Vector<d
   kernels.scale_to_norm(context, grads.data, grads.size, squares, norm, before);
 }
 
-#define INSTANTIATE(T)                                            \
-  template void check_limit<T>(const char*, const char*, double); \
-  template void clip_by_value(const Context&, Vector<T>, double); \
-  template void clip_by_norm(const Context&, Vector<T>, double, Vector<double>, double*);
+template <class T>
+void max_norm(const Context& context, Matrix<T> weight, double norm) {
+  check_limit<T>("max_norm", "norm", norm);
+  context.table->kernels<T>().max_norm(context, weight, norm);
+}
+
+#define INSTANTIATE(T)                                                                    \
+  template void check_limit<T>(const char*, const char*, double);                         \
+  template void clip_by_value(const Context&, Vector<T>, double);                         \
+  template void clip_by_norm(const Context&, Vector<T>, double, Vector<double>, double*); \
+  template void max_norm(const Context&, Matrix<T>, double);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

@@ -1,4 +1,4 @@
-// Gradients clipped in place: by value, and by their norm.
+// Clipped in place: gradients by value and by their norm, weights by the norm of each row.
 #pragma once
 
 #include "base/context.h"
@@ -27,5 +27,8 @@ constexpr int64_t clip_scratch(int64_t size) { return (size + order::square_chun
 // The norm before goes where `before` says, which is where the gradients are.
 template <class T>
 void clip_by_norm(const Context& context, Vector<T> grads, double norm, Vector<double> scratch, double* before);
+
+template <class T>
+void max_norm(const Context& context, Matrix<T> weight, double norm);  // weight (out, in)
 
 }  // namespace lamina

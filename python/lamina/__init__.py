@@ -3,6 +3,7 @@
 from lamina import augment, cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
+from lamina.averaging import EMA, SWA
 from lamina.calibration import calibrate, expected_calibration_error, fit_temperature
 from lamina.callbacks import Callback, EarlyStopping
 from lamina.config import (
@@ -23,23 +24,33 @@ from lamina.layers import (
     ELU,
     GELU,
     SELU,
+    AlphaDropout,
     BatchNorm,
+    DropConnect,
     Dropout,
+    GaussianNoise,
     GELUTanh,
     LayerNorm,
     LeakyReLU,
     Linear,
+    LogSoftmax,
+    MaskingNoise,
     PReLU,
     PythonLayer,
     ReLU,
     Residual,
     RReLU,
+    SaltAndPepper,
+    Shakeout,
     Sigmoid,
     SiLU,
+    Softmax,
     Softplus,
     Softsign,
     Step,
     Tanh,
+    Whiteout,
+    Zoneout,
 )
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
@@ -52,12 +63,14 @@ from lamina.step_schedules import CosineDecay, OneCycle, StepSchedule, WarmUp
 from lamina.trainer import Trainer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout", "ELU",
-    "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
-    "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "OptunaPruning", "PReLU",
-    "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "Sequential", "SiLU", "Sigmoid", "Softplus",
-    "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "augment", "available_isas",
-    "bagging", "calibrate", "config", "cuda", "expected_calibration_error", "fit_temperature", "get_isa",
-    "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain",
-    "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
+    "Adagrad", "Adam", "AdamW", "AlphaDropout", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay",
+    "DropConnect", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU",
+    "GELUTanh", "GaussianNoise", "HalveOnPlateau", "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear",
+    "LogSoftmax", "Loss", "MaskingNoise", "OneCycle", "OptunaPruning", "PReLU", "PythonLayer", "RMSProp", "RReLU",
+    "ReLU", "Residual", "SELU", "SGD", "SWA", "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax",
+    "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "Whiteout", "Zoneout",
+    "augment", "available_isas", "bagging", "calibrate", "config", "cuda", "expected_calibration_error",
+    "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
+    "precision", "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision",
+    "show_config",
 ]  # fmt: skip

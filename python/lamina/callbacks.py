@@ -43,7 +43,10 @@ class Callback:
         """Before the first epoch of a fit."""
 
     def on_epoch_end(self, trainer: Trainer) -> None:
-        """After each epoch, when its entries stand in `trainer.history`."""
+        """After each epoch, when its entries stand in `trainer.history`.
+
+        Ctrl-C may come before or within it; the net is then as it was, and the next call is that of `on_fit_end`.
+        """
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """After the last epoch of a fit, also when Ctrl-C or an error ends it."""
@@ -106,7 +109,7 @@ class EarlyStopping(Callback):
         self.min_delta = number("EarlyStopping", "min_delta", min_delta)
         self.best: float | None = None
         self.best_epoch: int | None = None
-        self._waited = 0
+        self._waited = self._seen = 0
         self._best_state: dict[str, np.ndarray] | None = None
 
     def __repr__(self) -> str:
@@ -115,22 +118,24 @@ class EarlyStopping(Callback):
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Forget the last fit."""
         self.best = self.best_epoch = self._best_state = None
-        self._waited = 0
+        self._waited, self._seen = 0, len(trainer.history[self.monitor])
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Remember a new best, or stop after `patience` epochs without one."""
-        value = trainer.history[self.monitor][-1]
+        value, epochs = trainer.history[self.monitor][-1], len(trainer.history[self.monitor])
         best = math.inf if self.best is None else lower_is_better(self.monitor, [self.best])[0]
         if lower_is_better(self.monitor, [value])[0] < best - self.min_delta:
-            self._best_state = trainer.net.state_dict() if self.restore_best else None
-            self.best, self.best_epoch = value, len(trainer.history["loss"]) - 1
-            self._waited = 0
+            state = trainer.net.state_dict() if self.restore_best else None
+            news = {"best": value, "best_epoch": epochs - 1, "_best_state": state, "_waited": 0}
         else:
-            self._waited += 1
-            trainer.should_stop = trainer.should_stop or self._waited >= self.patience
+            news = {"_waited": self._waited + 1}
+        vars(self).update(news, _seen=epochs)  # at once, since Ctrl-C may come anywhere
+        trainer.should_stop = trainer.should_stop or self._waited >= self.patience
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """Give the net its best weights back."""
+        if self._seen < len(trainer.history[self.monitor]):  # Ctrl-C came first, and these are still its weights
+            self.on_epoch_end(trainer)
         if self._best_state is not None:
             trainer.net.load_state_dict(self._best_state)
             self._best_state = None

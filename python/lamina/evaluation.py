@@ -75,10 +75,10 @@ class Evaluator:
         Returns
         -------
         dict of str to int
-            "parameters", "gradients" with what `clip_norm` sums in, "optimizer_state"; "statistics", the running ones
-            of batch norm; "activations", what the forward pass keeps for the backward and the gradients in flight;
-            "batch", the rows gathered for a step, their losses and the order of all rows; "scratch", of the threads;
-            and "total".
+            "parameters", "gradients" with what `clip_norm` sums in, "optimizer_state", the weights' "average";
+            "statistics", the running ones of batch norm; "activations", what the forward pass keeps for the backward
+            and the gradients in flight; "batch", the rows gathered for a step, their losses and the order of all rows;
+            "scratch", of the threads; and "total".
 
         Raises
         ------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lamina import _core, optim
 from lamina._arrays import copied, on_device_of
 from lamina._checks import errors_of, number, whole
 from lamina.augment import Augmentation, augmented
+from lamina.averaging import Average
 from lamina.callbacks import Callback
 from lamina.evaluation import Arrays, Evaluator
 from lamina.losses import Loss
@@ -23,6 +25,7 @@ from lamina.sequential import Sequential
 __all__ = ["Trainer"]
 
 _KEYS = ("loss", "val_loss", "val_score", "lr", "seconds")
+_COUNTERS = ("step", "epoch", "averaged")  # of native code
 
 
 class Trainer(Evaluator):
@@ -44,6 +47,14 @@ class Trainer(Evaluator):
     clip_value, clip_norm : float, optional
         What gradients are clipped to before each update, finite and > 0: each by its value, then all by their norm over
         the net; see `lamina.ops.clip_by_value` and `lamina.ops.clip_by_norm`. Penalties and decay are not in them yet.
+    layer_rates : mapping of int or str to float, optional
+        What the learning rate is multiplied by for single layers, given by index or name: finite and >= 0. The
+        parameters of a layer with 0 do not move, by decay either.
+    max_norm : float, optional
+        The largest norm of a linear layer's row of weights, finite and > 0: behind each update longer ones are scaled
+        back; see `lamina.ops.max_norm`.
+    average : EMA or SWA, optional
+        Which average of the weights is kept beside them; `averaged` returns it.
     callbacks : iterable of Callback
         Called in their order.
     seed : int in [0, 2**64)
@@ -103,6 +114,9 @@ class Trainer(Evaluator):
         regularizer: Elastic | None = None,
         clip_value: float | None = None,
         clip_norm: float | None = None,
+        layer_rates: Mapping[int | str, float] | None = None,
+        max_norm: float | None = None,
+        average: Average | None = None,
         callbacks: Iterable[Callback] = (),
         seed: int = 0,
         decay_all: bool = False,
@@ -112,6 +126,10 @@ class Trainer(Evaluator):
             raise TypeError(f"Trainer: net is {net!r}, a lamina.Sequential is needed")
         if regularizer is not None and not isinstance(regularizer, Elastic):
             raise TypeError(f"Trainer: regularizer is {regularizer!r}, L1, L2 or Elastic is needed")
+        if layer_rates is not None and not isinstance(layer_rates, Mapping):
+            raise TypeError(f"Trainer: layer_rates is {layer_rates!r}, a mapping of layers to factors is needed")
+        if average is not None and not isinstance(average, Average):
+            raise TypeError(f"Trainer: average is {average!r}, an instance of EMA or SWA is needed")
         if not isinstance(callbacks, Iterable):
             raise TypeError(f"Trainer: callbacks is {callbacks!r}, a list of callbacks is needed")
         self.callbacks = list(callbacks)
@@ -124,6 +142,9 @@ class Trainer(Evaluator):
         self.schedule = schedule_in("Trainer", "schedule", schedule)
         self.regularizer = regularizer
         self.clip_value, self.clip_norm = clip_value, clip_norm
+        self.layer_rates = dict(layer_rates or {})
+        self.max_norm = max_norm
+        self.average = average
         self.seed = whole("Trainer", "seed", seed, 0, 2**64 - 1)
         self.decay_all = bool(decay_all)
         self.precision = precision
@@ -139,30 +160,74 @@ class Trainer(Evaluator):
                 raise ValueError("Trainer: AdamW with an L2 penalty given; take Adam, or AdamW's weight_decay alone")
             settings["weight_decay"] += self.regularizer.weight_decay
             settings["l1"] += self.regularizer.l1
+        training = {
+            "optimizer": settings,
+            "rates": self._rates(),
+            "decay_all": self.decay_all,
+            "clip_value": self.clip_value,
+            "clip_norm": self.clip_norm,
+            "max_norm": self.max_norm,
+            "average": None if self.average is None else self.average.settings(),
+        }
         loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
         with errors_of("Trainer"):
             self._trained = self.net._core
-            clips = self.clip_value, self.clip_norm
-            self._core = _core.Trainer(self._trained, settings, *clips, loss, self.seed, self.decay_all, self.precision)
+            self._core = _core.Trainer(self._trained, training, loss, self.seed, self.precision)
+
+    def _rates(self) -> list[float]:
+        """What the rate of each parameter is multiplied by."""
+        call, factors = "Trainer, layer_rates", dict[str, float]()
+        for layer, factor in self.layer_rates.items():
+            factors |= dict.fromkeys(self.net._names_of(call, layer), number(call, "the factor", factor))
+        return [factors.get(name.rpartition(".")[0], 1.0) for name in self.net.parameters()]
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
 
     def __getstate__(self) -> dict[str, Any]:
-        slots = {name: copied(view) for name, view in self._core.state().items()}
-        counters = {"step": self._core.step, "epoch": self._core.epoch}
+        arrays = {name: copied(view) for name, view in self._arrays().items()}
         return {key: value for key, value in vars(self).items() if key not in ("_core", "_trained")} | {
-            "native": (slots, counters)
+            "native": (arrays, {name: getattr(self._core, name) for name in _COUNTERS})
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        slots, counters = state.pop("native")
+        arrays, counters = state.pop("native")
         vars(self).update(state)
         self._build()
-        for name, view in self._core.state().items():
-            view[...] = slots[name]
+        for name, view in self._arrays().items():
+            view[...] = arrays[name]
         for name, count in counters.items():
             setattr(self._core, name, count)
+
+    def _arrays(self) -> dict[str, Any]:
+        """What of training is kept from step to step beside the net: live views."""
+        average = {f"average.{name}": view for name, view in self._core.average().items()}
+        return {f"optimizer.{name}": view for name, view in self._core.state().items()} | average
+
+    def averaged(self) -> Sequential:
+        """Return a new net with the average of the weights.
+
+        Returns
+        -------
+        Sequential
+            Batch norm's running statistics in it are the net's own at present; see `lamina.SWA`.
+
+        Raises
+        ------
+        ValueError
+            If the trainer was given no `average`, or nothing has been averaged yet.
+        lamina.BackendError
+            If another thread trains the net.
+        """
+        call = "Trainer.averaged"
+        if self.average is None:
+            raise ValueError(f"{call}: no average is kept, the trainer needs average=lamina.EMA() or lamina.SWA(…)")
+        if self._core.averaged == 0:
+            raise ValueError(f"{call}: nothing has been averaged by {self.average} yet, a fit comes first")
+        net = copy.deepcopy(self.net)
+        weights = {name: copied(view) for name, view in self._core.average().items()}
+        net.load_state_dict(net.state_dict() | weights)
+        return net
 
     def fit(
         self,
@@ -219,7 +284,8 @@ class Trainer(Evaluator):
         lamina.BackendError
             If the net is being trained in another thread.
         KeyboardInterrupt
-            On Ctrl-C, within a second or one step; the net stays usable and `history` keeps what was reached.
+            On Ctrl-C, within a second or one step; the net stays usable and `history` keeps what was reached. An epoch
+            whose entries stand has had its schedule; a callback that Ctrl-C kept from seeing them can in `on_fit_end`.
 
         Notes
         -----
@@ -253,9 +319,6 @@ class Trainer(Evaluator):
                     if self.should_stop:
                         break
             finally:
-                complete = min(len(column) for column in self.history.values())
-                for column in self.history.values():  # Ctrl-C may come between two entries
-                    del column[complete:]
                 for callback in self.callbacks:
                     callback.on_fit_end(self)
         return self.history
@@ -271,11 +334,21 @@ class Trainer(Evaluator):
             loss = self._core.run_epoch(*data, batch_size, shuffle, rates)
             val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
         last_rate = rates if isinstance(rates, float) else rates[-1]
-        entries = (loss, val_loss, val_score, last_rate, time.perf_counter() - start)
-        for key, entry in zip(_KEYS, entries, strict=True):
-            self.history[key].append(float(entry))
-        if self.schedule is not None:
-            self.lr = float(self.schedule(self.lr, self.history))
+        self._enter(loss, val_loss, val_score, last_rate, time.perf_counter() - start)
         for callback in self.callbacks:
             callback.on_epoch_end(self)
         return f"loss {loss:.4g}" + (f", val_loss {val_loss:.4g}, val_score {val_score:.4g}" if validation else "")
+
+    def _enter(self, *entries: float) -> None:
+        """Enter an epoch into the history and settle the next one's rate: both, or neither if Ctrl-C comes between."""
+        epochs, lr = len(self.history["loss"]), self.lr
+        try:
+            for key, entry in zip(_KEYS, entries, strict=True):
+                self.history[key].append(float(entry))
+            if self.schedule is not None:
+                self.lr = float(self.schedule(lr, self.history))
+        except BaseException:
+            for column in self.history.values():
+                del column[epochs:]
+            self.lr = lr
+            raise

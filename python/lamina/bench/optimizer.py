@@ -1,4 +1,4 @@
-"""Optimizer steps and clipping over ten million parameters, in place: bytes per second beside the copy rate."""
+"""Optimizer steps, clipping and averages over ten million parameters, in place: bytes a second beside the copy rate."""
 
 from __future__ import annotations
 
@@ -36,6 +36,24 @@ def rows(setup: Setup) -> Iterator[Row]:
     norms, theirs = ((3000.0 * 0.9999**i for i in itertools.count()) for _ in range(2))
     own = Contestant("lamina", lambda: ops.clip_by_norm(grads, next(norms)))
     yield line("clip_by_norm", 12, [own, *torch_clips(setup, "clip_grad_norm_", lambda: next(theirs))])
+    own = Contestant("lamina", lambda: ops.average_step(v, params, 0.01))
+    yield line("average_step", 12, [own, *by_torch(setup, torch_average)])
+    # As of clip_by_norm: every row is scaled every time. It is still in cache when it is read again.
+    weight = setup.normal(PARAMETERS).reshape(-1, 1000)
+    norms, theirs = ((20.0 * 0.9999**i for i in itertools.count()) for _ in range(2))
+    own = Contestant("lamina", lambda: ops.max_norm(weight, next(norms)))
+    yield line("max_norm", 8, [own, *by_torch(setup, lambda torch: torch_max_norm(torch, theirs))])
+
+
+def torch_average(torch):
+    """As its AveragedModel with multi_avg_fn=get_ema_multi_avg_fn(0.99) does."""
+    average, params = torch.zeros(PARAMETERS), torch.randn(PARAMETERS)
+    return lambda: torch._foreach_lerp_([average], [params], 0.01)
+
+
+def torch_max_norm(torch, norms: Iterator[float]):
+    weight = torch.randn(PARAMETERS // 1000, 1000)
+    return lambda: weight.renorm_(2, 0, next(norms))
 
 
 def torch_steps(setup: Setup, name: str, **options: float) -> list[Contestant]:

@@ -1,4 +1,4 @@
-"""Gradients clipped in place, between the backward pass and the optimizer's step."""
+"""Clipped in place: gradients before the optimizer's step, the rows of weights behind it."""
 
 from lamina import _core
 
@@ -88,3 +88,45 @@ def clip_by_norm(grads, norm):
     array([0.6, 0.8])
     """
     return _core.clip_by_norm(grads, norm)
+
+
+def max_norm(weight, norm):
+    """Bound the norm of each unit's incoming weights: scale the rows where it exceeds `norm`.
+
+    Parameters
+    ----------
+    weight : ndarray, (out, in)
+        Changed in place.
+    norm : float
+        The largest Euclidean norm of a row, finite and > 0; 3 and 4 are typical.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        If the norm is not positive or not finite, in the weight's dtype too, or `weight` is no matrix that can be
+        written to.
+
+    Notes
+    -----
+    wᵢ ← wᵢ min(1, norm / ‖wᵢ‖) for every row, after an update as a rule. Squares are summed in float64, in the order of
+    csrc/math/order.h. Rows whose norm is NaN or infinite stay as they are.
+
+    References
+    ----------
+    .. [1] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014, section 5.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import ops
+    >>> weight = np.array([[3.0, 4.0], [0.5, 0.0]])
+    >>> ops.max_norm(weight, 1.0)
+    >>> weight.round(6)
+    array([[0.6, 0.8],
+           [0.5, 0. ]])
+    """
+    _core.max_norm(weight, norm)

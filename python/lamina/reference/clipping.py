@@ -1,4 +1,4 @@
-"""Gradients clipped in place, on arrays of any float dtype; the arithmetic is float64."""
+"""Gradients and rows of weights clipped in place, on arrays of any float dtype; the arithmetic is float64."""
 
 import numpy as np
 
@@ -96,6 +96,53 @@ def clip_by_norm(grads, norm):
     if norm < before < np.inf:
         grads[...] = g * (norm / before)
     return before
+
+
+def max_norm(weight, norm):
+    """Bound the norm of each unit's incoming weights: scale the rows where it exceeds `norm`.
+
+    Parameters
+    ----------
+    weight : ndarray, (out, in)
+        Changed in place.
+    norm : float
+        The largest Euclidean norm of a row, finite and > 0; 3 and 4 are typical.
+
+    Returns
+    -------
+    None
+
+    Raises
+    ------
+    ValueError
+        If the norm is not positive or not finite, in the weight's dtype too, or `weight` is no matrix that can be
+        written to.
+
+    Notes
+    -----
+    wᵢ ← wᵢ min(1, norm / ‖wᵢ‖) for every row, after an update as a rule. Rows whose norm is NaN or infinite
+    stay as they are.
+
+    References
+    ----------
+    .. [1] N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014, section 5.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lamina import reference as ref
+    >>> weight = np.array([[3.0, 4.0], [0.5, 0.0]])
+    >>> ref.max_norm(weight, 1.0)
+    >>> weight.round(6)
+    array([[0.6, 0.8],
+           [0.5, 0. ]])
+    """
+    _check_limit("max_norm", "norm", norm)
+    w = to_float64("max_norm", "weight", weight, 2)
+    with np.errstate(over="ignore"):
+        before = np.sqrt(np.sum(w**2, axis=1, keepdims=True))
+    over = (before > norm) & np.isfinite(before)
+    weight[...] = w * np.divide(norm, before, out=np.ones_like(before), where=over)
 
 
 def _check_limit(op, name, limit):

@@ -59,18 +59,16 @@ def load(path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Se
     return net
 
 
-def described_net(
-    description: str, tensors: Mapping[str, np.ndarray], layers: Iterable[type[Layer]] = ()
-) -> Sequential:
-    """Return the net that a file describes, with its arrays; `layers` as of `load`."""
+def described_net(description: str, tensors: Mapping[str, np.ndarray], own: Iterable[type[Layer]] = ()) -> Sequential:
+    """Return the net that a file describes, with its arrays; `own` are classes of layers written in Python."""
     described = json.loads(description)
     if described["format"] != 1:
         raise ValueError(f"format {described['format']!r} is not known to this version")
-    listed = [from_description(layer, layers) for layer in described["layers"]]
-    for name, layer, _ in walk(listed):  # before memory is asked for
+    layers = [from_description(layer, own) for layer in described["layers"]]
+    for name, layer, _ in walk(layers):  # before memory is asked for
         if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{name}.weight"].size != _weight_size(layer):
             raise ValueError(f"{name}.weight does not fit {layer}")
-    net = Sequential(*listed, seed=described["seed"], dtype=described["dtype"])
+    net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
     net.load_state_dict(tensors)
     return net
 

@@ -14,7 +14,8 @@ import numpy as np
 from lamina import _core
 from lamina._arrays import copied, on_host
 from lamina.io import save_safetensors
-from lamina.layers import Layer, describe
+from lamina.layers import describe
+from lamina.sequential.freezing import NamedLayers
 
 __all__ = ["KEY", "NetState"]
 
@@ -26,10 +27,9 @@ def _place(name: str) -> list[int]:
     return [int(part) for part in name.split(".")[:-1]]
 
 
-class NetState:
+class NetState(NamedLayers):
     """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
 
-    _layers: tuple[Layer, ...]
     dtype: np.dtype
     seed: int
     fuse: bool
@@ -79,7 +79,7 @@ class NetState:
             If another thread trains the net: copies could be half updated. Callbacks may take them between epochs.
         """
         with self._exclusive("Sequential.state_dict"):
-            state = self._core.parameters() | self._core.buffers()
+            state = self._arrays()
             return {name: copied(state[name]) for name in sorted(state, key=_place)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ class NetState:
         call = "Sequential.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{call}: state is {state!r}, a mapping of names to arrays is needed")
-        own = self._core.parameters() | self._core.buffers()
+        own = self._arrays()
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
             wrong = [
