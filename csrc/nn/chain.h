@@ -25,7 +25,7 @@ class Chain {
   Matrix<const T> forward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass,
                           Matrix<T> out = {}) const;
   // dh is the gradient of the last stage's output and may be the memory's gradient 0. Those of the parameters go to the flat
-  // buffer, that of x to dx if it is given; otherwise backward ends at the first stage with parameters.
+  // buffer, that of x to dx if it is given; otherwise backward ends at the first stage that is trained.
   void backward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass, Matrix<const T> dh,
                 Matrix<T> dx = {}) const;
 
@@ -58,7 +58,7 @@ class Chain {
   std::vector<LayerSpec> layers_;
   std::vector<LaminaPlan> plan_;
   std::vector<Stage<T>> stages_;
-  size_t first_trained_ = 0;  // the first stage with parameters
+  size_t first_trained_ = 0;  // the first stage that is trained
 };
 
 }  // namespace lamina

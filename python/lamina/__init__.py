@@ -4,7 +4,7 @@ from lamina import cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
 from lamina.averaging import EMA, SWA
-from lamina.callbacks import Callback, EarlyStopping
+from lamina.callbacks import Callback, EarlyStopping, UnfreezeInStages
 from lamina.config import (
     available_isas,
     config,
@@ -52,7 +52,7 @@ __all__ = [
     "ELU", "EMA", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
     "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp",
     "RReLU", "ReLU", "SELU", "SGD", "SWA", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step",
-    "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "available_isas", "config", "cuda", "get_isa",
-    "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision", "pretrain",
-    "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
+    "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp", "available_isas", "config", "cuda",
+    "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision",
+    "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

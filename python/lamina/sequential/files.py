@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from lamina.io import load_safetensors
 from lamina.layers import BatchNorm, Linear, from_description
 from lamina.sequential.net import Sequential
-from lamina.sequential.state import KEY
+from lamina.sequential.state import KEY, TRAINER
 
 __all__ = ["load"]
 
 
 def load(path: str | os.PathLike[str]) -> Sequential:
-    """Read a net that `Sequential.save` wrote.
+    """Read a net that `Sequential.save` wrote, or that of a trainer that `Trainer.save` wrote.
 
     Parameters
     ----------
@@ -42,23 +46,35 @@ def load(path: str | os.PathLike[str]) -> Sequential:
       (0): Linear(in_features=3, out_features=2, bias=True)
     )
     """
-    tensors, metadata = load_safetensors(path)
+    return net_in("load", path, *load_safetensors(path))
+
+
+def net_in(
+    call: str,
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+    **options: Any,
+) -> Sequential:
+    """Return the net of a file's contents, of a trainer's file too; `options` go to `Sequential`, `call` to errors."""
+    name = os.fspath(path)
     if KEY not in metadata:
-        raise ValueError(f"load: {os.fspath(path)} holds no net of lamina's, its metadata has no {KEY!r}")
+        raise ValueError(f"{call}: {name} holds no net of lamina's, its metadata has no {KEY!r}")
+    tensors = {key: array for key, array in tensors.items() if not key.startswith(TRAINER)}
     try:
-        described = json.loads(metadata.pop(KEY))
+        described = json.loads(metadata[KEY])
         if described["format"] != 1:
             raise ValueError(f"format {described['format']!r} is not known to this version")
         layers = [from_description(layer) for layer in described["layers"]]
         for index, layer in enumerate(layers):  # before memory is asked for
             if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{index}.weight"].size != _weight_size(layer):
                 raise ValueError(f"{index}.weight does not fit {layer}")
-        net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
+        net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"], **options)
         net.load_state_dict(tensors)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {reason}") from None
-    net.extra = metadata
+        raise ValueError(f"{call}: {name} holds a damaged net: {reason}") from None
+    net.extra = {key: text for key, text in metadata.items() if key not in (KEY, TRAINER)}
     return net
 
 

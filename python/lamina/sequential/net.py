@@ -88,6 +88,7 @@ class Sequential(NetState):
         self.fuse = bool(fuse)
         self.extra: dict[str, str] = {}
         self._device = one_of("Sequential", "device", str(device), ["cpu", "cuda"])
+        self._frozen = ()
         self._build()
         parameters = self.parameters()
         for index, layer in enumerate(layers):

@@ -15,14 +15,15 @@ from lamina import _core
 from lamina._arrays import copied, on_host
 from lamina.io import save_safetensors
 from lamina.layers import describe
-from lamina.sequential.freezing import NamedLayers
+from lamina.sequential.freezing import Freezing
 
-__all__ = ["KEY", "NetState"]
+__all__ = ["KEY", "TRAINER", "NetState"]
 
 KEY = "lamina"  # of the file's metadata
+TRAINER = "lamina.trainer"  # of the metadata of a trainer's file, and what the names of its other arrays begin with
 
 
-class NetState(NamedLayers):
+class NetState(Freezing):
     """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
 
     dtype: np.dtype
@@ -39,6 +40,7 @@ class NetState(NamedLayers):
             raise MemoryError(f"Sequential: the parameters of {self._layers} do not fit into memory") from None
         except (ValueError, TypeError, _core.BackendError) as error:
             raise type(error)(f"Sequential: {str(error).partition(': ')[2]}") from None
+        self._core.freeze(set(self._frozen))
         self._training = threading.RLock()  # re-entered by callbacks of the fit that holds it
 
     @contextmanager
@@ -143,6 +145,11 @@ class NetState(NamedLayers):
         extra = dict(self.extra if extra is None else extra)
         if KEY in extra:
             raise ValueError(f"Sequential.save: extra has the key {KEY!r}, which holds the net's own description")
+        tensors, metadata = self._file()
+        save_safetensors(path, tensors, metadata | extra)
+
+    def _file(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """What a file holds of the net: arrays and metadata, without `extra`."""
         described = [describe(layer) for layer in self._layers]
         text = json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
-        save_safetensors(path, self.state_dict(), {KEY: text, **extra})
+        return self.state_dict(), {KEY: text}
