@@ -34,6 +34,7 @@ LAYERS = [
     {
         "averaging",
         "callbacks",
+        "checkpoint",
         "datasets",
         "evaluation",
         "gradcheck",
