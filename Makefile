@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 	$(shell find csrc cuda cmake python -not -path '*/__pycache__*' -not -name '*.pyc' 2>/dev/null)
 CXX_FILES = $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null) $(wildcard tests/*.cpp)
-PYTHON_FILES := python tests cuda bench
+PYTHON_FILES := python tests examples cuda bench
 
 # The tests run the CUDA kernels on an emulated device; the demo gets them where nvcc is found.
 CUDA_OF_demo := auto

@@ -1,6 +1,7 @@
 """A trainer's file: training goes on bit for bit; what cannot be described is asked for; damage is named."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -131,6 +132,28 @@ def test_what_is_not_laminas_own_is_asked_for(path):
     lamina.Trainer(make_net(), schedule=lamina.WarmUp(2, then=half)).save(path)
     with pytest.raises(ValueError, match=r"holds WarmUp\(epochs=2, then=<function"):
         lamina.Trainer.resume(path)
+
+
+def test_layers_written_in_python_are_given_again(data, path):
+    @dataclass(frozen=True)
+    class Half(lamina.PythonLayer):
+        factor: float = 0.5
+
+        def forward(self, x, parameters, mode):
+            return self.factor * x
+
+        def backward(self, dy, x, y, parameters, mode):
+            return self.factor * dy, {}
+
+    trainer = lamina.Trainer(lamina.Sequential(lamina.Linear(4, 5), Half(), lamina.Residual(lamina.Linear(5, 5))))
+    trainer.fit(*data, epochs=1, progress=False)
+    trainer.save(path)
+    with pytest.raises(ValueError, match="Trainer.resume: .*Half"):
+        lamina.Trainer.resume(path)
+    again = lamina.Trainer.resume(path, layers=[Half])
+    for each in (trainer, again):
+        each.fit(*data, epochs=1, progress=False)
+    assert_same_bits(again.net.state_dict(), trainer.net.state_dict())
 
 
 def test_a_subclass_is_not_laminas_own(path):

@@ -29,6 +29,25 @@ def boxed_net():
     )  # fmt: skip
 
 
+def nested_net():
+    """With a residual connection around batch norm and a layer written in Python."""
+    inside = lamina.Linear(6, 6), lamina.BatchNorm(6), lamina.Tanh(), lamina.Linear(6, 6)
+    return lamina.Sequential(
+        lamina.Linear(4, 6), lamina.Residual(*inside), Scale(), lamina.Linear(6, 3), seed=2, dtype="float64"
+    )
+
+
+class Scale(lamina.PythonLayer):
+    def initial(self, features):
+        return {"scale": np.ones(features)}
+
+    def forward(self, x, parameters, mode):
+        return x * parameters["scale"]
+
+    def backward(self, dy, x, y, parameters, mode):
+        return dy * parameters["scale"], {"scale": (dy * x).sum(axis=0)}
+
+
 def moved(net, before):
     """The names of the parameters and statistics that are not what they were."""
     return {name for name, array in net.state_dict().items() if not np.array_equal(array, before[name])}
@@ -88,6 +107,29 @@ def test_frozen_batchnorm_uses_its_running_statistics(isa, rng, dtype, fuse):
     net.unfreeze()
     net.forward(x, training=True)
     assert net.state_dict()["1.num_batches_tracked"] == 2
+
+
+@pytest.mark.parametrize(
+    ("frozen", "names"),
+    [((1,), {"1.0", "1.1", "1.3"}), (("1.1",), {"1.1"}), (("1.0", "1.1", 0), {"0", "1.0", "1.1"}), ((2,), {"2"})],
+    ids=str,
+)
+def test_frozen_inside_of_other_layers(data, frozen, names):
+    net = nested_net()
+    _, expected = net.loss_and_gradients(*data)
+    expected = {name: gradient.copy() for name, gradient in expected.items()}
+    net.freeze(*frozen)
+    assert set(net.frozen) == names
+    assert lamina.gradcheck(net, data[0][:9], data[1][:9]).ok
+    net = nested_net()
+    net.freeze(*frozen)
+    before = net.state_dict()
+    lamina.Trainer(net, optimizer=DECAYING, layer_rates={"1.3": 0.5}).fit(*data, epochs=2, progress=False)
+    assert moved(net, before) == {name for name in before if name.rpartition(".")[0] not in names}
+    net.unfreeze()
+    net.load_state_dict(nested_net().state_dict())
+    _, gradients = net.loss_and_gradients(*data)
+    assert_same_bits(dict(gradients), expected)
 
 
 def test_gradients_with_frozen_batchnorm_are_right(rng):

@@ -273,6 +273,11 @@ def test_greedy_shows_each_layer(x, capfd):
         ({"net": "net"}, TypeError, "greedy: net"),
         ({"net": lamina.Sequential(lamina.Linear(6, 3))}, ValueError, "greedy: the net has 1 Linear"),
         ({"net": stack(bias=False)}, ValueError, "greedy: layer 0 has bias=False"),
+        (
+            {"net": lamina.Sequential(lamina.Linear(6, 3), lamina.Residual(lamina.Linear(3, 3)), lamina.Linear(3, 2))},
+            ValueError,
+            "greedy: layer 1 is a Residual",
+        ),
         ({"module": "rbm"}, ValueError, "greedy: module is 'rbm'.*autoencoder, denoising"),
         ({"loss": "cross_entropy"}, ValueError, "greedy: loss.*auto"),
         ({"optimizer": "lion"}, ValueError, "greedy: optimizer"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import lamina
 from bad_inputs import changed, check_refused, spoiled, strided, with_bad_out
 from comparison import assert_levels_agree, assert_same_bits, assert_within
 from lamina import ops
@@ -93,3 +94,17 @@ def test_softmax_backward_refuses(dtype, backward):
     check_refused(backward, spoiled(arguments, "dy", "y"))
     check_refused(backward, with_bad_out(arguments, y.copy()))
     check_refused(backward, [changed(arguments, ValueError, y=np.ones((5, 5), dtype))])
+
+
+@pytest.mark.parametrize(
+    ("layer", "forward"),
+    [(lamina.Softmax(), lamina.ops.softmax_forward), (lamina.LogSoftmax(), lamina.ops.log_softmax_forward)],
+)
+def test_as_a_layer(layer, forward, rng, isa):
+    x = rng.standard_normal((9, 5)).astype(np.float32)
+    net = lamina.Sequential(lamina.Linear(5, 4), seed=1)
+    behind = lamina.Sequential(lamina.Linear(5, 4), layer, seed=1, device="cuda" if isa == "cuda" else "cpu")
+    np.testing.assert_array_equal(behind(x), forward(net(x)))
+    assert type(layer).__name__.lower() in behind.explain(batch_size=8).replace(" ", "")
+    inside = lamina.Sequential(lamina.Linear(5, 4), layer, lamina.Linear(4, 3), seed=1, dtype="float64")
+    assert lamina.gradcheck(inside, x, rng.integers(0, 3, 9)).ok

@@ -1,10 +1,20 @@
 // Binding of the network: layers from dicts, live parameters, passes forward and backward.
 #include "bindings/bind_model.h"
+#include "bindings/python_layer.h"
 
 namespace lamina {
 namespace {
 
 constexpr int64_t block_rows = 512;  // of an inference pass: a block's activations stay in cache
+
+LayerSpec layer_in(const char* op, const py::dict& dict);
+
+std::vector<LayerSpec> layers_in(const char* op, py::handle dicts) {
+  if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
+  std::vector<LayerSpec> layers;
+  for (const py::handle dict : dicts) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
+  return layers;
+}
 
 // Reads a layer's settings into its spec; what is not given stays as the spec has it.
 struct LayerReader {
@@ -14,6 +24,8 @@ struct LayerReader {
   void operator()(const char* name, double& value) const { value = settings.number(name, value); }
   void operator()(const char* name, bool& value) const { value = settings.flag(name, value); }
   void operator()(const char* name, int64_t& value) const { value = settings.integer(name); }
+  void operator()(const char* name, std::vector<LayerSpec>& value) const { value = layers_in(op, settings.take(name)); }
+  void operator()(const char* name, std::shared_ptr<const ForeignLayer>& value) const { value = python_layer(settings.take(name)); }
   void operator()(const char* name, Activation& value) const {
     value = activation_in(op, settings.take(name), dict_in(op, "parameters", settings.take("parameters", py::dict())));
   }
@@ -41,10 +53,8 @@ LayerSpec layer_in(const char* op, const py::dict& dict) {
 
 PyNetwork make_network(const py::object& dicts, const py::object& dtype, const py::object& fuse_, const py::object& device) {
   const char* op = "Network";
-  if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
   const bool fuse = flag_in(op, "fuse", fuse_);
-  std::vector<LayerSpec> layers;
-  for (const py::handle dict : dicts) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
+  std::vector<LayerSpec> layers = layers_in(op, dicts);
   const Home home(op, device);
   const auto make = [&](auto zero) -> PyNetwork {
     auto network = std::make_unique<Network<decltype(zero)>>(std::move(layers), fuse, home.device());
@@ -147,9 +157,8 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
   });
 }
 
-void set_batchnorm_statistics(const PyNetwork& network, const py::object& layer_, const py::object& x_) {
+void set_batchnorm_statistics(const PyNetwork& network, const std::string& layer, const py::object& x_) {
   const char* op = "set_batchnorm_statistics";
-  const int64_t layer = integer_in(op, "layer_index", layer_);
   const Array x = array_in(op, "x", x_, network.kind());
   with(network, [&](auto& net, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
@@ -168,6 +177,17 @@ void bind_network(py::module_& m) {
       .def_property_readonly("in_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.in_features(); }); })
       .def_property_readonly("out_features", [](const PyNetwork& n) { return with(n, [](auto& net, auto) { return net.out_features(); }); })
       .def_property_readonly("layer_count", &layer_count)
+      .def(
+          "layers",
+          [](const PyNetwork& n) {
+            py::dict all;
+            with(n, [&](auto& net, auto) {
+              for (const LayerSpec* layer : all_layers(net.layers()))
+                all[py::str(layer->name)] = py::make_tuple(layer->id, layer->in_features);
+            });
+            return all;
+          },
+          "Of each layer by its name: the number by which it draws, and the columns of its input.")
       .def("parameters", &parameters, "Live views by name, in the order of the layers.")
       .def("gradients", &gradients, "Live views by name of what the last backward pass left.")
       .def("buffers", &buffers, "Live views of batch norm's running statistics.")
@@ -203,7 +223,7 @@ void bind_network(py::module_& m) {
           py::arg("x"), py::arg("out"), py::arg("batch_size"))
       .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("sample_weight"),
            py::arg("training"), py::arg("seed"), py::arg("step"))
-      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer_index"), py::arg("x"));
+      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer"), py::arg("x"), "Of the batch norm with this name.");
 }
 
 }  // namespace lamina

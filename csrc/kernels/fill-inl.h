@@ -1,6 +1,7 @@
 // Fills a kernel table with this instruction set's kernels.
 #pragma once
 
+#include "kernels/add-inl.h"
 #include "kernels/averaging-inl.h"
 #include "kernels/batchnorm-inl.h"
 #include "kernels/clipping-inl.h"
@@ -30,6 +31,7 @@ void fill(Kernels<T>& k) {
   k.column_sum = column_sum<T>;
   k.layernorm_forward = layernorm_forward<T>;
   k.layernorm_backward = layernorm_backward<T>;
+  k.add = add<T>;
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
   k.total_weight = total_weight<T>;

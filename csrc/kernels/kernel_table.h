@@ -136,6 +136,7 @@ struct Kernels {
   void (*layernorm_forward)(const Context&, Matrix<const T> x, const T* gamma, const T* beta, double eps, Matrix<T> y, T* mean, T* rstd);
   void (*layernorm_backward)(const Context&, Matrix<const T> dy, Matrix<const T> x, const T* gamma, const T* mean, const T* rstd,
                              Matrix<T> dx, T* dgamma, T* dbeta);
+  void (*add)(const Context&, Matrix<const T> a, Matrix<const T> b, Matrix<T> out);  // out may be either
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
   // The sum of all rows' weights, in the order of math/order.h.

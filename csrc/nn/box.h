@@ -5,23 +5,18 @@
 
 #include "base/context.h"
 #include "nn/network_arrays.h"
+#include "nn/pass.h"
 
 namespace lamina {
 
-// How a pass runs: batch statistics and random draws or not, and where these are in the counter space.
-struct Pass {
-  bool training = false;
-  uint64_t seed = 0;
-  uint32_t step = 0;
-  const uint32_t* step_at = nullptr;  // in recorded work: where the device finds the step
-
-  RandomKey key(int layer) const { return {seed, static_cast<uint32_t>(layer), step, 0, step_at}; }
-};
+template <class T>
+class Chain;
 
 template <class T>
 class Box {
  public:
   virtual ~Box() = default;
+  virtual const Chain<T>* inner() const { return nullptr; }  // of a box around layers
   // What forward leaves for backward besides x and h, and scratch of backward: elements, for so many rows.
   virtual int64_t kept_size(int64_t /*rows*/) const { return 0; }
   // x (rows, in) -> h (rows, out).

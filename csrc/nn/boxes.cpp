@@ -1,7 +1,8 @@
-// PReLU, RReLU and layer norm as layers that run by themselves.
+// PReLU, RReLU, layer norm and softmax as layers that run by themselves.
 #include "nn/box.h"
 #include "ops/layernorm.h"
 #include "ops/rectifiers.h"
+#include "ops/softmax.h"
 
 namespace lamina {
 namespace {
@@ -67,6 +68,23 @@ class LayerNorm final : public Box<T> {
   Vector<T> gamma_, beta_, d_gamma_, d_beta_;  // absent without scale and shift
 };
 
+template <class T>
+class Softmax final : public Box<T> {
+ public:
+  explicit Softmax(bool logarithm) : logarithm_(logarithm) {}
+
+  void forward(const Context& context, const Pass&, Matrix<const T> x, Matrix<T> h, T*) const override {
+    (logarithm_ ? log_softmax_forward<T> : softmax_forward<T>)(context, x, h);
+  }
+  void backward(const Context& context, const Pass&, Matrix<const T> dh, Matrix<const T>, Matrix<const T> h, T*,
+                Matrix<T> dx) const override {
+    (logarithm_ ? log_softmax_backward<T> : softmax_backward<T>)(context, dh, h, dx);
+  }
+
+ private:
+  bool logarithm_;
+};
+
 }  // namespace
 
 template <class T>
@@ -81,9 +99,14 @@ template <class T>
 std::unique_ptr<Box<T>> LayerNormSpec::make(const BoxPlace<T>& place) const {
   return std::make_unique<LayerNorm<T>>(eps, place);
 }
+template <class T>
+std::unique_ptr<Box<T>> SoftmaxSpec::make(const BoxPlace<T>&) const {
+  return std::make_unique<Softmax<T>>(logarithm);
+}
 
 LAMINA_INSTANTIATE_BOX(PreluSpec)
 LAMINA_INSTANTIATE_BOX(RreluSpec)
 LAMINA_INSTANTIATE_BOX(LayerNormSpec)
+LAMINA_INSTANTIATE_BOX(SoftmaxSpec)
 
 }  // namespace lamina

@@ -38,6 +38,14 @@ std::unique_ptr<Box<T>> make_box(const BoxPlace<T>& place) {
       place.layer.form);
 }
 
+// Whether training moves anything of a layer.
+template <class T>
+bool moves(const LayerSpec& layer, const NetworkArrays<T>& arrays) {
+  if (!layer.parameters().empty() && !arrays.frozen(layer.id)) return true;
+  const std::vector<LayerSpec>* const within = layer.inner();
+  return within && std::ranges::any_of(*within, [&](const LayerSpec& inside) { return moves(inside, arrays); });
+}
+
 template <class T>
 Matrix<T> weight_matrix(Vector<T> values, const LayerSpec& layer) {
   return matrix(values.data, layer.out_features, layer.in_features);
@@ -82,13 +90,32 @@ Stage<T> Chain<T>::make_stage(const LaminaPlan& plan, bool fuse, const NetworkAr
     stage.lamina.dropout.key.layer = static_cast<uint32_t>(layer(plan.dropout).id);
   }
   if (plan.box >= 0) stage.box = make_box(BoxPlace<T>{layer(plan.box), arrays, device, fuse});
-  for (int i = plan.first; i < plan.last; ++i) stage.trained = stage.trained || (layer(i).trained() && !arrays.frozen(layer(i).id));
+  for (int i = plan.first; i < plan.last; ++i) stage.trained = stage.trained || moves(layer(i), arrays);
   return stage;
 }
 
 template <class T>
 int64_t Chain<T>::features_after(int layers) const {
   return layers == 0 ? in_features() : layer(layers - 1).out_features;
+}
+
+template <class T>
+int Chain<T>::place_of(int id) const {
+  const auto is_or_has = [&](const LayerSpec& layer, const auto& self) -> bool {
+    const std::vector<LayerSpec>* const within = layer.inner();
+    return layer.id == id || (within && std::any_of(within->begin(), within->end(), [&](const auto& l) { return self(l, self); }));
+  };
+  int place = 0;
+  while (!is_or_has(layer(place), is_or_has)) ++place;
+  return place;
+}
+
+template <class T>
+const Chain<T>* Chain<T>::inner(int place) const {
+  for (const Stage<T>& stage : stages_) {
+    if (stage.plan.box == place) return stage.box->inner();
+  }
+  return nullptr;
 }
 
 template <class T>
@@ -156,6 +183,11 @@ template <class T>
 void Chain<T>::infer(const Context& context, const InferenceMemory<T>& memory, Matrix<const T> x, int layers, Matrix<T> out) const {
   size_t count = 0;
   while (count < stages_.size() && stages_[count].plan.first < layers) ++count;
+  if (count == 0) {
+    const auto bytes = [](int64_t elements) { return static_cast<size_t>(elements) * sizeof(T); };
+    const Memory::Rows rows{static_cast<size_t>(x.rows), bytes(x.columns), bytes(out.stride), bytes(x.stride)};
+    context.device.memory->copy(out.data, x.data, rows, context.device.stream);
+  }
   Matrix<const T> input = x;
   for (size_t i = 0; i < count; ++i) {
     const Stage<T>& stage = stages_[i];

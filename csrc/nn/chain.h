@@ -19,7 +19,8 @@ class Chain {
   int64_t in_features() const { return layers_.front().in_features; }
   int64_t out_features() const { return layers_.back().out_features; }
   int64_t features_after(int layers) const;  // width of the output of the first `layers` layers
-  bool trained() const { return first_trained_ < stages_.size(); }
+  int place_of(int id) const;                // of the layer with this id, or of the one that it is in
+  const Chain<T>* inner(int place) const;    // of the layer at this place, or null
 
   // The output of the last stage: `out`, or in memory.
   Matrix<const T> forward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass,

@@ -77,6 +77,14 @@ void LayerNormSpec::check(const char* op, const std::string& where) const {
 }
 std::string LayerNormSpec::describe(int64_t in) const { return words("layernorm(", in, affine ? "" : ", no scale and shift", ")"); }
 
+std::string SoftmaxSpec::describe(int64_t in) const { return words(logarithm ? "log softmax(" : "softmax(", in, ")"); }
+
+std::string ResidualSpec::describe(int64_t) const {
+  std::string text;
+  for (const LayerSpec& layer : layers) text += (text.empty() ? "" : " + ") + layer.describe();
+  return "residual(" + text + ")";
+}
+
 const char* LayerSpec::kind() const {
   return visit(*this, [](const auto& spec) { return spec.kind; });
 }
@@ -90,35 +98,78 @@ std::string LayerSpec::describe() const {
   return visit(*this, [&](const auto& spec) { return spec.describe(in_features); });
 }
 
-void resolve_widths(const char* op, std::vector<LayerSpec>& layers) {
-  if (layers.empty()) fail(op, "got no layers, needs at least one");
+const std::vector<LayerSpec>* LayerSpec::inner() const {
+  return visit(*this, [](const auto& spec) -> const std::vector<LayerSpec>* {
+    if constexpr (requires { spec.layers; }) return &spec.layers;
+    return nullptr;
+  });
+}
+
+namespace {
+
+// Of a list of layers, and of those inside; returns the width that they say, or 0.
+int64_t name_and_check(const char* op, std::vector<LayerSpec>& layers, const std::string& prefix, int first_id, int& next_id) {
+  if (layers.empty())
+    fail(op, "got no layers", prefix.empty() ? "" : " in layer " + prefix.substr(0, prefix.size() - 1), ", needs at least one");
   int64_t width = 0;
   for (size_t i = 0; i < layers.size(); ++i) {
     LayerSpec& layer = layers[i];
-    layer.id = static_cast<int>(i);
-    layer.name = std::to_string(i);
-    visit(layer, [&](const auto& spec) {
-      spec.check(op, "layer " + layer.name + " (" + spec.kind + ")");
-      if (width == 0) width = spec.takes();  // as wide as the first layer that says so
-    });
+    layer.id = first_id + static_cast<int>(i);
+    layer.name = prefix + std::to_string(i);
+    std::visit(
+        [&](auto& spec) {
+          spec.check(op, "layer " + layer.name + " (" + spec.kind + ")");
+          int64_t says = spec.takes();
+          if constexpr (requires { spec.layers; }) {
+            const int first_inside = next_id;
+            next_id += static_cast<int>(spec.layers.size());
+            says = name_and_check(op, spec.layers, layer.name + ".", first_inside, next_id);
+          }
+          if (width == 0) width = says;  // as wide as the first layer that says so
+        },
+        layer.form);
   }
-  if (width == 0) fail(op, "no layer says how wide it is, needs at least one linear or batchnorm layer");
-  for (LayerSpec& layer : layers) {
+  return width;
+}
+
+void settle_widths(const char* op, std::vector<LayerSpec>& layers, int64_t width, const char* input) {
+  for (size_t i = 0; i < layers.size(); ++i) {
+    LayerSpec& layer = layers[i];
     visit(layer, [&](const auto& spec) {
       layer.in_features = spec.takes() ? spec.takes() : width;
       layer.out_features = spec.gives() ? spec.gives() : layer.in_features;
     });
     if (layer.in_features != width) {
       fail(op, "layer ", layer.name, " (", layer.kind(), ") takes ", layer.in_features, " features, ",
-           layer.id ? "the layer before it gives " : "the input has ", width, ": they need to be equal");
+           i ? "the layer before it gives " : input, width, ": they need to be equal");
     }
     width = layer.out_features;
+    if (auto* const residual = std::get_if<ResidualSpec>(&layer.form)) {
+      settle_widths(op, residual->layers, width, "its input has ");
+      const int64_t out = residual->layers.back().out_features;
+      if (out != width)
+        fail(op, "layer ", layer.name, " (residual) takes ", width, " features, its layers give ", out, ": they need to be equal");
+    }
   }
+}
+
+}  // namespace
+
+void resolve_widths(const char* op, std::vector<LayerSpec>& layers) {
+  int next_id = static_cast<int>(layers.size());
+  const int64_t width = name_and_check(op, layers, "", 0, next_id);
+  if (width == 0) fail(op, "no layer says how wide it is, needs at least one linear or batchnorm layer");
+  settle_widths(op, layers, width, "the input has ");
 }
 
 std::vector<const LayerSpec*> all_layers(const std::vector<LayerSpec>& layers) {
   std::vector<const LayerSpec*> all;
-  for (const LayerSpec& layer : layers) all.push_back(&layer);
+  for (const LayerSpec& layer : layers) {
+    all.push_back(&layer);
+    if (const std::vector<LayerSpec>* const within = layer.inner()) {
+      for (const LayerSpec* inside : all_layers(*within)) all.push_back(inside);
+    }
+  }
   return all;
 }
 

@@ -142,27 +142,76 @@ struct LayerNormSpec : LayerKind {
   std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
 };
 
+struct SoftmaxSpec : LayerKind {
+  static constexpr const char* kind = "softmax";
+  bool logarithm = false;  // of it
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("logarithm", self.logarithm);
+  }
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
+struct LayerSpec;
+
+struct ResidualSpec : LayerKind {
+  static constexpr const char* kind = "residual";
+  std::vector<LayerSpec> layers;  // as wide in the end as in the beginning
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("layers", self.layers);
+  }
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
+class ForeignLayer;
+
+// Computed outside of the library.
+struct ForeignSpec : LayerKind {
+  static constexpr const char* kind = "python";
+  std::shared_ptr<const ForeignLayer> layer;
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("layer", self.layer);
+  }
+  int64_t takes() const;
+  int64_t gives() const;
+  std::vector<ParameterSpec> parameters(int64_t in) const;
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
 // The catalogue. The first four are the parts of a lamina in their order.
-using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec>;
+using LayerForm =
+    std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec, SoftmaxSpec, ResidualSpec, ForeignSpec>;
 
 // A layer of a net.
 struct LayerSpec {
   LayerForm form;
-  int id = 0;                                 // unique in the net: its place in the list
-  std::string name = {};                      // that place in words
+  int id = 0;                                 // unique in the net: its place in the list; those inside of others come behind
+  std::string name = {};                      // that place in words: "2", or "2.0" inside of it
   int64_t in_features = 0, out_features = 0;  // settled by resolve_widths
 
   const char* kind() const;
   bool runs_by_itself() const { return form.index() > 3; }
   std::vector<ParameterSpec> parameters() const;
   int64_t running_statistics() const;
-  bool trained() const { return !parameters().empty(); }
   std::string describe() const;
+  const std::vector<LayerSpec>* inner() const;  // the layers that it is around, or null
 };
 
 // Names the layers, checks that each takes what the one before it gives, and settles the width of layers that keep it.
 void resolve_widths(const char* op, std::vector<LayerSpec>& layers);
 
+// With those inside of others, each behind the one it is in.
 std::vector<const LayerSpec*> all_layers(const std::vector<LayerSpec>& layers);
 
 }  // namespace lamina

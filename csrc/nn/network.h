@@ -29,6 +29,7 @@ class Network {
   int64_t in_features() const { return layers_.front().in_features; }
   int64_t out_features() const { return layers_.back().out_features; }
   int64_t features_after(int layers) const { return chain()->features_after(layers); }
+  const std::vector<LayerSpec>& layers() const { return layers_; }
   int layer_count() const { return static_cast<int>(layers_.size()); }
   bool has_batchnorm() const { return !arrays_.running_statistics().empty(); }
   // Which layers are one lamina, and for a number of rows also how the products and passes of a training step run.
@@ -58,7 +59,7 @@ class Network {
                             Vector<const T> sample_weight, const Pass& pass);
   // The mean and unbiased variance of this batch-norm layer's input over all rows of x (S. Ioffe & C. Szegedy 2015,
   // algorithm 2, in one pass over the data instead of an average over batches).
-  void set_batchnorm_statistics(const Context& context, int64_t layer, Matrix<const T> x);
+  void set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x);
 
   const void* memory_address() const { return values_.data(); }  // another once it was planned anew
   void count_batch();                                            // that batch norm has seen
@@ -77,6 +78,8 @@ class Network {
     const std::lock_guard lock(chain_mutex_);
     return chain_;
   }
+  // The input of the layer with this id in inference, for all rows of x.
+  AlignedBuffer<T> input_of(const Context& context, int layer, Matrix<const T> x) const;
   TrainingMemory<T> memory() const { return {layout_, values_.data()}; }
   std::unique_ptr<InferenceMemory<T>> borrow_memory(int64_t rows) const;
   void return_memory(std::unique_ptr<InferenceMemory<T>> memory) const;

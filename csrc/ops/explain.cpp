@@ -203,6 +203,21 @@ struct Describe {
     real(n).layernorm_backward(context, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
     alone(n, context, "pass back", dx.rows, dx.columns, dgamma ? "layer norm, with the gradients of gamma and beta" : "layer norm");
   }
+  static void softmax_forward(const Context& context, Matrix<const T> x, Matrix<T> y, bool logarithm) {
+    auto& n = notes(context);
+    real(n).softmax_forward(context, x, y, logarithm);
+    alone(n, context, "pass", y.rows, y.columns, logarithm ? "log softmax" : "softmax");
+  }
+  static void softmax_backward(const Context& context, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm) {
+    auto& n = notes(context);
+    real(n).softmax_backward(context, dy, y, dx, logarithm);
+    alone(n, context, "pass back", dx.rows, dx.columns, logarithm ? "log softmax" : "softmax");
+  }
+  static void add(const Context& context, Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).add(context, a, b, out);
+    alone(n, context, "pass", out.rows, out.columns, "sum with what goes round");
+  }
   static void alone(PlanNotes& n, const Context& context, const char* what, int64_t rows, int64_t columns, const char* does) {
     n.title(what, " over (", rows, ", ", columns, "), ", type_name<T>);
     n.line("does", does);
@@ -226,6 +241,9 @@ struct Describe {
     kernels.prelu_forward = prelu_forward;
     kernels.prelu_backward = prelu_backward;
     kernels.rrelu = rrelu;
+    kernels.softmax_forward = softmax_forward;
+    kernels.softmax_backward = softmax_backward;
+    kernels.add = add;
     kernels.layernorm_forward = layernorm_forward;
     kernels.layernorm_backward = layernorm_backward;
   }
@@ -246,7 +264,7 @@ Explanation::~Explanation() = default;
 
 std::string Explanation::text() const {
   std::string text = notes_->lines.str();
-  if (text.empty()) return notes_->indent + "nothing is computed";
+  if (text.empty()) return notes_->indent + "no kernel runs";
   text.pop_back();
   return text;
 }

@@ -1,9 +1,10 @@
 """Fused layers, deep nets and greedy pre-training in native code, the same bits at every ISA level and thread count."""
 
-from lamina import cuda, init, ops, pretrain, reference
+from lamina import augment, cuda, init, ops, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
 from lamina.averaging import EMA, SWA
+from lamina.calibration import calibrate, expected_calibration_error, fit_temperature
 from lamina.callbacks import Callback, EarlyStopping, UnfreezeInStages
 from lamina.config import (
     available_isas,
@@ -17,6 +18,7 @@ from lamina.config import (
     set_precision,
     show_config,
 )
+from lamina.ensemble import Ensemble, bagging
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
     ELU,
@@ -28,11 +30,15 @@ from lamina.layers import (
     LayerNorm,
     LeakyReLU,
     Linear,
+    LogSoftmax,
     PReLU,
+    PythonLayer,
     ReLU,
+    Residual,
     RReLU,
     Sigmoid,
     SiLU,
+    Softmax,
     Softplus,
     Softsign,
     Step,
@@ -41,6 +47,7 @@ from lamina.layers import (
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.pretrain import Autoencoder
+from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
 from lamina.sequential import Sequential, load
@@ -49,10 +56,12 @@ from lamina.trainer import Trainer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay", "Dropout",
-    "ELU", "EMA", "EarlyStopping", "Elastic", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
-    "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "Loss", "OneCycle", "PReLU", "RMSProp",
-    "RReLU", "ReLU", "SELU", "SGD", "SWA", "Sequential", "SiLU", "Sigmoid", "Softplus", "Softsign", "Step",
-    "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp", "available_isas", "config", "cuda",
-    "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops", "precision",
-    "pretrain", "reference", "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
+    "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU", "GELUTanh", "HalveOnPlateau",
+    "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "OneCycle",
+    "OptunaPruning", "PReLU", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "SWA",
+    "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh",
+    "Trainer", "UnfreezeInStages", "WarmUp", "augment", "available_isas", "bagging", "calibrate", "config", "cuda",
+    "expected_calibration_error", "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck",
+    "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory", "set_isa",
+    "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ def errors_of(call: str) -> Iterator[None]:
         yield
     except (ValueError, TypeError, BackendError) as error:
         message = str(error)
-        raise type(error)(f"{call}: {message.partition(': ')[2] or message}") from None
+        raise type(error)(f"{call}: {message.partition(': ')[2] or message}") from error.__cause__
 
 
 def whole(call: str, name: str, value: Any, least: int, most: int | None = None) -> int:

@@ -106,6 +106,10 @@ class Network:
         """
         Live views by name of what the last backward pass left.
         """
+    def layers(self) -> dict:
+        """
+        Of each layer by its name: the number by which it draws, and the columns of its input.
+        """
     def loss_and_gradients(self, x: typing.Any, targets: typing.Any, loss: typing.Any, sample_weight: typing.Any, training: typing.Any, seed: typing.Any, step: typing.Any) -> float:
         ...
     def parameters(self) -> dict:
@@ -114,8 +118,10 @@ class Network:
         """
     def predict(self, x: typing.Any, out: typing.Any, batch_size: typing.Any) -> typing.Any:
         ...
-    def set_batchnorm_statistics(self, layer_index: typing.Any, x: typing.Any) -> None:
-        ...
+    def set_batchnorm_statistics(self, layer: str, x: typing.Any) -> None:
+        """
+        Of the batch norm with this name.
+        """
     @property
     def device(self) -> str:
         ...

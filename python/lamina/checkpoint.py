@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +15,11 @@ from lamina import averaging, callbacks, optim, schedules, step_schedules
 from lamina._arrays import copied, on_host
 from lamina._checks import number
 from lamina.io import load_safetensors, save_safetensors
+from lamina.layers import Layer
 from lamina.losses import Loss
 from lamina.regularizers import Elastic
 from lamina.sequential.files import net_in
-from lamina.sequential.state import TRAINER
-
-if TYPE_CHECKING:
-    from lamina.trainer import Trainer
+from lamina.sequential.state import KEY, TRAINER
 
 __all__ = ["read", "write"]
 
@@ -83,7 +81,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"Trainer.save: {value!r} cannot be written to a file")
 
 
-def write(trainer: Trainer, path: str | os.PathLike[str]) -> None:
+def write(trainer: Any, path: str | os.PathLike[str]) -> None:
     """Write a trainer, as `Trainer.save` says."""
     optimizer = _describe(trainer.optimizer)
     if _is_own(optimizer):
@@ -107,7 +105,7 @@ def write(trainer: Trainer, path: str | os.PathLike[str]) -> None:
         "counters": trainer._counters(),
     }
     with trainer.net._exclusive("Trainer.save"):
-        tensors, metadata = trainer.net._file()
+        tensors, metadata = trainer.net.state_dict(), {KEY: trainer.net._description()}
         arrays = {name: copied(view) for name, view in trainer._arrays().items()}
     arrays |= {f"history.{key}": np.array(column, np.float64) for key, column in trainer.history.items()}
     if trainer.loss.class_weight is not None:
@@ -117,8 +115,13 @@ def write(trainer: Trainer, path: str | os.PathLike[str]) -> None:
 
 
 def read(
-    trainer_class: type[Trainer], path: str | os.PathLike[str], schedule: Any, own_callbacks: Any, device: str
-) -> Trainer:
+    trainer_class: Callable[..., Any],
+    path: str | os.PathLike[str],
+    schedule: Any,
+    own_callbacks: Any,
+    layers: Iterable[type[Layer]],
+    device: str,
+) -> Any:
     """Read a trainer, as `Trainer.resume` says."""
     call, name = "Trainer.resume", os.fspath(path)
     tensors, metadata = load_safetensors(path)
@@ -134,7 +137,7 @@ def read(
         fuse = described["fuse"]
     if foreign:
         raise ValueError(f"{call}: {name} holds {', '.join(foreign)} by name only, schedule= or callbacks= is needed")
-    net = net_in(call, path, tensors, metadata, fuse=fuse, device=device)
+    net = net_in(call, path, tensors, metadata, layers, fuse=fuse, device=device)
     arrays = {key[len(TRAINER) + 1 :]: array for key, array in tensors.items() if key.startswith(TRAINER)}
     with _damage_named(call, name):
         net._set_frozen(call, described["frozen"])

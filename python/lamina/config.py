@@ -6,7 +6,7 @@ import importlib.util
 
 from lamina import _core
 
-OPTIONAL_PACKAGES = ("torch", "sklearn", "matplotlib", "tqdm", "safetensors")
+OPTIONAL_PACKAGES = ("torch", "sklearn", "optuna", "matplotlib", "tqdm", "safetensors")
 PRECISIONS = ("highest", "high", "medium")
 
 

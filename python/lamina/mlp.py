@@ -20,6 +20,7 @@ def mlp(
     batchnorm: bool = True,
     dropout: float = 0.0,
     seed: int = 0,
+    dtype: str = "float32",
 ) -> lamina.Sequential:
     """Return a net of linear, batch norm, activation and dropout layers for each width, and a linear layer last.
 
@@ -38,11 +39,12 @@ def mlp(
         Probability in [0, 1); 0 leaves dropout out.
     seed : int
         Settles the initial weights.
+    dtype : {"float32", "float64"}
+        Of the net.
 
     Returns
     -------
     lamina.Sequential
-        float32.
 
     Raises
     ------
@@ -64,4 +66,4 @@ def mlp(
         if dropout:
             layers.append(lamina.Dropout(dropout))
         inputs = width
-    return lamina.Sequential(*layers, lamina.Linear(inputs, outputs), seed=seed)
+    return lamina.Sequential(*layers, lamina.Linear(inputs, outputs), seed=seed, dtype=dtype)

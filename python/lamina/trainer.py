@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import copy
-import os
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from lamina import _core, checkpoint, optim
-from lamina._arrays import copied
+from lamina import _core, optim
+from lamina._arrays import on_device_of
 from lamina._checks import errors_of, number, whole
+from lamina.augment import Augmentation, augmented
 from lamina.averaging import Average
 from lamina.callbacks import Callback, callbacks_in
-from lamina.evaluation import Arrays, Evaluator
+from lamina.evaluation import Arrays
 from lamina.losses import Loss
 from lamina.progress import progress_bar
 from lamina.regularizers import Elastic
 from lamina.schedules import Schedule, rates_of, schedule_in
 from lamina.sequential import Sequential
+from lamina.trainer_state import TrainerState
 
 __all__ = ["Trainer"]
 
 _KEYS = ("loss", "val_loss", "val_score", "lr", "seconds")
-_COUNTERS = ("step", "epoch", "averaged")  # of native code
 
 
-class Trainer(Evaluator):
+class Trainer(TrainerState):
     """Trains a net by gradient descent on batches.
 
     Parameters
@@ -179,140 +178,6 @@ class Trainer(Evaluator):
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
 
-    def __getstate__(self) -> dict[str, Any]:
-        native = {name: copied(view) for name, view in self._arrays().items()}, self._counters()
-        own = {key: value for key, value in vars(self).items() if key not in ("_core", "_trained")}
-        return own | {"native": native}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arrays, counters = state.pop("native")
-        vars(self).update(state)
-        self._build()
-        self._set_arrays(arrays)
-        self._set_counters(counters)
-
-    def _counters(self) -> dict[str, int]:
-        return {name: getattr(self._core, name) for name in _COUNTERS}
-
-    def _set_counters(self, counters: Mapping[str, int]) -> None:
-        for name in _COUNTERS:
-            setattr(self._core, name, counters[name])
-
-    def _arrays(self) -> dict[str, Any]:
-        """What native code keeps from step to step beside the net: live views."""
-        average = {f"average.{name}": view for name, view in self._core.average().items()}
-        return {f"optimizer.{name}": view for name, view in self._core.state().items()} | average
-
-    def _set_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
-        views = self._arrays()
-        if views.keys() != arrays.keys():
-            raise ValueError(f"arrays {', '.join(arrays)} given, {', '.join(views)} are needed")
-        for name, view in views.items():
-            if (view.shape, view.dtype) != (arrays[name].shape, arrays[name].dtype):
-                raise ValueError(f"{name} is {arrays[name].dtype} {arrays[name].shape}, not {view.dtype} {view.shape}")
-            view[...] = arrays[name]
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that training goes on from to a file, replacing an older one in a single step.
-
-        Parameters
-        ----------
-        path : path
-            The file, in the format safetensors; its folder must exist. `lamina.load` reads the net alone from it.
-
-        Raises
-        ------
-        TypeError
-            If the optimizer is none of lamina's.
-        lamina.BackendError
-            If another thread trains the net. A callback may save between epochs.
-        OSError
-            If the file cannot be written; an older file of that name is then still whole.
-
-        Notes
-        -----
-        The file holds the net and which of its layers are frozen, the optimizer with its state, the average of the
-        weights, loss, schedule, callbacks, all other settings, counters, `lr` and `history`. Schedules and callbacks
-        that are not lamina's own are named there and given to `resume` again. As a fit begins anew with callbacks,
-        what they remember of the last one (`EarlyStopping.best`) stays behind.
-
-        Examples
-        --------
-        >>> import lamina
-        >>> X, y = [[0.0], [1.0]], [0, 1]
-        >>> trainer = lamina.Trainer(lamina.Sequential(lamina.Linear(1, 2)), schedule=lamina.StepDecay(2))
-        >>> history = trainer.fit(X, y, epochs=3, progress=False)
-        >>> trainer.save("trainer.safetensors")
-        >>> again = lamina.Trainer.resume("trainer.safetensors")
-        >>> losses = [each.fit(X, y, epochs=2, progress=False)["loss"] for each in (trainer, again)]
-        >>> len(losses[0]), losses[0] == losses[1]
-        (5, True)
-        """
-        checkpoint.write(self, path)
-
-    @classmethod
-    def resume(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        schedule: Schedule | None = None,
-        callbacks: Iterable[Callback] | None = None,
-        device: str = "cpu",
-    ) -> Trainer:
-        """Read a trainer from a file of `save`; training goes on bit for bit.
-
-        Parameters
-        ----------
-        path : path
-            The file. Nothing in it is executed.
-        schedule : callable, optional
-            Instead of the file's; needed where that is not lamina's own.
-        callbacks : iterable of Callback, optional
-            Instead of all of the file's; needed where one of those is not lamina's own.
-        device : {"cpu", "cuda"}
-            Where the net is, whatever it was on before.
-
-        Returns
-        -------
-        Trainer
-            With the net as its `net`. Data is given to `fit` again.
-
-        Raises
-        ------
-        ValueError
-            If the file is damaged or holds no trainer, or needs a schedule or callbacks.
-        OSError
-            If it cannot be read.
-        lamina.BackendError
-            If the device is cuda, and there is none.
-        """
-        return checkpoint.read(cls, path, schedule, callbacks, device)
-
-    def averaged(self) -> Sequential:
-        """Return a new net with the average of the weights.
-
-        Returns
-        -------
-        Sequential
-            Batch norm's running statistics in it are the net's own at present; see `lamina.SWA`.
-
-        Raises
-        ------
-        ValueError
-            If the trainer was given no `average`, or nothing has been averaged yet.
-        lamina.BackendError
-            If another thread trains the net.
-        """
-        call = "Trainer.averaged"
-        if self.average is None:
-            raise ValueError(f"{call}: no average is kept, the trainer needs average=lamina.EMA() or lamina.SWA(…)")
-        if self._core.averaged == 0:
-            raise ValueError(f"{call}: nothing has been averaged by {self.average} yet, a fit comes first")
-        net = copy.deepcopy(self.net)
-        weights = {name: copied(view) for name, view in self._core.average().items()}
-        net.load_state_dict(net.state_dict() | weights)
-        return net
-
     def fit(
         self,
         X: Any,
@@ -323,6 +188,7 @@ class Trainer(Evaluator):
         validation_data: tuple | None = None,
         sample_weight: Any = None,
         shuffle: bool = True,
+        augment: Augmentation | None = None,
         progress: bool = True,
     ) -> dict[str, list[float]]:
         """Train for some more epochs.
@@ -344,6 +210,10 @@ class Trainer(Evaluator):
             Finite, at least 0, not all 0.
         shuffle : bool
             Whether each epoch takes the rows in a new order.
+        augment : callable, optional
+            `augment(X, seed, epoch)` is called before each epoch with X as the net takes it (not writable), the
+            trainer's seed and the number of epochs trained before, and returns what the epoch trains on instead: an
+            array of the same shape, row i still going with target i. `lamina.augment` has some.
         progress : bool
             Whether a progress bar is shown on standard error.
 
@@ -369,11 +239,14 @@ class Trainer(Evaluator):
         Notes
         -----
         For each epoch: the rows are permuted by (seed, number of the epoch) and walked through in batches, each giving
-        loss, gradients and one update; then come validation, schedule, and the callbacks' `on_epoch_end`.
+        loss, gradients and one update, behind which come `max_norm` and an exponential average; then come an equal
+        average, validation, schedule, and the callbacks' `on_epoch_end`.
         """
         call = "Trainer.fit"
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
         data = self._data(call, X, y, sample_weight)
+        if augment is not None and not callable(augment):
+            raise TypeError(f"{call}: augment is {augment!r}, a callable (X, seed, epoch) is needed")
         validation = None
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
@@ -387,8 +260,12 @@ class Trainer(Evaluator):
             for callback in self.callbacks:
                 callback.on_fit_begin(self)
             try:
+                seen = data
                 for _ in range(epochs):
-                    advance(self._epoch(data, validation, batch_size, bool(shuffle)))
+                    if augment is not None:
+                        x = augmented(call, augment, data[0], self.seed, self._core.epoch)
+                        seen = (on_device_of(self.net._core, x), *data[1:])
+                    advance(self._epoch(seen, validation, batch_size, bool(shuffle)))
                     if self.should_stop:
                         break
             finally:

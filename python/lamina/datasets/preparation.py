@@ -114,14 +114,17 @@ class Standardizer:
             raise ValueError("Standardizer: means must be finite, deviations finite and above 0")
 
     @classmethod
-    def fit(cls, x: np.ndarray, names: Sequence[str] | None = None) -> Standardizer:
+    def fit(
+        cls, x: np.ndarray, names: Sequence[str] | None = None, *, sample_weight: np.ndarray | None = None
+    ) -> Standardizer:
         """Return the standardizer of the columns of `x`, shape (rows, columns); errors call them by `names`."""
         x = np.asarray(x, dtype=np.float64)
         if x.ndim != 2 or len(x) == 0:
             raise ValueError(f"Standardizer.fit: x of shape {x.shape} given, a matrix with at least one row is needed")
         constant = x.max(axis=0) == x.min(axis=0)  # the computed deviation of 0.1, 0.1, 0.1 is not 0
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, deviation = x.mean(axis=0), x.std(axis=0)
+            mean = np.average(x, axis=0, weights=sample_weight)
+            deviation = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=sample_weight))
         deviation[constant | (deviation == 0)] = 1.0
         mean[constant] = x[0, constant]
         bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(deviation)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,8 +11,8 @@ from lamina._checks import number, one_of
 from lamina.layers.basic import Layer
 
 __all__ = [
-    "ACTIVATIONS", "ELU", "GELU", "SELU", "Activation", "GELUTanh", "LeakyReLU", "PReLU", "RReLU", "ReLU", "SiLU",
-    "Sigmoid", "Softplus", "Softsign", "Step", "Tanh", "activation_layer",
+    "ACTIVATIONS", "ELU", "GELU", "SELU", "Activation", "GELUTanh", "LeakyReLU", "LogSoftmax", "PReLU", "RReLU",
+    "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step", "Tanh", "activation_layer",
 ]  # fmt: skip
 
 
@@ -302,6 +303,9 @@ class PReLU(Activation):
             raise TypeError(f"PReLU: per_unit is {self.per_unit!r}, True or False is needed")
         self._set(init=number("PReLU", "init", self.init))
 
+    def initialise(self, parameters: Mapping[str, Any], **_: Any) -> None:
+        parameters["weight"][...] = self.init
+
     def settings(self) -> dict[str, Any]:
         return {"kind": "prelu", "per_unit": self.per_unit}
 
@@ -341,6 +345,55 @@ class RReLU(Activation):
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "rrelu", "lower": self.lower, "upper": self.upper}
+
+
+@dataclass(frozen=True)
+class Softmax(Layer):
+    """Softmax over the units of each row, hᵢ = eˣⁱ / Σ eˣʲ, the largest x subtracted first; it runs by itself.
+
+    Notes
+    -----
+    dx = h (dh − Σ h dh). To train a classifier leave it out: "cross_entropy" takes logits and has it in its kernel, and
+    `predict_proba` adds it. Behind it, or inside of a net, other losses see probabilities.
+
+    References
+    ----------
+    H. Larochelle, "Neural networks", feedforward neural network: softmax.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> net = lamina.Sequential(lamina.Linear(1, 2, init="zeros"), lamina.Softmax())
+    >>> net([[3.0]])
+    array([[0.5, 0.5]], dtype=float32)
+    """
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "softmax", "logarithm": False}
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Layer):
+    """The logarithm of softmax, hᵢ = xᵢ − log Σ eˣʲ, without loss of digits; it runs by itself.
+
+    Notes
+    -----
+    dx = dh − softmax(x) Σ dh.
+
+    References
+    ----------
+    H. Larochelle, "Neural networks", feedforward neural network: softmax.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> net = lamina.Sequential(lamina.Linear(1, 2, init="zeros"), lamina.LogSoftmax())
+    >>> float(net([[3.0]])[0, 0])
+    -0.6931471824645996
+    """
+
+    def settings(self) -> dict[str, Any]:
+        return {"kind": "softmax", "logarithm": True}
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

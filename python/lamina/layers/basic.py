@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,33 @@ class Layer:
     def settings(self) -> dict[str, Any]:
         """Return what `lamina._core.Network` takes for this layer; every layer says it for itself."""
         raise TypeError(f"layer: a plain {type(self).__name__} is given, one of lamina.layers is needed")
+
+    @property
+    def inside(self) -> tuple[Layer, ...]:
+        """The layers that this one is around; most have none."""
+        return ()
+
+    def initialise(
+        self, parameters: Mapping[str, Any], *, seed: int, layer: int, in_features: int, following: Any
+    ) -> None:
+        """Give the arrays of a net's layer their initial values, where scale 1 and all else 0 are not what is meant.
+
+        Parameters
+        ----------
+        parameters : mapping of str to array
+            The layer's own, by their names in it.
+        seed, layer : int
+            What random numbers are keyed by.
+        in_features : int
+            Columns of its input.
+        following : Activation or None
+            The one between this linear layer and the next.
+        """
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Layer:
+        """Return the layer with these fields, as they were read from a file."""
+        return cls(**fields)
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
@@ -81,6 +109,15 @@ class Linear(Layer):
         )
         if not isinstance(self.bias, bool):
             raise TypeError(f"Linear: bias is {self.bias!r}, True or False is needed")
+
+    def initialise(self, parameters: Mapping[str, Any], *, seed: int, layer: int, following: Any, **_: Any) -> None:
+        weight, init = parameters["weight"], initializer("Linear", self.init)
+        weight[...] = init.before(following).draw(weight.shape, seed=seed, layer=layer)
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Linear:
+        init = fields.get("init")
+        return cls(**fields | ({"init": Initializer(**init)} if isinstance(init, dict) else {}))
 
     def settings(self) -> dict[str, Any]:
         sizes = {"in_features": self.in_features, "out_features": self.out_features}

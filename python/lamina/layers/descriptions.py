@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lamina._checks import one_of
 from lamina.init import Initializer
-from lamina.layers.activations import ACTIVATIONS
+from lamina.layers.activations import ACTIVATIONS, LogSoftmax, Softmax
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from lamina.layers.residual import Residual
 
 __all__ = ["LAYERS", "describe", "from_description"]
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer for layer in (Linear, BatchNorm, LayerNorm, Dropout, *ACTIVATIONS.values())
+    layer.__name__: layer
+    for layer in (Linear, BatchNorm, LayerNorm, Dropout, Residual, Softmax, LogSoftmax, *ACTIVATIONS.values())
 }
 
 
 def describe(layer: Layer) -> dict[str, Any]:
     """Return a layer as what JSON can hold; `from_description` is the way back.
+
+    Raises
+    ------
+    TypeError
+        If a layer written in Python is no dataclass.
 
     Examples
     --------
@@ -27,11 +34,29 @@ def describe(layer: Layer) -> dict[str, Any]:
     >>> describe(lamina.Dropout(0.5))
     {'kind': 'Dropout', 'p': 0.5}
     """
-    return {"kind": type(layer).__name__, **dataclasses.asdict(layer)}  # type: ignore[call-overload]
+    if not dataclasses.is_dataclass(layer):
+        raise TypeError(f"describe: {type(layer).__name__} is no dataclass, so its fields are not known")
+    fields = {field.name: _plain(getattr(layer, field.name)) for field in dataclasses.fields(layer)}
+    return {"kind": type(layer).__name__, **fields}
 
 
-def from_description(description: Mapping[str, Any]) -> Layer:
+def _plain(value: Any) -> Any:
+    if isinstance(value, Layer):
+        return describe(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return dataclasses.asdict(value) if isinstance(value, Initializer) else value
+
+
+def from_description(description: Mapping[str, Any], own: Iterable[type[Layer]] = ()) -> Layer:
     """Return the layer that `describe` described.
+
+    Parameters
+    ----------
+    description : mapping
+        What `describe` returned.
+    own : iterable of type, optional
+        Classes of layers written in Python that may occur.
 
     Raises
     ------
@@ -43,8 +68,9 @@ def from_description(description: Mapping[str, Any]) -> Layer:
     >>> from_description({"kind": "BatchNorm", "num_features": 3})
     BatchNorm(num_features=3, momentum=0.1, eps=1e-05)
     """
-    values = dict(description)
-    kind = LAYERS[one_of("from_description", "kind", values.pop("kind", None), LAYERS)]
-    if kind is Linear and isinstance(values.get("init"), dict):
-        values["init"] = Initializer(**values["init"])
-    return kind(**values)
+    known = LAYERS | {kind.__name__: kind for kind in own}
+    fields = dict(description)
+    kind = known[one_of("from_description", "kind", fields.pop("kind", None), known)]
+    if isinstance(fields.get("layers"), list):
+        fields["layers"] = [from_description(layer, own) for layer in fields["layers"]]
+    return kind.from_fields(fields)

@@ -1,4 +1,4 @@
-"""How an op would be computed: the op is called, natively planned, and nothing is computed."""
+"""How an op would be computed: the op is called, natively planned, and no kernel runs."""
 
 from collections.abc import Callable
 from functools import partial

@@ -11,7 +11,7 @@ import numpy as np
 from lamina import optim
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import finite, matrix, number, one_of, whole
-from lamina.layers import Activation, BatchNorm, Linear, PReLU, RReLU
+from lamina.layers import Activation, BatchNorm, Linear, PReLU, RReLU, activation_after
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
 from lamina.sequential import Sequential
 
@@ -146,7 +146,7 @@ def greedy(
             learner = Autoencoder(
                 linear.in_features,
                 linear.out_features,
-                activation=net._activation_after(place) or "linear",
+                activation=activation_after(net._layers[place + 1 :]) or "linear",
                 loss=criterion,
                 tied=tied,
                 corruption=corruption,
@@ -186,12 +186,16 @@ def _start(weight: np.ndarray, learner: Autoencoder) -> np.ndarray:
 
 def _groups(net: Sequential) -> list[range]:
     """The places of each hidden Linear and of all that follows it up to the next one."""
+    for place, layer in enumerate(net):
+        if layer.inside:
+            raise ValueError(f"greedy: layer {place} is a {type(layer).__name__}, whose layers have no module; "
+                             "a net without is needed")  # fmt: skip
     places = [place for place, layer in enumerate(net) if isinstance(layer, Linear)]
     if len(places) < 2:
         raise ValueError(f"greedy: the net has {len(places)} Linear layers, a hidden one and the output are needed")
     groups = [range(first, after) for first, after in zip(places, places[1:], strict=False)]
     for group in groups:
-        activation = net._activation_after(group.start)
+        activation = activation_after(net._layers[group.start + 1 :])
         if isinstance(activation, (PReLU, RReLU)):
             raise ValueError(f"greedy: layer {group.start} is followed by {activation}, an activation that neither "
                              "learns nor draws its slope is needed")  # fmt: skip
@@ -219,7 +223,7 @@ def _set_statistics(
     for place in places:
         if not isinstance(net[place], BatchNorm):
             continue
-        net._core.set_batchnorm_statistics(place, x)
+        net._core.set_batchnorm_statistics(str(place), x)
         if place in inner:
             parameters, statistics = net._core.parameters(), net._core.buffers()
             mean, var = (on_host(statistics[f"{place}.running_{what}"]) for what in ("mean", "var"))

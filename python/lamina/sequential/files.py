@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from lamina.io import load_safetensors
-from lamina.layers import BatchNorm, Linear, from_description
+from lamina.layers import BatchNorm, Layer, Linear, from_description, walk
 from lamina.sequential.net import Sequential
 from lamina.sequential.state import KEY, TRAINER
 
-__all__ = ["load"]
+__all__ = ["described_net", "load"]
 
 
-def load(path: str | os.PathLike[str]) -> Sequential:
+def load(path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Sequential:
     """Read a net that `Sequential.save` wrote, or that of a trainer that `Trainer.save` wrote.
 
     Parameters
     ----------
     path : path
         The file. Nothing in it is executed.
+    layers : iterable of type, optional
+        The classes of the layers written in Python that the net has.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def load(path: str | os.PathLike[str]) -> Sequential:
       (0): Linear(in_features=3, out_features=2, bias=True)
     )
     """
-    return net_in("load", path, *load_safetensors(path))
+    return net_in("load", path, *load_safetensors(path), layers)
 
 
 def net_in(
@@ -54,6 +56,7 @@ def net_in(
     path: str | os.PathLike[str],
     tensors: Mapping[str, np.ndarray],
     metadata: Mapping[str, str],
+    layers: Iterable[type[Layer]],
     **options: Any,
 ) -> Sequential:
     """Return the net of a file's contents, of a trainer's file too; `options` go to `Sequential`, `call` to errors."""
@@ -62,19 +65,27 @@ def net_in(
         raise ValueError(f"{call}: {name} holds no net of lamina's, its metadata has no {KEY!r}")
     tensors = {key: array for key, array in tensors.items() if not key.startswith(TRAINER)}
     try:
-        described = json.loads(metadata[KEY])
-        if described["format"] != 1:
-            raise ValueError(f"format {described['format']!r} is not known to this version")
-        layers = [from_description(layer) for layer in described["layers"]]
-        for index, layer in enumerate(layers):  # before memory is asked for
-            if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{index}.weight"].size != _weight_size(layer):
-                raise ValueError(f"{index}.weight does not fit {layer}")
-        net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"], **options)
-        net.load_state_dict(tensors)
+        net = described_net(metadata[KEY], tensors, layers, **options)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{call}: {name} holds a damaged net: {reason}") from None
     net.extra = {key: text for key, text in metadata.items() if key not in (KEY, TRAINER)}
+    return net
+
+
+def described_net(
+    description: str, tensors: Mapping[str, np.ndarray], own: Iterable[type[Layer]] = (), **options: Any
+) -> Sequential:
+    """Return the net that a file describes, with its arrays; `own` are classes of layers written in Python."""
+    described = json.loads(description)
+    if described["format"] != 1:
+        raise ValueError(f"format {described['format']!r} is not known to this version")
+    layers = [from_description(layer, own) for layer in described["layers"]]
+    for name, layer, _ in walk(layers):  # before memory is asked for
+        if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{name}.weight"].size != _weight_size(layer):
+            raise ValueError(f"{name}.weight does not fit {layer}")
+    net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"], **options)
+    net.load_state_dict(tensors)
     return net
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from lamina import ops
 from lamina._arrays import is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, matrix, one_of, weights, whole
-from lamina.init import initializer
-from lamina.layers import Activation, Layer, Linear, PReLU
+from lamina.layers import Layer, walk
 from lamina.losses import Loss
 from lamina.sequential.state import NetState
 
@@ -90,23 +89,14 @@ class Sequential(NetState):
         self._device = one_of("Sequential", "device", str(device), ["cpu", "cuda"])
         self._frozen = ()
         self._build()
-        parameters = self.parameters()
-        for index, layer in enumerate(layers):
-            if isinstance(layer, PReLU):
-                parameters[f"{index}.weight"][...] = layer.init
-            if isinstance(layer, Linear):
-                weight = parameters[f"{index}.weight"]
-                scheme = initializer("Sequential", layer.init).before(self._activation_after(index))
-                weight[...] = scheme.draw(weight.shape, seed=self.seed, layer=index)
+        self._initialise()
 
-    def _activation_after(self, index: int) -> Activation | None:
-        """The activation between this linear layer and the next one."""
-        for layer in self._layers[index + 1 :]:
-            if isinstance(layer, Activation):
-                return layer
-            if isinstance(layer, Linear):
-                return None
-        return None
+    def _initialise(self) -> None:
+        parameters, described = self.parameters(), self._core.layers()
+        for name, layer, following in walk(self._layers):
+            own = {key[len(name) + 1 :]: view for key, view in parameters.items() if key.rpartition(".")[0] == name}
+            number, in_features = described[name]
+            layer.initialise(own, seed=self.seed, layer=number, in_features=in_features, following=following)
 
     @property
     def device(self) -> str:
@@ -133,7 +123,7 @@ class Sequential(NetState):
         places = {str(old): new for new, old in enumerate(range(len(self))[index])}
         renamed = {}
         for name, array in self.state_dict().items():
-            place, rest = name.split(".")
+            place, _, rest = name.partition(".")
             if place in places:
                 renamed[f"{places[place]}.{rest}"] = array
         part.load_state_dict(renamed)

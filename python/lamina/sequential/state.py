@@ -23,6 +23,11 @@ KEY = "lamina"  # of the file's metadata
 TRAINER = "lamina.trainer"  # of the metadata of a trainer's file, and what the names of its other arrays begin with
 
 
+def _place(name: str) -> list[int]:
+    """Where an array's layer is in the net: "1.0.weight" at [1, 0]."""
+    return [int(part) for part in name.split(".")[:-1]]
+
+
 class NetState(Freezing):
     """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
 
@@ -77,7 +82,7 @@ class NetState(Freezing):
         """
         with self._exclusive("Sequential.state_dict"):
             state = self._arrays()
-            return {name: copied(state[name]) for name in sorted(state, key=lambda name: int(name.split(".")[0]))}
+            return {name: copied(state[name]) for name in sorted(state, key=_place)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over parameters and running statistics: all of them, or none.
@@ -145,11 +150,9 @@ class NetState(Freezing):
         extra = dict(self.extra if extra is None else extra)
         if KEY in extra:
             raise ValueError(f"Sequential.save: extra has the key {KEY!r}, which holds the net's own description")
-        tensors, metadata = self._file()
-        save_safetensors(path, tensors, metadata | extra)
+        save_safetensors(path, self.state_dict(), {KEY: self._description(), **extra})
 
-    def _file(self) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        """What a file holds of the net: arrays and metadata, without `extra`."""
+    def _description(self) -> str:
+        """The net without its arrays, as JSON."""
         described = [describe(layer) for layer in self._layers]
-        text = json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
-        return self.state_dict(), {KEY: text}
+        return json.dumps({"format": 1, "dtype": self.dtype.name, "seed": self.seed, "layers": described})
