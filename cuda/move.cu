@@ -1,4 +1,4 @@
-// What moves data and hardly computes: rows by index, labels, rounding to bfloat16 and back, sums of two matrices.
+// What moves data without computing: rows by index, labels, rounding to bfloat16 and back.
 #include "cuda/launch.h"
 #include "cuda/table.h"
 #include "cuda/tile.cuh"
@@ -38,16 +38,6 @@ void convert(const Context& context, Matrix<const From> x, Matrix<To> out) {
   launch_threads(context, "convert", x.rows * x.columns, convert_kernel<From, To>, x, out);
 }
 
-template <class T>
-__global__ void add_kernel(Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
-  const int64_t i = thread_number(), row = i / out.columns, column = i % out.columns;
-  if (row < out.rows) out.row(row)[column] = a.row(row)[column] + b.row(row)[column];
-}
-template <class T>
-void add(const Context& context, Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
-  launch_threads(context, "add", out.rows * out.columns, add_kernel<T>, a, b, out);
-}
-
 template <class From, class To>
 __global__ void convert_all_kernel(const From* from, int64_t count, To* to) {
   const int64_t i = thread_number();
@@ -79,8 +69,6 @@ cudaError_t kernels_usable() {
 void fill_moves(KernelTable& table) {
   table.f32.gather_rows = gather_rows<float>;
   table.f64.gather_rows = gather_rows<double>;
-  table.f32.add = add<float>;
-  table.f64.add = add<double>;
   table.gather_labels = [](const Context& context, const int64_t* source, const int64_t* index, int64_t count, int64_t* out) {
     launch_threads(context, "gather_labels", count, gather_labels_kernel, source, index, count, out);
   };

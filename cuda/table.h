@@ -24,6 +24,8 @@ void fill_optimizers(Kernels<T>& kernels);
 template <class T>
 void fill_rectifiers(Kernels<T>& kernels);
 template <class T>
+void fill_noise(Kernels<T>& kernels);
+template <class T>
 void fill_clipping(Kernels<T>& kernels);
 template <class T>
 void fill_random(Kernels<T>& kernels);
@@ -43,6 +45,7 @@ void fill(Kernels<T>& kernels) {
   fill_rows(kernels);
   fill_optimizers(kernels);
   fill_rectifiers(kernels);
+  fill_noise(kernels);
   fill_clipping(kernels);
   fill_random(kernels);
 }

@@ -8,6 +8,7 @@
 #include "math/elementary.h"
 #include "math/layernorm.h"
 #include "math/losses.h"
+#include "math/noise.h"
 #include "math/normal.h"
 #include "math/optimizers.h"
 #include "math/order.h"
@@ -85,6 +86,15 @@ LAMINA_HD T random(T x) {
 }
 
 template <class T>
+LAMINA_HD T noise(T x) {
+  T deviation, slope;
+  lamina::Whiteout<T>{T(.1), T(.1), T(.5)}.deviation(x, deviation, slope);
+  const lamina::AlphaDropout alpha(lamina::share_kept(0.5));
+  const lamina::Replacement<T> replacement{T(alpha.scale), T(alpha.shift), T(alpha.dropped), T(alpha.dropped)};
+  return deviation + slope + lamina::shakeout(x, true, T(2), T(1), T(1)) + lamina::replaced(x, true, false, replacement);
+}
+
+template <class T>
 LAMINA_HD T halves(T x) {
   const float y = float(x);
   return T(lamina::to_float(lamina::to_bfloat16(y)) + lamina::to_float(lamina::high_half(y)) + lamina::to_float(lamina::low_half(y)));
@@ -93,7 +103,7 @@ LAMINA_HD T halves(T x) {
 template <class T>
 LAMINA_HD T everything(T x) {
   return activations(x, lamina::Activations{}) + losses(x, x, lamina::ElementwiseLosses{}) + elementary(x) + optimizers(x) + batchnorm(x) +
-         layernorm(x) + random(x) + T(lamina::integer_power(.9, 7)) + halves(x);
+         layernorm(x) + random(x) + noise(x) + T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

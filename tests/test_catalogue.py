@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import lamina
 from lamina import losses, ops, reference
 
 TESTS = Path(__file__).resolve().parent
@@ -17,6 +18,20 @@ DESCRIPTIONS = {"activations", "explain"}
 OPS = [name for name in ops.__all__ if name not in DESCRIPTIONS]
 LOSSES = [name for name in OPS if "reduction" in inspect.signature(getattr(ops, name)).parameters]
 OPTIMIZERS = [name for name in OPS if name.endswith("_step")]
+
+
+# What the lectures name, and what a user of today also expects.
+CATALOGUE = {
+    "activations": "linear "
+    "sigmoid tanh relu leaky_relu prelu rrelu elu selu softsign softplus gelu gelu_tanh silu step",
+    "losses": "softmax_cross_entropy sigmoid_cross_entropy squared_error mean_squared_error absolute_error huber "
+    "kl_divergence poisson_nll",
+    "optimizers": "SGD Adagrad RMSProp Adam AdamW",
+    "initialisers": "zeros constant normal uniform lecun_uniform lecun_normal glorot_uniform glorot_normal he_uniform "
+    "he_normal orthogonal",
+    "schedules": "HalveOnPlateau StepDecay ExponentialDecay InverseTimeDecay CosineDecay WarmUp OneCycle",
+    "regularisers": "L1 L2 Elastic",
+}
 
 
 def text_of(folder, pattern, leave_out=()):
@@ -36,6 +51,19 @@ def parameters(function):
     """Name, kind and default of each parameter, arrays in the defaults left out of the comparison."""
     listed = inspect.signature(function).parameters.values()
     return [(parameter.name, parameter.kind.name, repr(parameter.default)) for parameter in listed]
+
+
+def test_the_catalogue_is_covered_by_name():
+    offered = {
+        "activations": ops.activations(),
+        "losses": losses.NAMES,
+        "optimizers": vars(lamina),
+        "initialisers": lamina.init.NAMES,
+        "schedules": vars(lamina),
+        "regularisers": vars(lamina),
+    }
+    missing = {what: set(names.split()) - set(offered[what]) for what, names in CATALOGUE.items()}
+    assert not any(missing.values()), missing
 
 
 def test_the_catalogue_is_not_empty():

@@ -72,6 +72,18 @@ def scale_by_squares(dtype):
     return digests
 
 
+def add_noise(dtype):
+    x, y = data()
+    net = lamina.Sequential(
+        lamina.GaussianNoise(0.1), lamina.DropConnect(37, 21, p=0.2), lamina.SELU(), lamina.AlphaDropout(0.1),
+        lamina.Shakeout(21, 17, p=0.1, c=0.05), lamina.SaltAndPepper(0.1), lamina.Zoneout(17, 17, activation="gelu"),
+        lamina.Dropout(0.2, scaling="test"), lamina.Whiteout(17, 9, lam=0.01), lamina.Tanh(), lamina.MaskingNoise(0.1),
+        lamina.Linear(9, 5), seed=4, dtype=dtype,
+    )  # fmt: skip
+    lamina.Trainer(net).fit(x, y, epochs=3, batch_size=50, progress=False)
+    return digest(net.state_dict() | {"outputs": net.predict(x)})
+
+
 def pretrain(dtype):
     x, _ = data()
     digests = []
@@ -87,7 +99,7 @@ def pretrain(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("run", [train, regress, scale_by_squares, pretrain])
+@pytest.mark.parametrize("run", [train, regress, scale_by_squares, add_noise, pretrain])
 def test_determinism_of_bits(run, dtype):
     level, threads = lamina.get_isa(), lamina.get_num_threads()
     digests = {}

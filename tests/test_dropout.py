@@ -98,3 +98,14 @@ def test_dropout_mask_refuses():
     cases = [changed(arguments, ValueError, shape=(-1, 5)), changed(arguments, ValueError, shape=()),
              changed(arguments, TypeError, rate=0.5)]  # fmt: skip
     check_refused(ops.dropout_mask, cases)
+
+
+@pytest.mark.parametrize("inputs", [1, 5, 10])
+def test_the_net_of_scaled_weights_is_the_mean_over_all_masks(rng, inputs):
+    """For one softmax layer exactly: the geometric mean over the masks, renormalised (Hinton et al. 2012, section 1)."""
+    x, weight, bias = rng.normal(size=inputs), rng.normal(size=(4, inputs)), rng.normal(size=4)
+    masks = (np.arange(2**inputs)[:, None] >> np.arange(inputs)) & 1
+    logarithms = ops.log_softmax_forward(ops.linear_forward(x * masks, weight, bias))
+    mean = ops.softmax_forward(logarithms.mean(axis=0, keepdims=True))
+    scaled = ops.softmax_forward(ops.linear_forward(x[None], 0.5 * weight, bias))
+    np.testing.assert_allclose(mean, scaled, rtol=1e-12)

@@ -311,3 +311,5 @@ def test_greedy_refuses_before_it_changes_anything(x):
     with pytest.raises(ValueError, match=r"greedy: layer 2 is followed by PReLU\("):
         lamina.pretrain.greedy(net, x, epochs=1, progress=False)
     assert_same_bits(net.state_dict(), before)
+    with pytest.raises(ValueError, match=r"greedy: layer 0 is Zoneout\("):
+        lamina.pretrain.greedy(lamina.Sequential(lamina.Zoneout(6, 6), lamina.Linear(6, 3)), x, progress=False)

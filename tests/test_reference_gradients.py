@@ -117,10 +117,52 @@ def test_layernorm_gradient(rng, affine):
             check(lambda: np.sum(dy * forward()[0]), array, analytic)
 
 
-def test_dropout_gradient(rng):
-    x, dy, draw = rng.normal(size=(5, 11)), rng.normal(size=(5, 11)), dict(seed=3, layer=2, step=9, row_offset=4)
-    dx = ref.dropout_backward(dy, 0.3, **draw)
-    check(lambda: np.sum(dy * ref.dropout_forward(x, 0.3, **draw)), x, dx)
+DRAW = dict(seed=3, layer=2, step=9, row_offset=4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("scaling", ["inverted", "test"])
+def test_dropout_gradient(rng, scaling, training):
+    x, dy, settings = (
+        rng.normal(size=(5, 11)),
+        rng.normal(size=(5, 11)),
+        dict(scaling=scaling, training=training, **DRAW),
+    )
+    dx = ref.dropout_backward(dy, 0.3, **settings)
+    check(lambda: np.sum(dy * ref.dropout_forward(x, 0.3, **settings)), x, dx)
+
+
+def test_alpha_dropout_gradient(rng):
+    x, dy = rng.normal(size=(5, 11)), rng.normal(size=(5, 11))
+    dx = ref.alpha_dropout_backward(dy, 0.3, **DRAW)
+    check(lambda: np.sum(dy * ref.alpha_dropout_forward(x, 0.3, **DRAW)), x, dx)
+
+
+def test_noise_gradients_that_are_other_ops(rng):
+    """Where no backward is needed: the identity, the op itself on dy, and dropout's."""
+    x, dy = away_from_kinks(rng.normal(size=(5, 11))), rng.normal(size=(5, 11))
+    check(lambda: np.sum(dy * ref.gaussian_noise(x, 0.3, **DRAW)), x, dy)
+    check(lambda: np.sum(dy * ref.masking_noise(x, 0.3, **DRAW)), x, ref.masking_noise(dy, 0.3, **DRAW))
+    replaced = ref.salt_and_pepper(dy, 0.3, low=0.0, high=0.0, **DRAW)
+    check(lambda: np.sum(dy * ref.salt_and_pepper(x, 0.3, **DRAW)), x, replaced)
+    check(lambda: np.sum(dy * ref.shakeout(x, 0.3, 0.2, **DRAW)), x, ref.dropout_backward(dy, 0.3, **DRAW))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_zoneout_gradient(rng, training):
+    h, previous, dy = (rng.normal(size=(5, 11)) for _ in range(3))
+    gradients = ref.zoneout_backward(dy, 0.3, training=training, **DRAW)
+    for array, analytic in zip((h, previous), gradients, strict=True):
+        check(lambda: np.sum(dy * ref.zoneout_forward(h, previous, 0.3, training=training, **DRAW)), array, analytic)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.7, 1.0, 2.0])
+@pytest.mark.parametrize("lam", [0.0, 0.3])
+def test_whiteout_gradient(rng, gamma, lam):
+    weight, dy, settings = rng.normal(size=(5, 11)), rng.normal(size=(5, 11)), dict(gamma=gamma, lam=lam, **DRAW)
+    weight = np.where(np.abs(weight) < 0.1, 0.1, weight)
+    dweight = ref.whiteout_backward(dy, weight, 0.2, **settings)
+    check(lambda: np.sum(dy * ref.whiteout_forward(weight, 0.2, **settings)), weight, dweight)
 
 
 @pytest.mark.parametrize("name, params", ACTIVATIONS)

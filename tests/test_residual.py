@@ -115,7 +115,7 @@ def test_explain_shows_the_layers_inside():
     net = Sequential(Linear(4, 8), block(8), Linear(8, 2))
     assert "residual(layernorm(8) + linear(8 -> 6) + gelu + dropout(0.25) + linear(6 -> 8))" in net.explain()
     text = net.explain(batch_size=32)
-    assert text.count("sum with what goes round") == 2 and "(32, 8) x (8, 6)" in text
+    assert text.count("weighted sum of two") == 2 and "(32, 8) x (8, 6)" in text
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_sequential_repr_shows_every_layer():
         "  (0): Linear(in_features=5, out_features=7, bias=True)",
         "  (1): BatchNorm(num_features=7, momentum=0.1, eps=1e-05)",
         "  (2): ELU(alpha=0.7)",
-        "  (3): Dropout(p=0.4)",
+        "  (3): Dropout(p=0.4, scaling='inverted')",
         "  (4): Linear(in_features=7, out_features=6, bias=False)",
         "  (5): Tanh()",
         "  (6): Linear(in_features=6, out_features=3, bias=True)",

@@ -25,6 +25,7 @@ struct RandomKey {
 struct Dropout {
   double p = 0;  // the share of units set to zero
   RandomKey key;
+  bool inverted = true;  // the others are scaled in training, by 1 / (share kept); else all are in inference, by the share kept
 
   explicit operator bool() const { return p > 0; }
 };

@@ -93,6 +93,7 @@ std::string text_in(const char* op, const char* name, py::handle value);
 Activation activation_in(const char* op, py::handle name, const py::dict& parameters);
 // limits: 0 <= seed < 2**64, layer < 2**24, step < 2**32, rows from row_offset within 2**32.
 RandomKey key_in(const char* op, py::handle seed, py::handle layer, py::handle step, py::handle row_offset, int64_t rows);
+Dropout dropout_in(const char* op, py::handle p, const RandomKey& key);
 
 void bind_cuda(py::module_& m);
 void bind_linear(py::module_& m);
@@ -101,6 +102,7 @@ void bind_layernorm(py::module_& m);
 void bind_elementwise(py::module_& m);
 void bind_rectifiers(py::module_& m);
 void bind_random(py::module_& m);
+void bind_noise(py::module_& m);
 void bind_loss(py::module_& m);
 void bind_optimizer(py::module_& m);
 void bind_network(py::module_& m);

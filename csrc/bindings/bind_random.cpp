@@ -1,4 +1,4 @@
-// Bindings of the counter-based draws, of what makes orthogonal matrices of them, and of dropout.
+// Bindings of the counter-based draws, of what makes orthogonal matrices of them, and of dropout's mask.
 #include <algorithm>
 
 #include "bindings/bind.h"
@@ -83,16 +83,10 @@ py::object orthonormal_rows_binding(const py::object& rows_) {
   return out.object();
 }
 
-Dropout dropout_in(const char* op, py::handle p, py::handle seed, py::handle layer, py::handle step, py::handle row_offset, int64_t rows) {
-  const Dropout dropout{number_in(op, "p", p), key_in(op, seed, layer, step, row_offset, rows)};
-  check(op, dropout);
-  return dropout;
-}
-
 py::object dropout_mask_binding(const Shape& shape, py::object p, py::object seed, py::object layer, py::object step, py::object row_offset,
                                 py::object device) {
   const char* op = "dropout_mask";
-  const Dropout dropout = dropout_in(op, p, seed, layer, step, row_offset, shape[0]);
+  const Dropout dropout = dropout_in(op, p, key_in(op, seed, layer, step, row_offset, shape[0]));
   const bool on_device = is_cuda(op, device);
   void* data = nullptr;
   const py::object out = new_of_type(py::dtype::of<bool>(), shape, on_device, data);
@@ -104,27 +98,6 @@ py::object dropout_mask_binding(const Shape& shape, py::object p, py::object see
   return out;
 }
 
-// op is dropout_forward, dropout_backward or masking_noise: one kernel under three names.
-py::object dropout_binding(const std::string& op_, const std::string& name, py::object x_, py::object p, py::object seed, py::object layer,
-                           py::object step, py::object row_offset, py::object out_) {
-  const char* op = op_.c_str();
-  const Array x = array_in(op, name.c_str(), x_), out = array_out(op, "out", out_, x, x.dtype, x.shape(), {&x}, true);
-  const Dropout spec = dropout_in(op, p, seed, layer, step, row_offset, x.size(0));
-  const bool noise = op_ == "masking_noise";
-  with_dtype(x.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const auto xv = rows_view<const T>(x);
-    const auto ov = rows_view<T>(out);
-    const Native native(x);
-    if (noise) {
-      masking_noise<T>(native.context, spec, xv, ov);
-    } else {
-      dropout<T>(native.context, spec, xv, ov);
-    }
-  });
-  return out.object();
-}
-
 }  // namespace
 
 void bind_random(py::module_& m) {
@@ -134,7 +107,6 @@ void bind_random(py::module_& m) {
   m.def("random_permutation", permutation_binding);
   m.def("orthonormal_rows", orthonormal_rows_binding, py::arg("rows"), "By Gram-Schmidt, from the first row to the last.");
   m.def("dropout_mask", dropout_mask_binding);
-  m.def("dropout", dropout_binding);
 }
 
 }  // namespace lamina

@@ -70,6 +70,7 @@ PYBIND11_MODULE(_core, m) {
   bind_elementwise(m);
   bind_rectifiers(m);
   bind_random(m);
+  bind_noise(m);
   bind_loss(m);
   bind_optimizer(m);
   bind_network(m);

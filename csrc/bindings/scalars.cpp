@@ -1,5 +1,6 @@
 // Checks of numbers, flags, names and random keys at the door.
 #include "bindings/bind.h"
+#include "ops/random.h"
 
 namespace lamina {
 namespace {
@@ -99,6 +100,12 @@ RandomKey key_in(const char* op, py::handle seed, py::handle layer, py::handle s
     fail(op, "row_offset is ", result.row_offset, " with ", rows, " rows, needs rows within 0 to 2**32");
   }
   return result;
+}
+
+Dropout dropout_in(const char* op, py::handle p, const RandomKey& key) {
+  const Dropout dropout{number_in(op, "p", p), key};
+  check(op, dropout);
+  return dropout;
 }
 
 }  // namespace lamina

@@ -1,7 +1,6 @@
 // Fills a kernel table with this instruction set's kernels.
 #pragma once
 
-#include "kernels/add-inl.h"
 #include "kernels/averaging-inl.h"
 #include "kernels/batchnorm-inl.h"
 #include "kernels/clipping-inl.h"
@@ -9,6 +8,7 @@
 #include "kernels/gemm-inl.h"
 #include "kernels/layernorm-inl.h"
 #include "kernels/loss-inl.h"
+#include "kernels/noise-inl.h"
 #include "kernels/optimizer-inl.h"
 #include "kernels/rectifiers-inl.h"
 #include "kernels/tail_backward-inl.h"
@@ -27,11 +27,17 @@ void fill(Kernels<T>& k) {
   k.prelu_forward = prelu_forward<T>;
   k.prelu_backward = prelu_backward<T>;
   k.rrelu = rrelu<T>;
+  k.gaussian_noise = gaussian_noise<T>;
+  k.replace = replace<T>;
+  k.choose = choose<T>;
+  k.weighted_sum = weighted_sum<T>;
+  k.shakeout = shakeout<T>;
+  k.whiteout_forward = whiteout_forward<T>;
+  k.whiteout_backward = whiteout_backward<T>;
   k.inference_statistics = inference_statistics<T>;
   k.column_sum = column_sum<T>;
   k.layernorm_forward = layernorm_forward<T>;
   k.layernorm_backward = layernorm_backward<T>;
-  k.add = add<T>;
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
   k.total_weight = total_weight<T>;

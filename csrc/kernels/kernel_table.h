@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/specs.h"
 #include "base/types.h"
+#include "math/noise.h"
 #include "math/optimizers.h"
 
 namespace lamina {
@@ -129,6 +130,16 @@ struct Kernels {
   void (*prelu_backward)(const Context&, const Slopes<T>&, Matrix<const T> dy, Matrix<const T> z, Matrix<T> dz, T* d_slopes);
   // values where z > 0, else times lower + range u with u drawn uniformly: z's own forward, dy's backward.
   void (*rrelu)(const Context&, const Draw&, T lower, T range, Matrix<const T> values, Matrix<const T> z, Matrix<T> out);
+  void (*gaussian_noise)(const Context&, const Draw&, T deviation, Matrix<const T> x, Matrix<T> out);
+  // Kept as the draw says; of the others those whose 16 bits are below low_threshold become low.
+  void (*replace)(const Context&, const Draw&, uint32_t low_threshold, const Replacement<T>&, Matrix<const T> x, Matrix<T> out);
+  // An element of either matrix, as the draw says; one that is absent is all zeros.
+  void (*choose)(const Context&, const Draw&, Matrix<const T> kept, Matrix<const T> dropped, Matrix<T> out);
+  void (*weighted_sum)(const Context&, T a, Matrix<const T> x, T b, Matrix<const T> y, Matrix<T> out);  // y may be absent
+  // Noise of weights, as math/noise.h has it.
+  void (*shakeout)(const Context&, const Draw&, T c, T rise, Matrix<const T> weight, Matrix<T> out);
+  void (*whiteout_forward)(const Context&, const Draw&, const Whiteout<T>&, Matrix<const T> weight, Matrix<T> out);
+  void (*whiteout_backward)(const Context&, const Draw&, const Whiteout<T>&, Matrix<const T> dy, Matrix<const T> weight, Matrix<T> out);
   // What inference normalises with.
   void (*inference_statistics)(const Context&, const T* running_mean, const T* running_var, double eps, int64_t columns, T* mean, T* rstd);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);
@@ -136,7 +147,6 @@ struct Kernels {
   void (*layernorm_forward)(const Context&, Matrix<const T> x, const T* gamma, const T* beta, double eps, Matrix<T> y, T* mean, T* rstd);
   void (*layernorm_backward)(const Context&, Matrix<const T> dy, Matrix<const T> x, const T* gamma, const T* mean, const T* rstd,
                              Matrix<T> dx, T* dgamma, T* dbeta);
-  void (*add)(const Context&, Matrix<const T> a, Matrix<const T> b, Matrix<T> out);  // out may be either
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
   // The sum of all rows' weights, in the order of math/order.h.

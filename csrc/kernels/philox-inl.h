@@ -1,6 +1,8 @@
 // Philox over blocks of a matrix: dropout's keep bits, uniforms and normals.
 #pragma once
 
+#include <array>
+
 #include "kernels/kernel_table.h"
 #include "kernels/loops-inl.h"
 #include "math/philox.h"
@@ -40,24 +42,35 @@ LAMINA_INLINE void over_counters(const Draw& draw, int64_t row, int64_t rows, in
 // most kept_piece elements of one row, with the bit of its first element in bit 0 of bits[0].
 // between(row, column, round) runs ten times before, for the piece to come.
 inline constexpr int64_t kept_piece = 8 * Words::lanes;
-template <class F, class Between>
-LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f, const Between& between) {
+// With two thresholds, f has the bits of both.
+template <size_t count, class F, class Between>
+LAMINA_INLINE void over_thresholds(const Draw& draw, const std::array<uint32_t, count>& thresholds, const Block& block, const F& f,
+                                   const Between& between) {
   const int64_t groups = divide_up(block.columns, 8);
   int64_t row = 0, group = 0;
   over_counters(
       draw, block.row, block.rows, block.column / 8, groups,
       [&](int64_t, const PhiloxBlock<Words>& words) {
-        alignas(64) uint8_t bits[Words::lanes + 1];  // a piece's last vector looks one byte too far
-        keep_bits(words, draw.threshold, bits);
+        alignas(64) uint8_t bits[count][Words::lanes + 1];  // a piece's last vector looks one byte too far
+        for (size_t t = 0; t < count; ++t) keep_bits(words, thresholds[t], bits[t]);
         for (int64_t taken = 0; taken < Words::lanes && row < block.rows;) {
           const int64_t more = smaller(Words::lanes - taken, groups - group);
-          f(row, 8 * group, smaller(8 * more, block.columns - 8 * group), bits + taken);
+          std::array<const uint8_t*, count> at;
+          for (size_t t = 0; t < count; ++t) at[t] = bits[t] + taken;
+          f(row, 8 * group, smaller(8 * more, block.columns - 8 * group), at);
           taken += more;
           group += more;
           if (group == groups) group = 0, ++row;
         }
       },
       [&](int round) { between(row, 8 * group, round); });
+}
+template <class F, class Between>
+LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f, const Between& between) {
+  over_thresholds<1>(
+      draw, {draw.threshold}, block,
+      [&](int64_t row, int64_t column, int64_t count, const std::array<const uint8_t*, 1>& bits) { f(row, column, count, bits[0]); },
+      between);
 }
 template <class F>
 LAMINA_INLINE void over_kept(const Draw& draw, const Block& block, const F& f) {

@@ -8,7 +8,17 @@
 namespace lamina {
 
 // Counter: (column group, row + row_offset, step, purpose << 24 | layer). Key: the seed's low and high word.
-enum class Purpose : uint32_t { uniform = 1, normal = 2, dropout = 3, rrelu = 4, permutation = 5, masking_noise = 6 };
+enum class Purpose : uint32_t {
+  uniform = 1,
+  normal = 2,
+  dropout = 3,
+  rrelu = 4,
+  permutation = 5,
+  masking_noise = 6,
+  gaussian_noise = 7,
+  salt_and_pepper = 8,
+  whiteout = 9
+};
 
 LAMINA_HD uint32_t purpose_word(Purpose purpose, uint32_t layer) { return static_cast<uint32_t>(purpose) << 24 | layer; }
 
@@ -60,6 +70,7 @@ LAMINA_HD uint32_t keep_threshold(double p) {
   return k < 1 ? 1 : k;
 }
 LAMINA_HD double keep_scale(double p) { return 65536.0 / keep_threshold(p); }
+LAMINA_HD double share_kept(double p) { return keep_threshold(p) / 65536.0; }
 
 // Uniform in [0, 1) from one word (float) or two (double).
 LAMINA_HD float uniform_float(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }

@@ -21,7 +21,10 @@ class Box {
   virtual int64_t kept_size(int64_t /*rows*/) const { return 0; }
   // x (rows, in) -> h (rows, out).
   virtual void forward(const Context& context, const Pass& pass, Matrix<const T> x, Matrix<T> h, T* kept) const = 0;
-  // dh, the gradient of h, becomes dx, that of x, which is dh where in == out; those of the parameters go to the flat buffer.
+  // Whether backward may write dx over dh.
+  virtual bool in_place() const { return true; }
+  // dh, the gradient of h, becomes dx, that of x, which is dh where in == out and in_place(); those of the parameters go to the
+  // flat buffer. dx is absent where nobody asks for it, unless it is dh.
   virtual void backward(const Context& context, const Pass& pass, Matrix<const T> dh, Matrix<const T> x, Matrix<const T> h, T* kept,
                         Matrix<T> dx) const = 0;
 };

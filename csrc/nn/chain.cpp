@@ -148,7 +148,10 @@ void Chain<T>::backward_stage(const Context& context, const TrainingMemory<T>& m
   if (stage.box) {
     if (down.above.dz) gemm<T>(context, down.above.dz, false, down.above.weight, false, 1, 0, place);
     const Matrix<const T> dh = down.above.dz ? Matrix<const T>(place) : down.dh;
-    const Matrix<T> to = lowest && dx ? dx : in == out ? place : lowest ? Matrix<T>{} : memory.gradient(++down.turn, rows, in);
+    const Matrix<T> to = lowest && dx                         ? dx
+                         : in == out && stage.box->in_place() ? place
+                         : lowest                             ? Matrix<T>{}
+                                                              : memory.gradient(++down.turn, rows, in);
     stage.box->backward(context, pass, dh, from, h, memory.kept(index), to);
     down.dh = to, down.above = {};
     return;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "ops/activation.h"
+#include "ops/noise.h"
 #include "ops/random.h"
 #include "ops/rectifiers.h"
 
@@ -25,6 +26,15 @@ std::string words(const Parts&... parts) {
   std::ostringstream text;
   (text << ... << parts);
   return text.str();
+}
+
+std::string describe_activation(const Activation& activation) {
+  const ActivationInfo& info = activation_info(activation.index);
+  std::string text = info.name;
+  for (int i = 0; i < info.parameters; ++i) {
+    text += words(i ? ", " : "(", info.parameter_names[i], "=", activation.parameters[i], i + 1 == info.parameters ? ")" : "");
+  }
+  return text;
 }
 
 template <class F>
@@ -54,14 +64,7 @@ void BatchNormSpec::check(const char* op, const std::string& where) const {
 }
 std::string BatchNormSpec::describe(int64_t in) const { return words("batchnorm(", in, ")"); }
 
-std::string ActivationSpec::describe(int64_t) const {
-  const ActivationInfo& info = activation_info(activation.index);
-  std::string text = info.name;
-  for (int i = 0; i < info.parameters; ++i) {
-    text += words(i ? ", " : "(", info.parameter_names[i], "=", activation.parameters[i], i + 1 == info.parameters ? ")" : "");
-  }
-  return text;
-}
+std::string ActivationSpec::describe(int64_t) const { return describe_activation(activation); }
 
 void DropoutSpec::check(const char* op, const std::string&) const { lamina::check(op, Dropout{p, {}}); }
 std::string DropoutSpec::describe(int64_t) const { return words("dropout(", p, ")"); }
@@ -83,6 +86,47 @@ std::string ResidualSpec::describe(int64_t) const {
   std::string text;
   for (const LayerSpec& layer : layers) text += (text.empty() ? "" : " + ") + layer.describe();
   return "residual(" + text + ")";
+}
+
+std::string TestScaledDropoutSpec::describe(int64_t) const { return words("dropout(", p, ", scaled in inference)"); }
+
+void GaussianNoiseSpec::check(const char* op, const std::string&) const { lamina::check(op, GaussianNoise{std, {}}); }
+std::string GaussianNoiseSpec::describe(int64_t) const { return words("gaussian noise(", std, ")"); }
+
+std::string MaskingNoiseSpec::describe(int64_t) const { return words("masking noise(", p, ")"); }
+
+void SaltAndPepperSpec::check(const char* op, const std::string&) const { lamina::check(op, SaltAndPepper{p, low, high, {}}); }
+std::string SaltAndPepperSpec::describe(int64_t) const { return words("salt and pepper(", p, ": ", low, ", ", high, ")"); }
+
+std::string AlphaDropoutSpec::describe(int64_t) const { return words("alpha dropout(", p, ")"); }
+
+void DropConnectSpec::check(const char* op, const std::string& where) const {
+  LinearSpec::check(op, where);
+  lamina::check(op, Dropout{p, {}});
+}
+std::string DropConnectSpec::describe(int64_t in) const { return words(LinearSpec::describe(in), " with dropconnect(", p, ")"); }
+
+void ShakeoutSpec::check(const char* op, const std::string& where) const {
+  LinearSpec::check(op, where);
+  lamina::check(op, Shakeout{{p, {}}, c});
+}
+std::string ShakeoutSpec::describe(int64_t in) const { return words(LinearSpec::describe(in), " with shakeout(", p, ", ", c, ")"); }
+
+void WhiteoutSpec::check(const char* op, const std::string& where) const {
+  LinearSpec::check(op, where);
+  lamina::check(op, WhiteoutNoise{std, gamma, lam, {}});
+}
+std::string WhiteoutSpec::describe(int64_t in) const {
+  return words(LinearSpec::describe(in), " with whiteout(", std, ", ", gamma, ", ", lam, ")");
+}
+
+void ZoneoutSpec::check(const char* op, const std::string& where) const {
+  LinearSpec::check(op, where);
+  lamina::check(op, Dropout{p, {}});
+  if (in_features != out_features) fail(op, where, " takes ", in_features, " features and gives ", out_features, ", needs as many");
+}
+std::string ZoneoutSpec::describe(int64_t in) const {
+  return words(LinearSpec::describe(in), ", ", describe_activation(activation), " with zoneout(", p, ")");
 }
 
 const char* LayerSpec::kind() const {

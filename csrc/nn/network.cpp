@@ -33,7 +33,8 @@ void Network<T>::check_input(const char* op, Matrix<const T> x) const {
 template <class T>
 bool Network<T>::is_linear_weight(const ParameterEntry& entry) const {
   for (const LayerSpec* layer : all_layers(layers_)) {
-    if (layer->id == entry.layer) return std::holds_alternative<LinearSpec>(layer->form) && entry.shape.size() == 2;
+    if (layer->id != entry.layer || entry.shape.size() != 2) continue;
+    return std::visit([](const auto& spec) { return std::is_base_of_v<LinearSpec, std::decay_t<decltype(spec)>>; }, layer->form);
   }
   return false;
 }

@@ -213,10 +213,48 @@ struct Describe {
     real(n).softmax_backward(context, dy, y, dx, logarithm);
     alone(n, context, "pass back", dx.rows, dx.columns, logarithm ? "log softmax" : "softmax");
   }
-  static void add(const Context& context, Matrix<const T> a, Matrix<const T> b, Matrix<T> out) {
+  static void gaussian_noise(const Context& context, const Draw& draw, T deviation, Matrix<const T> x, Matrix<T> out) {
     auto& n = notes(context);
-    real(n).add(context, a, b, out);
-    alone(n, context, "pass", out.rows, out.columns, "sum with what goes round");
+    real(n).gaussian_noise(context, draw, deviation, x, out);
+    alone(n, context, "pass", out.rows, out.columns, "gaussian noise");
+  }
+  static void replace(const Context& context, const Draw& draw, uint32_t low_threshold, const Replacement<T>& replacement,
+                      Matrix<const T> x, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).replace(context, draw, low_threshold, replacement, x, out);
+    alone(n, context, "pass", out.rows, out.columns, "replaces what the mask drops");
+  }
+  static void choose(const Context& context, const Draw& draw, Matrix<const T> kept, Matrix<const T> dropped, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).choose(context, draw, kept, dropped, out);
+    alone(n, context, "pass", out.rows, out.columns, "chooses by the mask");
+  }
+  static void weighted_sum(const Context& context, T a, Matrix<const T> x, T b, Matrix<const T> y, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).weighted_sum(context, a, x, b, y, out);
+    alone(n, context, "pass", out.rows, out.columns, y ? "weighted sum of two" : "scales");
+  }
+  static void shakeout(const Context& context, const Draw& draw, T c, T rise, Matrix<const T> weight, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).shakeout(context, draw, c, rise, weight, out);
+    alone(n, context, "pass", out.rows, out.columns, "shakeout of the weight");
+  }
+  static void whiteout_forward(const Context& context, const Draw& draw, const Whiteout<T>& whiteout, Matrix<const T> weight,
+                               Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).whiteout_forward(context, draw, whiteout, weight, out);
+    alone(n, context, "pass", out.rows, out.columns, "whiteout of the weight");
+  }
+  static void whiteout_backward(const Context& context, const Draw& draw, const Whiteout<T>& whiteout, Matrix<const T> dy,
+                                Matrix<const T> weight, Matrix<T> out) {
+    auto& n = notes(context);
+    real(n).whiteout_backward(context, draw, whiteout, dy, weight, out);
+    alone(n, context, "pass back", out.rows, out.columns, "whiteout of the weight");
+  }
+  static void column_sum(const Context& context, Matrix<const T> x, T* out) {
+    auto& n = notes(context);
+    real(n).column_sum(context, x, out);
+    alone(n, context, "pass", x.rows, x.columns, "sums of columns");
   }
   static void alone(PlanNotes& n, const Context& context, const char* what, int64_t rows, int64_t columns, const char* does) {
     n.title(what, " over (", rows, ", ", columns, "), ", type_name<T>);
@@ -243,7 +281,14 @@ struct Describe {
     kernels.rrelu = rrelu;
     kernels.softmax_forward = softmax_forward;
     kernels.softmax_backward = softmax_backward;
-    kernels.add = add;
+    kernels.column_sum = column_sum;
+    kernels.gaussian_noise = gaussian_noise;
+    kernels.replace = replace;
+    kernels.choose = choose;
+    kernels.weighted_sum = weighted_sum;
+    kernels.shakeout = shakeout;
+    kernels.whiteout_forward = whiteout_forward;
+    kernels.whiteout_backward = whiteout_backward;
     kernels.layernorm_forward = layernorm_forward;
     kernels.layernorm_backward = layernorm_backward;
   }

@@ -22,7 +22,7 @@ inline Draw prepare_draw(Purpose purpose, const RandomKey& key) {
 inline Draw prepare_dropout(const Dropout& dropout, Purpose purpose = Purpose::dropout) {
   Draw draw = prepare_draw(purpose, dropout.key);
   draw.threshold = keep_threshold(dropout.p);
-  draw.scale = keep_scale(dropout.p);
+  if (dropout.inverted) draw.scale = keep_scale(dropout.p);
   return draw;
 }
 

@@ -16,14 +16,18 @@ void random_normal(const Context& context, const RandomKey& key, Matrix<T> out);
 void random_permutation(const Context& context, const RandomKey& key, Vector<int64_t> out);  // Fisher-Yates
 
 void dropout_mask(const Context& context, const Dropout& dropout, Matrix<uint8_t> keep);  // 1 = kept
-// Forward and backward alike: y = x times the mask times 1 / (share kept).
+// Forward and backward alike, in training: y = x times the mask, times 1 / (share kept) where scaling is inverted.
 template <class T>
 void dropout(const Context& context, const Dropout& dropout, Matrix<const T> x, Matrix<T> y);
+// In inference: y = x, or x times the share kept.
+template <class T>
+void dropout_inference(const Context& context, const Dropout& dropout, Matrix<const T> x, Matrix<T> y);
 // Sets entries to zero where the mask (drawn under its own purpose) falls, and scales nothing: a denoising
 // autoencoder's corruption.
 template <class T>
 void masking_noise(const Context& context, const Dropout& noise, Matrix<const T> x, Matrix<T> y);
 
+void check(const char* op, const RandomKey& key, int64_t rows);
 void check(const char* op, const Dropout& dropout);
 
 }  // namespace lamina

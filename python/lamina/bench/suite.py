@@ -16,7 +16,7 @@ from lamina.bench import machine, peers, report
 from lamina.bench.ceilings import ceilings, refresh
 from lamina.bench.harness import MemoryRow, Row, Setup, measure, summarise
 
-LAYERS = ("gemm", "linear", "lamina", "batchnorm", "layernorm", "dropout", "activation", "loss")
+LAYERS = ("gemm", "linear", "lamina", "batchnorm", "layernorm", "dropout", "noise", "activation", "loss")
 BENCHES = (*LAYERS, "optimizer", "random", "step", "predict", "fit", "memory")
 
 

@@ -22,13 +22,16 @@ from lamina.layers.activations import (
 )
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.descriptions import describe, from_description
+from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from lamina.layers.python_layer import Mode, PythonLayer
 from lamina.layers.residual import Residual
 from lamina.layers.walk import activation_after, walk
+from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
 
 __all__ = [
-    "Activation", "BatchNorm", "Dropout", "ELU", "GELU", "GELUTanh", "Layer", "LayerNorm", "LeakyReLU", "Linear",
-    "LogSoftmax", "Mode", "PReLU", "PythonLayer", "RReLU", "ReLU", "Residual", "SELU", "SiLU", "Sigmoid", "Softmax",
-    "Softplus", "Softsign", "Step", "Tanh", "activation_after", "activation_layer", "describe", "from_description",
+    "Activation", "AlphaDropout", "BatchNorm", "DropConnect", "Dropout", "ELU", "GELU", "GELUTanh", "GaussianNoise",
+    "Layer", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaskingNoise", "Mode", "PReLU", "PythonLayer", "RReLU",
+    "ReLU", "Residual", "SELU", "SaltAndPepper", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign",
+    "Step", "Tanh", "Whiteout", "Zoneout", "activation_after", "activation_layer", "describe", "from_description",
     "walk",
 ]  # fmt: skip

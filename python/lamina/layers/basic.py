@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lamina._checks import number, whole
+from lamina._checks import number, one_of, whole
 from lamina.init import Initializer, initializer
 
 __all__ = ["BatchNorm", "Dropout", "Layer", "LayerNorm", "Linear"]
@@ -102,13 +102,14 @@ class Linear(Layer):
     init: str | Initializer = field(default="auto", repr=False)
 
     def __post_init__(self) -> None:
+        call = type(self).__name__
         self._set(
-            in_features=whole("Linear", "in_features", self.in_features, 1, _MOST_FEATURES),
-            out_features=whole("Linear", "out_features", self.out_features, 1, _MOST_FEATURES),
-            init=initializer("Linear", self.init),
+            in_features=whole(call, "in_features", self.in_features, 1, _MOST_FEATURES),
+            out_features=whole(call, "out_features", self.out_features, 1, _MOST_FEATURES),
+            init=initializer(call, self.init),
         )
         if not isinstance(self.bias, bool):
-            raise TypeError(f"Linear: bias is {self.bias!r}, True or False is needed")
+            raise TypeError(f"{call}: bias is {self.bias!r}, True or False is needed")
 
     def initialise(self, parameters: Mapping[str, Any], *, seed: int, layer: int, following: Any, **_: Any) -> None:
         weight, init = parameters["weight"], initializer("Linear", self.init)
@@ -232,23 +233,26 @@ class LayerNorm(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Inverted dropout: in training each value is set to 0 with probability p, the others are scaled by 1 / (1 − p).
+    """Dropout: in training each value is set to 0 with probability p, with the expectation that inference has.
 
     Parameters
     ----------
     p : float
         In [0, 1); kept exactly in 65536ths.
+    scaling : {"inverted", "test"}
+        "inverted" scales kept values by 1 / (1 − p) in training, and inference does nothing. "test" leaves them as they
+        are, and inference scales all values by 1 − p, as the lectures have it; it runs by itself.
 
     Raises
     ------
     ValueError
-        If p is not in [0, 1).
+        If p is not in [0, 1), or scaling none of these.
     TypeError
         If p is no number.
 
     Notes
     -----
-    Masks depend on seed, layer, step, row and column alone; see `lamina.ops.dropout_mask`. Inference does nothing.
+    Masks depend on seed, layer, step, row and column alone; see `lamina.ops.dropout_mask`.
 
     References
     ----------
@@ -258,13 +262,15 @@ class Dropout(Layer):
     --------
     >>> import lamina
     >>> lamina.Dropout(0.2)
-    Dropout(p=0.2)
+    Dropout(p=0.2, scaling='inverted')
     """
 
     p: float = 0.5
+    scaling: str = "inverted"
 
     def __post_init__(self) -> None:
         self._set(p=number("Dropout", "p", self.p, below=1))
+        one_of("Dropout", "scaling", self.scaling, ["inverted", "test"])
 
     def settings(self) -> dict[str, Any]:
-        return {"kind": "dropout", "p": self.p}
+        return {"kind": "dropout" if self.scaling == "inverted" else "test_scaled_dropout", "p": self.p}

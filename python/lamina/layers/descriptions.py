@@ -10,14 +10,19 @@ from lamina._checks import one_of
 from lamina.init import Initializer
 from lamina.layers.activations import ACTIVATIONS, LogSoftmax, Softmax
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from lamina.layers.residual import Residual
+from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
 
 __all__ = ["LAYERS", "describe", "from_description"]
 
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
-    for layer in (Linear, BatchNorm, LayerNorm, Dropout, Residual, Softmax, LogSoftmax, *ACTIVATIONS.values())
-}
+    for layer in (
+        Linear, BatchNorm, LayerNorm, Dropout, Residual, Softmax, LogSoftmax, *ACTIVATIONS.values(),
+        GaussianNoise, MaskingNoise, SaltAndPepper, AlphaDropout, DropConnect, Shakeout, Whiteout, Zoneout,
+    )
+}  # fmt: skip
 
 
 def describe(layer: Layer) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def describe(layer: Layer) -> dict[str, Any]:
     --------
     >>> import lamina
     >>> describe(lamina.Dropout(0.5))
-    {'kind': 'Dropout', 'p': 0.5}
+    {'kind': 'Dropout', 'p': 0.5, 'scaling': 'inverted'}
     """
     if not dataclasses.is_dataclass(layer):
         raise TypeError(f"describe: {type(layer).__name__} is no dataclass, so its fields are not known")

@@ -11,7 +11,7 @@ import numpy as np
 from lamina import optim
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import finite, matrix, number, one_of, whole
-from lamina.layers import Activation, BatchNorm, Linear, PReLU, RReLU, activation_after
+from lamina.layers import Activation, BatchNorm, Linear, PReLU, RReLU, Zoneout, activation_after
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
 from lamina.sequential import Sequential
 
@@ -195,6 +195,9 @@ def _groups(net: Sequential) -> list[range]:
         raise ValueError(f"greedy: the net has {len(places)} Linear layers, a hidden one and the output are needed")
     groups = [range(first, after) for first, after in zip(places, places[1:], strict=False)]
     for group in groups:
+        if isinstance(net[group.start], Zoneout):
+            raise ValueError(f"greedy: layer {group.start} is {net[group.start]}, a Linear whose activation follows "
+                             "it is needed")  # fmt: skip
         activation = activation_after(net._layers[group.start + 1 :])
         if isinstance(activation, (PReLU, RReLU)):
             raise ValueError(f"greedy: layer {group.start} is followed by {activation}, an activation that neither "

@@ -7,14 +7,9 @@ _WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # golden ratio, sqrt(3) - 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
-UNIFORM, NORMAL, DROPOUT, RRELU, PERMUTATION, MASKING_NOISE = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-)  # purposes: the top byte of the last counter word
+# Purposes: the top byte of the last counter word.
+UNIFORM, NORMAL, DROPOUT, RRELU, PERMUTATION = 1, 2, 3, 4, 5
+MASKING_NOISE, GAUSSIAN_NOISE, SALT_AND_PEPPER, WHITEOUT = 6, 7, 8, 9
 
 
 def philox(counter, key):
@@ -39,8 +34,9 @@ def philox(counter, key):
 
     - key = (seed mod 2^32, seed div 2^32);
     - counter = (column group, (row + row_offset) mod 2^32, step, purpose << 24 | layer), with purposes uniform 1,
-      normal 2, dropout 3, rrelu 4, permutation 5 and masking noise 6. The first axis of a draw is its rows, the others
-      together its columns; how many columns form a group is said at each draw.
+      normal 2, dropout 3, rrelu 4, permutation 5, masking noise 6, gaussian noise 7, salt and pepper 8 and whiteout 9.
+      The first axis of a draw is its rows, the others together its columns; how many columns form a group is said at
+      each draw.
 
     References
     ----------
@@ -205,11 +201,22 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     >>> ref.random_normal((2, 2), seed=1).shape
     (2, 2)
     """
-    op = "random_normal"
+    key = dict(seed=seed, layer=layer, step=step, row_offset=row_offset)
+    return normal_draw("random_normal", shape, NORMAL, dtype, **key)
+
+
+def normal_draw(op, shape, purpose, dtype, **key):
+    """Draw as `random_normal` does, for any purpose.
+
+    Examples
+    --------
+    >>> from lamina.reference.random import WHITEOUT, normal_draw
+    >>> normal_draw("whiteout", (2, 3), WHITEOUT, "float32", seed=1, layer=0, step=0).shape
+    (2, 3)
+    """
     double = _is_double(op, dtype)
     rows, columns = rows_and_columns(op, shape)
-    groups = -(-columns // (2 if double else 4))
-    words = draw_words(op, rows, groups, NORMAL, seed=seed, layer=layer, step=step, row_offset=row_offset)
+    words = draw_words(op, rows, -(-columns // (2 if double else 4)), purpose, **key)
     fraction = _fraction(words, double)
     unit = 2.0**-53 if double else 2.0**-24
     radius = np.sqrt(-2.0 * np.log(fraction[..., 0::2] + unit))
