@@ -118,7 +118,7 @@ def test_max_norm_leaves_layers_that_do_not_move(data):
 
 def test_max_norm_is_about_all_kinds_of_linear_layers(data):
     inside = lamina.Residual(lamina.Linear(6, 6))
-    net = lamina.Sequential(lamina.DropConnect(4, 6, 0.5), lamina.PReLU(True), inside, lamina.Linear(6, 3))
+    net = lamina.Sequential(lamina.DropConnect(4, 6, p=0.5), lamina.PReLU(per_unit=True), inside, lamina.Linear(6, 3))
     lamina.Trainer(net, max_norm=0.2).fit(*data, epochs=1, progress=False)
     state = net.state_dict()
     for name in ("0.weight", "2.0.weight", "3.weight"):
