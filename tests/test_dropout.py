@@ -102,7 +102,7 @@ def test_dropout_mask_refuses():
 
 @pytest.mark.parametrize("inputs", [1, 5, 10])
 def test_the_net_of_scaled_weights_is_the_mean_over_all_masks(rng, inputs):
-    """For one softmax layer exactly: the geometric mean over the masks, renormalised (Hinton et al. 2012, section 1)."""
+    """For one softmax layer exactly: the geometric mean over all, renormalised (Hinton et al. 2012, section 1)."""
     x, weight, bias = rng.normal(size=inputs), rng.normal(size=(4, inputs)), rng.normal(size=4)
     masks = (np.arange(2**inputs)[:, None] >> np.arange(inputs)) & 1
     logarithms = ops.log_softmax_forward(ops.linear_forward(x * masks, weight, bias))

@@ -34,9 +34,10 @@ LAYERS = [
     {
         "_seeds",
         "augment",
-        "calibration",
         "averaging",
+        "calibration",
         "callbacks",
+        "checkpoint",
         "datasets",
         "diagnosis",
         "ensemble",
@@ -57,6 +58,7 @@ LAYERS = [
         "sequential",
         "step_schedules",
         "trainer",
+        "trainer_state",
     },
     {""},  # lamina itself, which gathers the above
     {"mlp", "tabular"},

@@ -52,23 +52,29 @@ SAMPLES = [
     lamina.Zoneout(WIDTH, WIDTH, p=0.3),
     lamina.Zoneout(WIDTH, WIDTH, p=0.3, activation="gelu"),
     lamina.Residual(lamina.Zoneout(WIDTH, WIDTH), lamina.DropConnect(WIDTH, WIDTH), lamina.AlphaDropout(0.2)),
+    lamina.Columns(
+        lamina.Numeric([0, 1]),
+        lamina.Category(4, size=4, features=3),
+        lamina.Periodic([2, 0], frequencies=3, sigma=0.5),
+        lamina.PiecewiseLinear(3, [-1.0, 0.0, 0.5, 1.0]),
+        in_features=5,
+    ),
 ]
 EVERY = pytest.mark.parametrize("layer", SAMPLES, ids=repr)
 
 
 def net_of(layer, **options):
-    """The layer between two others."""
-    first = [Linear(5, WIDTH), lamina.Tanh()]
-    return Sequential(*first, layer, Linear(layer_width(layer), 3), seed=7, **options)
-
-
-def layer_width(layer):
-    return getattr(layer, "out_features", WIDTH)
+    """The layer between two others, or before one if it has to come first."""
+    first = [] if isinstance(layer, lamina.Columns) else [Linear(5, WIDTH), lamina.Tanh()]
+    width = Sequential(*first, layer).out_features
+    return Sequential(*first, layer, Linear(width, 3), seed=7, **options)
 
 
 @pytest.fixture
 def data(rng):
-    return rng.standard_normal((ROWS, 5)), rng.integers(0, 3, ROWS)
+    x = rng.standard_normal((ROWS, 5))
+    x[:, 4] = rng.integers(0, 4, ROWS)  # codes, for those who take some
+    return x, rng.integers(0, 3, ROWS)
 
 
 def test_every_kind_has_a_sample():

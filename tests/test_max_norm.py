@@ -116,6 +116,16 @@ def test_max_norm_leaves_layers_that_do_not_move(data):
     assert np.linalg.norm(net.state_dict()["4.weight"], axis=1).max() <= 0.1 * (1 + 1e-6)
 
 
+def test_max_norm_is_about_all_kinds_of_linear_layers(data):
+    inside = lamina.Residual(lamina.Linear(6, 6))
+    net = lamina.Sequential(lamina.DropConnect(4, 6, p=0.5), lamina.PReLU(per_unit=True), inside, lamina.Linear(6, 3))
+    lamina.Trainer(net, max_norm=0.2).fit(*data, epochs=1, progress=False)
+    state = net.state_dict()
+    for name in ("0.weight", "2.0.weight", "3.weight"):
+        assert np.linalg.norm(state[name], axis=1).max() <= 0.2 * (1 + 1e-6)
+    assert np.linalg.norm(state["1.weight"]) > 0.2
+
+
 def test_max_norm_is_recorded(data):
     if lamina.cuda.is_available():
         assert_same_bits(trained_bits(data, max_norm=0.5, device=True), trained_bits(data, max_norm=0.5))

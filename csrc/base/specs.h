@@ -52,6 +52,7 @@ struct BatchNorm {
   double momentum = 0.1;
   double eps = 1e-5;
   bool unbiased_running_var = true;
+  bool frozen = false;  // in training too it reads the running statistics, and leaves them
 
   explicit operator bool() const { return static_cast<bool>(gamma); }
 };

@@ -266,6 +266,13 @@ void bind_network(py::module_& m) {
             });
           },
           py::arg("batch_size") = py::none())
+      .def(
+          "freeze",
+          [](const PyNetwork& n, const std::set<std::string>& names) {
+            const Native native(n.home);
+            with(n, [&](auto& net, auto) { net.freeze(names); });
+          },
+          py::arg("names"), "From now on training leaves exactly these layers as they are.")
       .def("forward", &forward, py::arg("x"), py::arg("training"), py::arg("seed"), py::arg("step"))
       .def(
           "forward_to",

@@ -161,8 +161,9 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
       return {static_cast<uint32_t>(at), self.optimizer_.constants(lr, at + 1)};
     }
     void advance() const { ++self.step; }
-    std::vector<const void*> memory() const {
-      return {self.corrupted_.data(), self.h_.data(), self.read_.data(), self.r_.data(), self.row_loss_.data()};
+    std::vector<uint64_t> made_of() const {
+      return {address_of(self.corrupted_.data()), address_of(self.h_.data()), address_of(self.read_.data()), address_of(self.r_.data()),
+              address_of(self.row_loss_.data())};
     }
   } steps{*this, lr};
   const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, steps);

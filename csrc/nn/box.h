@@ -39,7 +39,7 @@ struct BoxPlace {
 
   int64_t in_features() const { return layer.in_features; }
   Vector<T> value(int nth) const { return arrays.value(layer.id, nth); }
-  Vector<T> gradient(int nth) const { return arrays.gradient(layer.id, nth); }
+  Vector<T> gradient(int nth) const { return arrays.box_gradient(layer.id, nth); }
 };
 
 // At the end of a file that defines Spec::make.

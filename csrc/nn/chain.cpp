@@ -39,6 +39,14 @@ std::unique_ptr<Box<T>> make_box(const BoxPlace<T>& place) {
       place.layer.form);
 }
 
+// Whether training moves anything of a layer.
+template <class T>
+bool moves(const LayerSpec& layer, const NetworkArrays<T>& arrays) {
+  if (!layer.parameters().empty() && !arrays.frozen(layer.id)) return true;
+  const std::vector<LayerSpec>* const within = layer.inner();
+  return within && std::ranges::any_of(*within, [&](const LayerSpec& inside) { return moves(inside, arrays); });
+}
+
 template <class T>
 Matrix<T> weight_matrix(Vector<T> values, const LayerSpec& layer) {
   return matrix(values.data, layer.out_features, layer.in_features);
@@ -65,15 +73,15 @@ Stage<T> Chain<T>::make_stage(const LaminaPlan& plan, bool fuse, const NetworkAr
     const LayerSpec& linear = layer(plan.linear);
     stage.lamina.weight = weight_matrix(arrays.value(linear.id, 0), linear);
     stage.lamina.bias = arrays.value(linear.id, 1);
-    stage.gradients.weight = weight_matrix(arrays.gradient(linear.id, 0), linear);
+    if (!arrays.frozen(linear.id)) stage.gradients.weight = weight_matrix(arrays.gradient(linear.id, 0), linear);
     stage.gradients.bias = arrays.gradient(linear.id, 1);
   }
   if (plan.batchnorm >= 0) {
     const int id = layer(plan.batchnorm).id;
     const auto& spec = std::get<BatchNormSpec>(layer(plan.batchnorm).form);
     const RunningStatistics<T>& running = *arrays.statistics_of(id);
-    stage.lamina.batchnorm = {arrays.value(id, 0),      arrays.value(id, 1), running.mean, running.var, spec.momentum, spec.eps,
-                              spec.unbiased_running_var};
+    stage.lamina.batchnorm = {arrays.value(id, 0),       arrays.value(id, 1), running.mean, running.var, spec.momentum, spec.eps,
+                              spec.unbiased_running_var, arrays.frozen(id)};
     stage.gradients.gamma = arrays.gradient(id, 0);
     stage.gradients.beta = arrays.gradient(id, 1);
   }
@@ -83,7 +91,7 @@ Stage<T> Chain<T>::make_stage(const LaminaPlan& plan, bool fuse, const NetworkAr
     stage.lamina.dropout.key.layer = static_cast<uint32_t>(layer(plan.dropout).id);
   }
   if (plan.box >= 0) stage.box = make_box(BoxPlace<T>{layer(plan.box), arrays, device, fuse});
-  for (int i = plan.first; i < plan.last; ++i) stage.trained = stage.trained || layer(i).trained();
+  for (int i = plan.first; i < plan.last; ++i) stage.trained = stage.trained || moves(layer(i), arrays);
   return stage;
 }
 

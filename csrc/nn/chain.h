@@ -28,7 +28,7 @@ class Chain {
   Matrix<const T> forward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass,
                           Matrix<T> out = {}) const;
   // dh is the gradient of the last stage's output and may be the memory's gradient 0. Those of the parameters go to the flat
-  // buffer, that of x to dx if it is given; otherwise backward ends at the first stage with parameters.
+  // buffer, that of x to dx if it is given; otherwise backward ends at the first stage that is trained.
   // `watch` is told the gradient of each stage's output, which nothing is joined with then; the bits are the same.
   using Watch = std::function<void(size_t stage, Matrix<const T> dh)>;
   void backward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass, Matrix<const T> dh,
@@ -63,7 +63,7 @@ class Chain {
   std::vector<LayerSpec> layers_;
   std::vector<LaminaPlan> plan_;
   std::vector<Stage<T>> stages_;
-  size_t first_trained_ = 0;
+  size_t first_trained_ = 0;  // the first stage that is trained
 };
 
 }  // namespace lamina

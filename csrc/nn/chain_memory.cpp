@@ -13,7 +13,8 @@ TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t r
     if (wanted) size += padded<T>(elements);
     return offset;
   };
-  int64_t widest = 0;  // gradient
+  const Stage<T>* const top = &stages.back();  // whose gradient is there even if nothing is trained
+  int64_t widest = 0;                          // gradient
   for (const Stage<T>& stage : stages) {
     const int64_t width = stage.plan.out_features;
     const LaminaSaves needs = saves(stage.lamina);
@@ -27,7 +28,7 @@ TrainingLayout<T>::TrainingLayout(const std::vector<Stage<T>>& stages, int64_t r
     const int64_t kept = stage.box ? stage.box->kept_size(rows) : 0;
     part.kept = place(kept > 0, kept);
     parts.push_back(part);
-    if (all_gradients || widest > 0 || stage.trained) widest = std::max(widest, width);
+    if (all_gradients || widest > 0 || stage.trained || &stage == top) widest = std::max(widest, width);
   }
   for (int64_t& gradient : gradients) gradient = place(true, rows * widest);
 }

@@ -18,7 +18,7 @@ struct Stage {
   Lamina<T> lamina;
   LaminaGradients<T> gradients;  // without x
   std::unique_ptr<Box<T>> box = {};
-  bool trained = false;  // has parameters
+  bool trained = false;  // has parameters that are not frozen
 };
 
 // Where it lies: what forward keeps for backward, and the two gradients in flight, in elements from the start. Every matrix
@@ -31,7 +31,7 @@ struct TrainingLayout {
   };
 
   TrainingLayout() = default;
-  // The gradients in flight reach down to the first stage with parameters, or to all of them.
+  // The gradients in flight reach down to the first stage that is trained, or to all of them.
   TrainingLayout(const std::vector<Stage<T>>& stages, int64_t rows, bool all_gradients = false);
 
   int64_t rows = 0, size = 0;

@@ -34,16 +34,17 @@ DataSet<T> rows_of(const Context& context, const DataSet<T>& data, const EpochOp
   return options.shuffle ? memory.gather(context, data, batch.first, batch.count) : data.slice(batch.first, batch.count);
 }
 
+inline uint64_t address_of(const void* memory) { return reinterpret_cast<uintptr_t>(memory); }
+
 // What recorded steps of an epoch hold: where everything lies, and of what size.
 template <class T, class Steps>
 std::vector<uint64_t> made_of(const DataSet<T>& data, const BatchMemory<T>& memory, Steps& steps) {
-  std::vector<uint64_t> numbers;
-  const auto holds = [&](const void* address) { numbers.push_back(reinterpret_cast<uintptr_t>(address)); };
+  std::vector<uint64_t> numbers = steps.made_of();
+  const auto holds = [&](const void* memory) { numbers.push_back(address_of(memory)); };
   const auto holds_matrix = [&](Matrix<const T> m) {
     holds(m.data);
     for (const int64_t n : {m.rows, m.columns, m.stride}) numbers.push_back(static_cast<uint64_t>(n));
   };
-  for (const void* address : steps.memory()) holds(address);
   memory.add_addresses(numbers);
   holds_matrix(data.x), holds_matrix(data.targets.values), holds(data.targets.labels.data), holds(data.sample_weight.data);
   return numbers;
@@ -86,7 +87,7 @@ std::optional<double> run_on_device(const Context& context, const DataSet<T>& da
 //   work(context, batch, place)   everything that is computed,
 //   inputs(ahead, number)         what differs from step to step of that, `ahead` steps from now on the batch of this number,
 //   advance()                     what is counted, and
-//   memory()                      the addresses of what it works in.
+//   made_of()                     numbers that are others when recorded work is out of date: the addresses of what it works in.
 template <class T, class Steps>
 std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
                                 ThreadChoice& choice, const Poll& poll, Steps& steps) {

@@ -1,7 +1,6 @@
 // Checks of layers, one by one and in a row, and words for them.
 #include "nn/layer_specs.h"
 
-#include <algorithm>
 #include <sstream>
 
 #include "base/error.h"
@@ -176,11 +175,6 @@ const std::vector<LayerSpec>* LayerSpec::inner() const {
     if constexpr (requires { spec.layers; }) return &spec.layers;
     return nullptr;
   });
-}
-bool LayerSpec::trained() const {
-  const std::vector<LayerSpec>* const within = inner();
-  return !parameters().empty() ||
-         (within && std::any_of(within->begin(), within->end(), [](const auto& layer) { return layer.trained(); }));
 }
 
 namespace {

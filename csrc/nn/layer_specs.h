@@ -365,7 +365,6 @@ struct LayerSpec {
   int64_t running_statistics() const;
   std::string describe() const;
   const std::vector<LayerSpec>* inner() const;  // the layers that it is around, or null
-  bool trained() const;                         // it or one of those has parameters
 };
 
 // Names the layers, checks that each takes what the one before it gives, and settles the width of layers that keep it.

@@ -20,7 +20,8 @@ Network<T>::Network(std::vector<LayerSpec> layers, bool fuse, const Device& devi
     : device_(device),
       layers_(with_widths(std::move(layers))),
       arrays_(all_layers(layers_), device),
-      chain_(layers_, fuse, arrays_, device) {}
+      fuse_(fuse),
+      chain_(std::make_shared<const Chain<T>>(layers_, fuse, arrays_, device)) {}
 
 template <class T>
 void Network<T>::check_input(const char* op, Matrix<const T> x) const {
@@ -32,9 +33,28 @@ void Network<T>::check_input(const char* op, Matrix<const T> x) const {
 template <class T>
 bool Network<T>::is_linear_weight(const ParameterEntry& entry) const {
   for (const LayerSpec* layer : all_layers(layers_)) {
-    if (layer->id == entry.layer) return std::holds_alternative<LinearSpec>(layer->form) && entry.shape.size() == 2;
+    if (layer->id != entry.layer || entry.shape.size() != 2) continue;
+    return std::visit([](const auto& spec) { return std::is_base_of_v<LinearSpec, std::decay_t<decltype(spec)>>; }, layer->form);
   }
   return false;
+}
+
+template <class T>
+void Network<T>::freeze(const std::set<std::string>& names) {
+  const TrainingLock lock(busy_, "freeze");
+  std::set<int> ids;
+  for (const LayerSpec* layer : all_layers(layers_)) {
+    if (names.contains(layer->name)) ids.insert(layer->id);
+  }
+  arrays_.freeze(std::move(ids));
+  auto chain = std::make_shared<const Chain<T>>(layers_, fuse_, arrays_, device_);
+  {
+    const std::lock_guard chain_lock(chain_mutex_);
+    chain_ = std::move(chain);
+  }
+  layout_ = {};  // the gradients in flight may reach further down
+  values_ = {};
+  ++freezings_;
 }
 
 template <class T>
@@ -42,7 +62,7 @@ void Network<T>::plan_memory(int64_t rows) {
   if (rows <= layout_.rows && values_.data()) return;
   layout_ = {};  // the old memory goes first, and a failure leaves nothing planned
   values_ = {};
-  TrainingLayout<T> layout(chain_.stages(), rows);
+  TrainingLayout<T> layout(chain_->stages(), rows);
   row_loss_ = AlignedBuffer<double>(layout.rows, device_);
   values_ = AlignedBuffer<T>(layout.size, device_);
   layout_ = std::move(layout);
@@ -50,7 +70,9 @@ void Network<T>::plan_memory(int64_t rows) {
 
 template <class T>
 void Network<T>::count_batch() {
-  for (const RunningStatistics<T>& statistics : arrays_.running_statistics()) ++*statistics.batches_seen;
+  for (const RunningStatistics<T>& statistics : arrays_.running_statistics()) {
+    if (!frozen(statistics.layer)) ++*statistics.batches_seen;
+  }
 }
 
 template <class T>
@@ -58,7 +80,7 @@ void Network<T>::forward_training(const Context& context, Matrix<const T> x, con
   check_input("forward", x);
   const TrainingLock lock(busy_, "forward");
   plan_memory(x.rows);
-  chain_.forward(context, memory(), x, pass, out);
+  chain_->forward(context, memory(), x, pass, out);
   count_batch();
 }
 
@@ -80,7 +102,7 @@ double Network<T>::layer_gradients(const Context& context, Matrix<const T> x, co
   const char* op = "layer_gradients";
   check_input(op, x);
   check<T>(op, context.device, loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
-  if (chain_.stages().size() != layers_.size()) fail(op, "layers of this network are fused, needs fuse=False");
+  if (chain_->stages().size() != layers_.size()) fail(op, "layers of this network are fused, needs fuse=False");
   const TrainingLock lock(busy_, op);
   plan_memory(x.rows);
   if (pass.training) count_batch();
@@ -95,16 +117,16 @@ template <class T>
 void Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                                 Vector<const T> sample_weight, const Pass& pass, double* value, const typename Chain<T>::Watch& watch) {
   const TrainingMemory<T> memory = this->memory();
-  const Matrix<const T> prediction = chain_.forward(context, memory, x, pass);
+  const Matrix<const T> prediction = chain_->forward(context, memory, x, pass);
   const Matrix<T> gradient = memory.gradient(0, x.rows, out_features());
   lamina::loss<T>(context, loss, prediction, targets, sample_weight, gradient, {row_loss_.data(), x.rows}, value);
-  chain_.backward(context, memory, x, pass, gradient, {}, watch);
+  chain_->backward(context, memory, x, pass, gradient, {}, watch);
 }
 
 template <class T>
 std::string Network<T>::explain(const Context& context, int64_t rows) const {
   check_batches("explain", rows, rows, has_batchnorm());
-  return chain_.explain(context, rows);
+  return chain()->explain(context, rows);
 }
 
 template class Network<float>;

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,18 +26,24 @@ class Network {
   Network& operator=(const Network&) = delete;
 
   const Device& device() const { return device_; }
-  int64_t in_features() const { return chain_.in_features(); }
-  int64_t out_features() const { return chain_.out_features(); }
-  int64_t features_after(int layers) const { return chain_.features_after(layers); }
+  int64_t in_features() const { return layers_.front().in_features; }
+  int64_t out_features() const { return layers_.back().out_features; }
+  int64_t features_after(int layers) const { return chain()->features_after(layers); }
   const std::vector<LayerSpec>& layers() const { return layers_; }
-  int layer_count() const { return static_cast<int>(chain_.layers().size()); }
+  int layer_count() const { return static_cast<int>(layers_.size()); }
   bool has_batchnorm() const { return !arrays_.running_statistics().empty(); }
   // Which layers are one lamina, and for a number of rows also how the products and passes of a training step run.
-  std::string explain() const { return chain_.explain(); }
+  std::string explain() const { return chain()->explain(); }
   std::string explain(const Context& context, int64_t rows) const;
 
   const ParameterBuffer<T>& parameters() const { return arrays_.parameters(); }
   bool is_linear_weight(const ParameterEntry& entry) const;
+
+  // From now on training leaves exactly these layers as they are: parameters, whose gradients are 0 and are not computed, and
+  // running statistics, which are normalised with. Layers by name; others are nobody's.
+  void freeze(const std::set<std::string>& names);
+  bool frozen(int layer) const { return arrays_.frozen(layer); }
+  uint64_t freezings() const { return freezings_; }  // so far
   const std::vector<RunningStatistics<T>>& running_statistics() const { return arrays_.running_statistics(); }
 
   void check_input(const char* op, Matrix<const T> x) const;
@@ -54,7 +62,7 @@ class Network {
   double layer_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                          Vector<const T> sample_weight, const Pass& pass, const std::vector<Matrix<T>>& outputs,
                          const std::vector<Matrix<T>>& gradients);
-  size_t first_trained() const { return chain_.first_trained(); }
+  size_t first_trained() const { return chain_->first_trained(); }
   // The mean and variance of this batch-norm layer's input over all rows of x (S. Ioffe & C. Szegedy 2015, algorithm 2, in
   // one pass over the data instead of an average over batches). False when `poll` stopped it; nothing has changed then.
   bool set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x, int64_t block_rows, const Poll& poll);
@@ -64,13 +72,18 @@ class Network {
   // For a training loop, which holds the lock for many steps, plans the memory first and counts its batches.
   std::atomic<bool>& busy() { return busy_; }
   void plan_memory(int64_t rows);
-  size_t activation_bytes(int64_t rows) const { return AlignedBuffer<T>::bytes(TrainingLayout<T>(chain_.stages(), rows).size); }
+  size_t activation_bytes(int64_t rows) const { return AlignedBuffer<T>::bytes(TrainingLayout<T>(chain()->stages(), rows).size); }
   size_t statistics_bytes() const { return arrays_.statistics_bytes(); }
   // The loss goes to where value points, on the device.
   void step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                       Vector<const T> sample_weight, const Pass& pass, double* value, const typename Chain<T>::Watch& watch = {});
 
  private:
+  // For what does not hold the training lock.
+  std::shared_ptr<const Chain<T>> chain() const {
+    const std::lock_guard lock(chain_mutex_);
+    return chain_;
+  }
   // The input of the layer with this id in inference, for all rows of x.
   struct LayerInput {
     const LayerSpec* layer = nullptr;
@@ -85,7 +98,10 @@ class Network {
   Device device_;
   std::vector<LayerSpec> layers_;
   NetworkArrays<T> arrays_;
-  Chain<T> chain_;
+  bool fuse_;
+  std::shared_ptr<const Chain<T>> chain_;  // another after freezing, while other calls may infer with this one
+  mutable std::mutex chain_mutex_;
+  uint64_t freezings_ = 0;
   TrainingLayout<T> layout_;  // of what is in values_
   AlignedBuffer<T> values_;
   AlignedBuffer<double> row_loss_;

@@ -24,7 +24,7 @@ void fill(const Device& device, Vector<T> v, double value) {
 
 template <class T>
 NetworkArrays<T>::NetworkArrays(const std::vector<const LayerSpec*>& layers, const Device& device)
-    : parameters_(entries_of(layers), device) {
+    : device_(device), parameters_(entries_of(layers), device) {
   int64_t end = 0;
   for (const LayerSpec* layer : layers) end += 2 * padded<T>(layer->running_statistics());
   statistics_buffer_ = AlignedBuffer<T>(end, device);
@@ -42,6 +42,21 @@ NetworkArrays<T>::NetworkArrays(const std::vector<const LayerSpec*>& layers, con
     fill(device, var, 1);
     statistics_.push_back({layer->id, layer->name, mean, var, std::make_unique<int64_t>(0)});
   }
+}
+
+template <class T>
+void NetworkArrays<T>::freeze(std::set<int> layers) {
+  frozen_ = std::move(layers);
+  unseen_.clear();
+  const Vector<T> gradients = parameters_.gradients();
+  device_.memory->zero(gradients.data, static_cast<size_t>(gradients.size) * sizeof(T), device_.stream);
+}
+
+template <class T>
+Vector<T> NetworkArrays<T>::box_gradient(int layer, int nth) const {
+  const Vector<T> value = this->value(layer, nth);
+  if (!value || !frozen(layer)) return gradient(layer, nth);
+  return unseen_.emplace_back(value.size, device_).view();
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -25,9 +26,15 @@ class NetworkArrays {
   NetworkArrays(const std::vector<const LayerSpec*>& layers, const Device& device);
 
   const ParameterBuffer<T>& parameters() const { return parameters_; }
-  // The nth parameter of a layer, or its gradient; absent where there are fewer.
+  // The nth parameter of a layer, or its gradient; absent where there are fewer, and a frozen layer's gradients.
   Vector<T> value(int layer, int nth) const { return at(parameters_.parameters(), layer, nth); }
-  Vector<T> gradient(int layer, int nth) const { return at(parameters_.gradients(), layer, nth); }
+  Vector<T> gradient(int layer, int nth) const { return frozen(layer) ? Vector<T>{} : at(parameters_.gradients(), layer, nth); }
+  // For boxes, which cannot but compute it: a frozen layer's goes where nobody looks.
+  Vector<T> box_gradient(int layer, int nth) const;
+
+  // Training leaves exactly these layers as they are; the gradients become 0.
+  void freeze(std::set<int> layers);
+  bool frozen(int layer) const { return frozen_.contains(layer); }
 
   const std::vector<RunningStatistics<T>>& running_statistics() const { return statistics_; }
   const RunningStatistics<T>* statistics_of(int layer) const;
@@ -39,7 +46,10 @@ class NetworkArrays {
     return entry ? vector_at(buffer, *entry) : Vector<T>{};
   }
 
+  Device device_;
   ParameterBuffer<T> parameters_;
+  std::set<int> frozen_;
+  mutable std::vector<AlignedBuffer<T>> unseen_;  // gradients of frozen boxes
   AlignedBuffer<T> statistics_buffer_;
   std::vector<RunningStatistics<T>> statistics_;
 };

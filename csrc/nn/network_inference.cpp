@@ -10,7 +10,7 @@ namespace lamina {
 
 template <class T>
 std::unique_ptr<InferenceMemory<T>> Network<T>::borrow_memory(int64_t rows) const {
-  const InferenceLayout layout = chain_.inference_layout(rows);
+  const InferenceLayout layout = chain()->inference_layout(rows);
   std::unique_ptr<InferenceMemory<T>> memory(spare_.exchange(nullptr));
   if (memory && !memory->fits(layout)) memory.reset();
   if (!memory) memory = std::make_unique<InferenceMemory<T>>(layout, device_);
@@ -27,11 +27,12 @@ bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
   block_rows = std::min(block_rows, x.rows);
   if (block_rows == 0) return true;
   std::unique_ptr<InferenceMemory<T>> memory = borrow_memory(block_rows);
+  const std::shared_ptr<const Chain<T>> chain = this->chain();
   PollClock clock(poll);
   bool stopped = false;
   for (int64_t first = 0; first < x.rows && !stopped; first += block_rows) {
     const int64_t rows = std::min(block_rows, x.rows - first);
-    chain_.infer(context, *memory, x.slice(first, rows), layers, out.slice(first, rows));
+    chain->infer(context, *memory, x.slice(first, rows), layers, out.slice(first, rows));
     stopped = clock.stop();
   }
   return_memory(std::move(memory));
@@ -41,7 +42,7 @@ bool Network<T>::infer(const Context& context, Matrix<const T> x, int layers, in
 template <class T>
 bool Network<T>::input_of(const Context& context, int layer, Matrix<const T> x, int64_t block_rows, const Poll& poll,
                           LayerInput& found) const {
-  const Chain<T>* chain = &chain_;
+  const Chain<T>* chain = chain_.get();
   PollClock clock(poll);
   for (Matrix<const T> in = x;;) {
     const int place = chain->place_of(layer);

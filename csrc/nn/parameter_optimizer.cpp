@@ -18,7 +18,7 @@ Vector<T> part(Vector<T> buffer, const ParameterSegment& segment) {
 template <class T>
 ParameterOptimizer<T>::ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all,
                                           const std::vector<double>& rates)
-    : decayed_(spec), spared_(spec), buffer_(buffer) {
+    : decayed_(spec), spared_(spec), buffer_(buffer), decay_all_(decay_all) {
   std::visit([](auto& s) { s.lr = 0; }, decayed_);
   check(op, decayed_);
   std::visit([](auto& s) { s.weight_decay = s.l1 = s.lr = 0; }, spared_);
@@ -27,11 +27,18 @@ ParameterOptimizer<T>::ParameterOptimizer(const char* op, const OptimizerSpec& s
   }
   std::visit(
       [&](const auto& s) {
-        // Weights and the rest merge when they are updated alike; padding is left out where it would not stay 0.
-        segments_ = buffer.segments(decay_all || (s.weight_decay == 0 && s.l1 == 0), s.keeps_zero(), rates);
         for (size_t i = 0; i < s.kept(); ++i) state_.emplace_back(s.state[i], buffer.make_slot());
       },
       spec);
+  set_rates(rates);
+}
+
+template <class T>
+void ParameterOptimizer<T>::set_rates(const std::vector<double>& rates) {
+  // Weights and the rest merge when they are updated alike; padding is left out where it would not stay 0.
+  const auto [alike, merged] =
+      std::visit([](const auto& s) { return std::pair(s.weight_decay == 0 && s.l1 == 0, s.keeps_zero()); }, decayed_);
+  segments_ = buffer_.segments(decay_all_ || alike, merged, rates);
 }
 
 template <class T>

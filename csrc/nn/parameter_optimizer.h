@@ -15,9 +15,11 @@ template <class T>
 class ParameterOptimizer {
  public:
   // The spec's lr is not used: it comes with each step. `rates` has what it is multiplied by for each of the buffer's entries,
-  // or is empty.
+  // or is empty: 1 for all.
   ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all,
                      const std::vector<double>& rates = {});
+
+  void set_rates(const std::vector<double>& rates);
 
   // step counts from 1. Recorded work finds the constants on the device instead.
   void update(const Context& context, double lr, int64_t step, const StepConstants* there = nullptr) const;
@@ -31,6 +33,7 @@ class ParameterOptimizer {
 
   OptimizerSpec decayed_, spared_;  // spared_ is without weight decay and L1
   const ParameterBuffer<T>& buffer_;
+  bool decay_all_;
   std::vector<ParameterSegment> segments_;
   std::vector<std::pair<std::string, AlignedBuffer<T>>> state_;
 };

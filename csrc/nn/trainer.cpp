@@ -10,20 +10,30 @@ namespace lamina {
 template <class T>
 Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const TrainingSpec& spec, OwnedLoss<T> loss, uint64_t seed)
     : network_(std::move(network)),
+      rates_(spec.rates),
       optimizer_("Trainer", spec.optimizer, network_->parameters(), spec.decay_all, spec.rates),
       clipping_("Trainer", spec.clipping, network_->parameters().gradients().size, network_->device()),
       max_norm_(spec.max_norm),
       average_("Trainer", spec.averaging, network_->parameters()),
       loss_(std::move(loss)),
       seed_(seed) {
-  if (max_norm_ == 0) return;
-  check_limit<T>("Trainer", "max_norm", max_norm_);
+  if (max_norm_ != 0) check_limit<T>("Trainer", "max_norm", max_norm_);
+  rates_.resize(network_->parameters().entries().size(), 1);
+  choose_parameters();
+}
+
+template <class T>
+void Trainer<T>::choose_parameters() {
   const ParameterBuffer<T>& parameters = network_->parameters();
-  for (size_t i = 0; i < parameters.entries().size(); ++i) {
+  std::vector<double> rates = rates_;
+  bounded_.clear();
+  for (size_t i = 0; i < rates.size(); ++i) {
     const ParameterEntry& entry = parameters.entries()[i];
-    const bool moves = spec.rates.empty() || spec.rates[i] != 0;
-    if (network_->is_linear_weight(entry) && moves) bounded_.push_back(matrix_at(parameters.parameters(), entry));
+    if (network_->frozen(entry.layer)) rates[i] = 0;
+    if (max_norm_ > 0 && rates[i] != 0 && network_->is_linear_weight(entry)) bounded_.push_back(matrix_at(parameters.parameters(), entry));
   }
+  optimizer_.set_rates(rates);
+  freezings_ = network_->freezings();
 }
 
 template <class T>
@@ -58,6 +68,7 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
     batches_.plan(context.device, data, options);
   }
   network_->plan_memory(options.largest_batch(data.x.rows));
+  if (freezings_ != network_->freezings()) choose_parameters();
   average_.before_epoch(context);
   const Loss<T> loss = loss_.view();
   struct {
@@ -82,7 +93,7 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
       self.network_->count_batch();
       ++self.step;
     }
-    std::vector<const void*> memory() const { return {self.network_->memory_address()}; }
+    std::vector<uint64_t> made_of() const { return {address_of(self.network_->memory_address()), self.freezings_}; }
   } work{*this, loss, rates};
   const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, work);
   if (mean) average_.after_epoch(context, ++epoch);

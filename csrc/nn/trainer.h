@@ -73,9 +73,12 @@ class Trainer {
   uint32_t step = 0, epoch = 0;
 
  private:
+  void choose_parameters();  // those that move, which freezing may change between epochs
   void check_data(const char* op, const Context& context, const DataSet<T>& data) const;
 
   std::shared_ptr<Network<T>> network_;
+  std::vector<double> rates_;  // of each parameter
+  uint64_t freezings_ = 0;     // of the network that are taken into account
   ParameterOptimizer<T> optimizer_;
   GradientClipping<T> clipping_;
   std::vector<Matrix<T>> bounded_;  // weights whose rows have a largest norm

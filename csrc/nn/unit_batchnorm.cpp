@@ -12,7 +12,14 @@ class UnitBatchNorm final : public Box<T> {
   UnitBatchNorm(const UnitBatchNormSpec& spec, const BoxPlace<T>& place)
       : runs_(spec.runs()), d_gamma_(place.gradient(0)), d_beta_(place.gradient(1)) {
     const RunningStatistics<T>& running = *place.arrays.statistics_of(place.layer.id);
-    norm_ = {place.value(0), place.value(1), running.mean, running.var, spec.momentum, spec.eps, spec.unbiased_running_var};
+    norm_ = {place.value(0),
+             place.value(1),
+             running.mean,
+             running.var,
+             spec.momentum,
+             spec.eps,
+             spec.unbiased_running_var,
+             place.arrays.frozen(place.layer.id)};
   }
 
   int64_t kept_size(int64_t) const override { return 2 * padded<T>(norm_.gamma.size); }

@@ -155,6 +155,9 @@ struct Describe {
     result(n, context, z, saved, h);
   }
 
+  // Of a frozen batch norm: too little for a line.
+  static void inference_statistics(const Context&, const T*, const T*, double, int64_t, T*, T*) {}
+
   static void tail_backward(const Context& context, const Tail<T>& tail, Matrix<const T> dh, Matrix<T> d, Matrix<const T> saved,
                             Matrix<const T> z, const TailSums<T>& sums, const Gemm<T>* incoming, const Gemm<T>* weight_gradient) {
     auto& n = notes(context);
@@ -297,6 +300,7 @@ struct Describe {
     kernels.gemm = gemm;
     kernels.tail_forward = tail_forward;
     kernels.batchnorm_forward = batchnorm_forward;
+    kernels.inference_statistics = inference_statistics;
     kernels.tail_backward = tail_backward;
     kernels.prelu_forward = prelu_forward;
     kernels.prelu_backward = prelu_backward;

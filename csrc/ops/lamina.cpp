@@ -12,6 +12,11 @@ namespace lamina {
 namespace {
 
 template <class T>
+bool measures_batch(const Lamina<T>& lamina) {
+  return lamina.training && lamina.batchnorm && !lamina.batchnorm.frozen;
+}
+
+template <class T>
 void check(const Lamina<T>& lamina, Matrix<const T> x, Matrix<const T> h) {
   const char* op = lamina.op;
   const int64_t out = lamina.weight ? lamina.weight.rows : x.columns;
@@ -34,8 +39,8 @@ void check(const Lamina<T>& lamina, Matrix<const T> x, Matrix<const T> h) {
     vector("running_var", norm.running_var.size, static_cast<bool>(norm.running_var));
     if (!(norm.eps >= 0) || norm.eps > 1e30) fail(op, "eps is ", norm.eps, ", needs a finite number >= 0");
     if (!(norm.momentum >= 0 && norm.momentum <= 1)) fail(op, "momentum is ", norm.momentum, ", needs 0 to 1");
-    if (lamina.training && x.rows < 2) fail(op, "batch norm in training got ", x.rows, " rows, needs at least 2");
-    if (!lamina.training && !norm.running_mean) fail(op, "batch norm in inference needs running_mean and running_var");
+    if (measures_batch(lamina) && x.rows < 2) fail(op, "batch norm in training got ", x.rows, " rows, needs at least 2");
+    if (!measures_batch(lamina) && !norm.running_mean) fail(op, "batch norm in inference needs running_mean and running_var");
   }
   lamina::check(op, lamina.dropout);
   lamina::check(op, lamina.activation);
@@ -86,7 +91,8 @@ template <class T>
 void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<const T> x, Matrix<T> h, const LaminaSaved<T>& saved) {
   check<T>(lamina, x, h);
   const Kernels<T>& kernels = context.table->kernels<T>();
-  if (const BatchNorm<T>& norm = lamina.batchnorm; norm && !lamina.training) {
+  const bool measures = measures_batch(lamina);
+  if (const BatchNorm<T>& norm = lamina.batchnorm; norm && !measures) {
     kernels.inference_statistics(context, norm.running_mean.data, norm.running_var.data, norm.eps, norm.gamma.size, saved.mean.data,
                                  saved.rstd.data);
   }
@@ -95,7 +101,6 @@ void lamina_forward(const Context& context, const Lamina<T>& lamina, Matrix<cons
   const BatchNorm<T>& norm = lamina.batchnorm;
   const Matrix<T> kept = saves(lamina).activation ? saved.activation : Matrix<T>{};
 
-  const bool measures = norm && lamina.training;
   const BatchStatistics<T> statistics{saved.mean.data, saved.rstd.data, norm.running_mean.data,   norm.running_var.data,
                                       norm.eps,        norm.momentum,   norm.unbiased_running_var};
   Matrix<const T> z = x;
@@ -140,7 +145,7 @@ void lamina_backward(const Context& context, const Lamina<T>& lamina, Matrix<con
   sums.bias = lamina.bias ? gradients.bias.data : nullptr;
   sums.gamma = gradients.gamma.data;
   sums.beta = gradients.beta.data;
-  sums.batch_statistics = lamina.training;
+  sums.batch_statistics = measures_batch(lamina);
   const Matrix<const T> w = lamina.weight;
   const Matrix<T> dw = w ? gradients.weight : Matrix<T>{}, dx = w ? gradients.x : Matrix<T>{};
   const Gemm<T> weight_gradient = product<T>({dz.data, 1, dz.stride}, {x.data, x.stride, 1}, dw, x.rows);  // (out, in) = dzᵀ x

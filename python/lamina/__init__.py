@@ -5,7 +5,7 @@ from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
 from lamina.averaging import EMA, SWA
 from lamina.calibration import calibrate, expected_calibration_error, fit_temperature
-from lamina.callbacks import Callback, EarlyStopping
+from lamina.callbacks import Callback, EarlyStopping, UnfreezeInStages
 from lamina.config import (
     available_isas,
     config,
@@ -74,10 +74,10 @@ __all__ = [
     "Adagrad", "Adam", "AdamW", "AlphaDropout", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Category",
     "Columns", "CosineDecay", "DropConnect", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble",
     "ExponentialDecay", "GELU", "GELUTanh", "GaussianNoise", "HalveOnPlateau", "InverseTimeDecay", "L1", "L2",
-    "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "MaskingNoise", "Numeric", "OneCycle",
-    "OptunaPruning", "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual",
-    "SELU", "SGD", "SWA", "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus",
-    "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "WarmUp", "Whiteout", "Zoneout", "augment",
+    "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "MaskingNoise", "Numeric", "OneCycle", "OptunaPruning",
+    "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "SWA",
+    "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step",
+    "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp", "Whiteout", "Zoneout", "augment",
     "available_isas", "bagging", "calibrate", "config", "cuda", "diagnose", "expected_calibration_error",
     "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
     "overfit_check", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",

@@ -98,6 +98,10 @@ class Network:
         """
         The output of the first layers in inference.
         """
+    def freeze(self, names: collections.abc.Set[str]) -> None:
+        """
+        From now on training leaves exactly these layers as they are.
+        """
     def gradients(self) -> dict:
         """
         Live views by name of what the last backward pass left.

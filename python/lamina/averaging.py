@@ -83,7 +83,7 @@ class SWA(Average):
     a ← a + (W − a) / n at the n-th of these ends. The rate is best kept high, or made to rise and fall with the epochs
     that count. `Trainer.averaged` returns a net with the average. Batch norm's running statistics in it are those of
     the last weights, which do not fit an average of weights far apart: measure them anew by a pass over the training
-    data.
+    data, `net.set_population_statistics(X)`.
 
     References
     ----------

@@ -1,19 +1,21 @@
-"""What may happen between the epochs of a fit: the base of all callbacks, and early stopping."""
+"""What may happen between the epochs of a fit: the base of all callbacks, early stopping, unfreezing in stages."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lamina._checks import number, one_of, whole
+from lamina.layers import Linear
 from lamina.schedules import MONITORS, lower_is_better
 
 if TYPE_CHECKING:
     from lamina.trainer import Trainer
 
-__all__ = ["Callback", "EarlyStopping"]
+__all__ = ["Callback", "EarlyStopping", "UnfreezeInStages", "callbacks_in"]
 
 
 class Callback:
@@ -50,6 +52,28 @@ class Callback:
 
     def on_fit_end(self, trainer: Trainer) -> None:
         """After the last epoch of a fit, also when Ctrl-C or an error ends it."""
+
+
+def callbacks_in(call: str, callbacks: Any) -> list[Callback]:
+    """Return the callbacks given.
+
+    Raises
+    ------
+    TypeError
+        If they are none.
+
+    Examples
+    --------
+    >>> callbacks_in("Trainer", [])
+    []
+    """
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"{call}: callbacks is {callbacks!r}, a list of callbacks is needed")
+    given = list(callbacks)
+    for callback in given:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"{call}: callback {callback!r} given, an instance of lamina.Callback is needed")
+    return given
 
 
 class EarlyStopping(Callback):
@@ -139,3 +163,58 @@ class EarlyStopping(Callback):
         if self._best_state is not None:
             trainer.net.load_state_dict(self._best_state)
             self._best_state = None
+
+
+class UnfreezeInStages(Callback):
+    """Train the upper layers first, and every few epochs some lower ones too.
+
+    Parameters
+    ----------
+    every : int
+        Epochs from one stage to the next, at least 1.
+    first : int
+        Stages that are trained from the beginning, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If a number is less than 1.
+
+    Notes
+    -----
+    A stage is a linear layer with what follows it before the next one; what comes before the first belongs to the
+    lowest. After n epochs, counted over all fits, the upper `first + n // every` stages are trained and those below are
+    frozen, see `Sequential.freeze`.
+
+    References
+    ----------
+    J. Howard, S. Ruder, "Universal language model fine-tuning for text classification", 2018, section 3.3.
+
+    Examples
+    --------
+    >>> import lamina
+    >>> layers = lamina.Linear(1, 4), lamina.ReLU(), lamina.Linear(4, 4), lamina.ReLU(), lamina.Linear(4, 2)
+    >>> net = lamina.Sequential(*layers)
+    >>> trainer = lamina.Trainer(net, callbacks=[lamina.UnfreezeInStages(every=2)])
+    >>> history = trainer.fit([[0.0], [1.0]], [0, 1], epochs=3, progress=False)
+    >>> net.frozen
+    ('0',)
+    """
+
+    def __init__(self, every: int = 1, first: int = 1) -> None:
+        self.every = whole("UnfreezeInStages", "every", every, 1)
+        self.first = whole("UnfreezeInStages", "first", first, 1)
+
+    def __repr__(self) -> str:
+        return f"UnfreezeInStages(every={self.every}, first={self.first})"
+
+    def on_fit_begin(self, trainer: Trainer) -> None:
+        """Freeze what is not to be trained yet."""
+        stages = [index for index, layer in enumerate(trainer.net) if isinstance(layer, Linear)]
+        trained = self.first + len(trainer.history["loss"]) // self.every
+        lowest = stages[-trained] if trained < len(stages) else 0
+        trainer.net._set_frozen("UnfreezeInStages", trainer.net._names_of("UnfreezeInStages", *range(lowest)))
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Let the next stage be trained, when it is time."""
+        self.on_fit_begin(trainer)

@@ -109,7 +109,7 @@ def gradcheck(
     Parameters
     ----------
     net : lamina.Sequential
-        Left as it is: a float64 copy is checked.
+        Left as it is: a float64 copy is checked. Parameters of frozen layers are left out.
     x : array_like of shape (batch, in)
         A small batch.
     targets : array_like
@@ -160,6 +160,7 @@ def gradcheck(
         raise TypeError(f"gradcheck: net is {net!r}, a lamina.Sequential is needed")
     twin = Sequential(*net, seed=net.seed, dtype="float64", fuse=net.fuse, device=net.device)
     twin.load_state_dict(net.state_dict())
+    twin._set_frozen("gradcheck", net.frozen)
     x = values("gradcheck", "x", x, twin.dtype)
     settings = {"sample_weight": sample_weight, "training": training, "seed": seed, "step": step}
 
@@ -171,6 +172,8 @@ def gradcheck(
     floor = _FLOOR * max(1.0, abs(value))
     checks = []
     for place, (name, array) in enumerate(twin.parameters().items()):
+        if name.rpartition(".")[0] in twin.frozen:
+            continue
         worst = ParameterCheck(name, 0, array.size, -1.0, (), 0.0, 0.0)
         entries = ops.random_permutation(array.size, seed=0, layer=place)[:most_entries]
         for entry in entries:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,25 +9,25 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, optim
-from lamina._arrays import copied, on_device_of
+from lamina._arrays import on_device_of
 from lamina._checks import errors_of, number, whole
 from lamina.augment import Augmentation, augmented
 from lamina.averaging import Average
-from lamina.callbacks import Callback
-from lamina.evaluation import Arrays, Evaluator
+from lamina.callbacks import Callback, callbacks_in
+from lamina.evaluation import Arrays
 from lamina.losses import Loss
 from lamina.progress import progress_bar
 from lamina.regularizers import Elastic
 from lamina.schedules import Schedule, rates_of, schedule_in
 from lamina.sequential import Sequential
+from lamina.trainer_state import TrainerState
 
 __all__ = ["Trainer"]
 
 _KEYS = ("loss", "val_loss", "val_score", "lr", "seconds")
-_COUNTERS = ("step", "epoch", "averaged")  # of native code
 
 
-class Trainer(Evaluator):
+class Trainer(TrainerState):
     """Trains a net by gradient descent on batches.
 
     Parameters
@@ -130,12 +129,7 @@ class Trainer(Evaluator):
             raise TypeError(f"Trainer: layer_rates is {layer_rates!r}, a mapping of layers to factors is needed")
         if average is not None and not isinstance(average, Average):
             raise TypeError(f"Trainer: average is {average!r}, an instance of EMA or SWA is needed")
-        if not isinstance(callbacks, Iterable):
-            raise TypeError(f"Trainer: callbacks is {callbacks!r}, a list of callbacks is needed")
-        self.callbacks = list(callbacks)
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(f"Trainer: callback {callback!r} given, an instance of lamina.Callback is needed")
+        self.callbacks = callbacks_in("Trainer", callbacks)
         self.net = net
         self.loss = loss if isinstance(loss, Loss) else Loss(loss)
         self.optimizer = optim.optimizer("Trainer", optimizer)
@@ -183,51 +177,6 @@ class Trainer(Evaluator):
 
     def __repr__(self) -> str:
         return f"Trainer({self.loss.name}, {self.optimizer}, {len(self.history['loss'])} epochs trained)"
-
-    def __getstate__(self) -> dict[str, Any]:
-        arrays = {name: copied(view) for name, view in self._arrays().items()}
-        return {key: value for key, value in vars(self).items() if key not in ("_core", "_trained")} | {
-            "native": (arrays, {name: getattr(self._core, name) for name in _COUNTERS})
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arrays, counters = state.pop("native")
-        vars(self).update(state)
-        self._build()
-        for name, view in self._arrays().items():
-            view[...] = arrays[name]
-        for name, count in counters.items():
-            setattr(self._core, name, count)
-
-    def _arrays(self) -> dict[str, Any]:
-        """What of training is kept from step to step beside the net: live views."""
-        average = {f"average.{name}": view for name, view in self._core.average().items()}
-        return {f"optimizer.{name}": view for name, view in self._core.state().items()} | average
-
-    def averaged(self) -> Sequential:
-        """Return a new net with the average of the weights.
-
-        Returns
-        -------
-        Sequential
-            Batch norm's running statistics in it are the net's own at present; see `lamina.SWA`.
-
-        Raises
-        ------
-        ValueError
-            If the trainer was given no `average`, or nothing has been averaged yet.
-        lamina.BackendError
-            If another thread trains the net.
-        """
-        call = "Trainer.averaged"
-        if self.average is None:
-            raise ValueError(f"{call}: no average is kept, the trainer needs average=lamina.EMA() or lamina.SWA(…)")
-        if self._core.averaged == 0:
-            raise ValueError(f"{call}: nothing has been averaged by {self.average} yet, a fit comes first")
-        net = copy.deepcopy(self.net)
-        weights = {name: copied(view) for name, view in self._core.average().items()}
-        net.load_state_dict(net.state_dict() | weights)
-        return net
 
     def fit(
         self,
@@ -290,7 +239,8 @@ class Trainer(Evaluator):
         Notes
         -----
         For each epoch: the rows are permuted by (seed, number of the epoch) and walked through in batches, each giving
-        loss, gradients and one update; then come validation, schedule, and the callbacks' `on_epoch_end`.
+        loss, gradients and one update, behind which come `max_norm` and an exponential average; then come an equal
+        average, validation, schedule, and the callbacks' `on_epoch_end`.
         """
         call = "Trainer.fit"
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)

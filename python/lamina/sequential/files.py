@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from lamina.io import load_safetensors
 from lamina.layers import BatchNorm, Category, Columns, Layer, Linear, from_description, walk
 from lamina.sequential.net import Sequential
-from lamina.sequential.state import KEY
+from lamina.sequential.state import KEY, TRAINER
 
 __all__ = ["described_net", "load"]
 
 
 def load(path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Sequential:
-    """Read a net that `Sequential.save` wrote.
+    """Read a net that `Sequential.save` wrote, or that of a trainer that `Trainer.save` wrote.
 
     Parameters
     ----------
@@ -47,19 +48,34 @@ def load(path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Se
       (0): Linear(in_features=3, out_features=2, bias=True)
     )
     """
-    tensors, metadata = load_safetensors(path)
+    return net_in("load", path, *load_safetensors(path), layers)
+
+
+def net_in(
+    call: str,
+    path: str | os.PathLike[str],
+    tensors: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+    layers: Iterable[type[Layer]],
+    **options: Any,
+) -> Sequential:
+    """Return the net of a file's contents, of a trainer's file too; `options` go to `Sequential`, `call` to errors."""
+    name = os.fspath(path)
     if KEY not in metadata:
-        raise ValueError(f"load: {os.fspath(path)} holds no net of lamina's, its metadata has no {KEY!r}")
+        raise ValueError(f"{call}: {name} holds no net of lamina's, its metadata has no {KEY!r}")
+    tensors = {key: array for key, array in tensors.items() if not key.startswith(TRAINER)}
     try:
-        net = described_net(metadata.pop(KEY), tensors, layers)
+        net = described_net(metadata[KEY], tensors, layers, **options)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"load: {os.fspath(path)} holds a damaged net: {reason}") from None
-    net.extra = metadata
+        raise ValueError(f"{call}: {name} holds a damaged net: {reason}") from None
+    net.extra = {key: text for key, text in metadata.items() if key not in (KEY, TRAINER)}
     return net
 
 
-def described_net(description: str, tensors: Mapping[str, np.ndarray], own: Iterable[type[Layer]] = ()) -> Sequential:
+def described_net(
+    description: str, tensors: Mapping[str, np.ndarray], own: Iterable[type[Layer]] = (), **options: Any
+) -> Sequential:
     """Return the net that a file describes, with its arrays; `own` are classes of layers written in Python."""
     described = json.loads(description)
     if described["format"] != 1:
@@ -69,7 +85,7 @@ def described_net(description: str, tensors: Mapping[str, np.ndarray], own: Iter
         for parameter, size in _sizes(layer).items():
             if tensors[f"{name}.{parameter}"].size != size:
                 raise ValueError(f"{name}.{parameter} does not fit {layer}")
-    net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"])
+    net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"], **options)
     net.load_state_dict(tensors)
     return net
 

@@ -87,6 +87,7 @@ class Sequential(NormalisedNet):
         self.fuse = bool(fuse)
         self.extra: dict[str, str] = {}
         self._device = one_of("Sequential", "device", str(device), ["cpu", "cuda"])
+        self._frozen = ()
         self._build()
         self._initialise()
 

@@ -16,11 +16,12 @@ from lamina._arrays import copied, on_host
 from lamina._checks import matrix
 from lamina.io import save_safetensors
 from lamina.layers import Columns, describe
-from lamina.sequential.freezing import NamedLayers
+from lamina.sequential.freezing import Freezing
 
-__all__ = ["KEY", "NetState"]
+__all__ = ["KEY", "TRAINER", "NetState"]
 
 KEY = "lamina"  # of the file's metadata
+TRAINER = "lamina.trainer"  # of the metadata of a trainer's file, and what the names of its other arrays begin with
 
 
 def _place(name: str) -> list[int]:
@@ -28,7 +29,7 @@ def _place(name: str) -> list[int]:
     return [int(part) for part in name.split(".")[:-1]]
 
 
-class NetState(NamedLayers):
+class NetState(Freezing):
     """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
 
     dtype: np.dtype
@@ -45,6 +46,7 @@ class NetState(NamedLayers):
             raise MemoryError(f"Sequential: the parameters of {self._layers} do not fit into memory") from None
         except (ValueError, TypeError, _core.BackendError) as error:
             raise type(error)(f"Sequential: {str(error).partition(': ')[2]}") from None
+        self._core.freeze(set(self._frozen))
         self._training = threading.RLock()  # re-entered by callbacks of the fit that holds it
 
     def _input(self, call: str, data: Any, name: str = "X") -> Any:
