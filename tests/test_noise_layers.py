@@ -131,6 +131,14 @@ def test_noise_differs_from_step_to_step(x):
         assert (outputs[0] != outputs[1]).any(), layer
 
 
+def test_inference_holds_no_noisy_weight():
+    net = lamina.Sequential(lamina.DropConnect(512, 512))
+    lamina.reset_peak_memory()
+    before = lamina.memory()["current"]
+    net.predict(np.ones((1, 512)))
+    assert lamina.memory()["peak"] - before < 512 * 512 * 4
+
+
 def test_zoneout_starts_by_its_own_activation():
     relu, tanh = (lamina.Sequential(lamina.Zoneout(64, 64, activation=name)) for name in ("relu", "tanh"))
     deviations = [net.parameters()["0.weight"].std() for net in (relu, tanh)]

@@ -19,6 +19,8 @@ class Box {
   virtual const Chain<T>* inner() const { return nullptr; }  // of a box around layers
   // What forward leaves for backward besides x and h, and scratch of backward: elements, for so many rows.
   virtual int64_t kept_size(int64_t /*rows*/) const { return 0; }
+  // How much of it forward writes in inference.
+  virtual int64_t inference_size(int64_t rows) const { return kept_size(rows); }
   // x (rows, in) -> h (rows, out).
   virtual void forward(const Context& context, const Pass& pass, Matrix<const T> x, Matrix<T> h, T* kept) const = 0;
   // Whether backward may write dx over dh.

@@ -186,7 +186,7 @@ InferenceLayout Chain<T>::inference_layout(int64_t rows) const {
   InferenceLayout layout{rows, 0, 0};
   for (const Stage<T>& stage : stages_) {
     layout.width = std::max(layout.width, stage.plan.out_features);
-    if (stage.box) layout.kept = std::max(layout.kept, stage.box->kept_size(rows));
+    if (stage.box) layout.kept = std::max(layout.kept, stage.box->inference_size(rows));
   }
   return layout;
 }

@@ -61,6 +61,7 @@ class NoisyAffine final : public Box<T> {
 
   // The noisy weight.
   int64_t kept_size(int64_t) const override { return affine_.weight.rows * affine_.weight.columns; }
+  int64_t inference_size(int64_t) const override { return 0; }
   bool in_place() const override { return false; }
   void forward(const Context& context, const Pass& pass, Matrix<const T> x, Matrix<T> h, T* kept) const override {
     if (pass.training) disturb<T>(spec_, context, pass.key(layer_), affine_.weight, noisy(kept));
