@@ -26,13 +26,13 @@ from lamina.layers.descriptions import describe, from_description
 from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from lamina.layers.python_layer import Mode, PythonLayer
 from lamina.layers.residual import Residual
-from lamina.layers.walk import activation_after, walk
+from lamina.layers.traversal import activation_after, walk
 from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
 
 __all__ = [
-    "Activation", "AlphaDropout", "BatchNorm", "Category", "Column", "Columns", "DropConnect", "Dropout", "ELU",
-    "GELU", "GELUTanh", "GaussianNoise", "Layer", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaskingNoise",
-    "Mode", "Numeric", "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RReLU", "ReLU", "Residual", "SELU",
+    "Activation", "AlphaDropout", "BatchNorm", "Category", "Column", "Columns", "DropConnect", "Dropout", "ELU", "GELU",
+    "GELUTanh", "GaussianNoise", "Layer", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaskingNoise", "Mode",
+    "Numeric", "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RReLU", "ReLU", "Residual", "SELU",
     "SaltAndPepper", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step", "Tanh", "Whiteout",
     "Zoneout", "activation_after", "activation_layer", "describe", "from_description", "walk",
 ]  # fmt: skip
