@@ -16,15 +16,30 @@ __device__ T row_max(const RowOfThread& at, int64_t columns, const T* x) {
   return m;
 }
 
+// The sum of e^(x - m) over a row, and that without the elements equal to m.
+template <class T>
+struct ExpSums {
+  T all, others;
+};
+template <class T>
+__device__ ExpSums<T> exp_sums(const RowOfThread& at, int64_t columns, const T* x, T m) {
+  ExpSums<T> sums{0, 0};
+  over_row(at, columns, [&](int64_t i) {
+    const T e = exp(x[i] - m);
+    sums = {sums.all + e, sums.others + (x[i] == m ? T(0) : e)};
+  });
+  return {row_total(sums.all), row_total(sums.others)};
+}
+
 template <class T>
 __global__ void softmax_forward_kernel(Matrix<const T> x, Matrix<T> y, bool logarithm) {
   const RowOfThread at(x.rows);
   const T* const in = x.row(at.row);
   T* const out = y.row(at.row);
   const T m = row_max(at, x.columns, in);
-  const T sum = row_sum<T>(at, x.columns, [&](int64_t i) { return exp(in[i] - m); });
-  const T log_sum = logarithm ? log(sum) : T(0);
-  over_row(at, x.columns, [&](int64_t i) { out[i] = logarithm ? (in[i] - m) - log_sum : exp(in[i] - m) / sum; });
+  const ExpSums<T> sums = exp_sums(at, x.columns, in, m);
+  const T log_sum = logarithm ? log_of_sum(sums.all, sums.others) : T(0);
+  over_row(at, x.columns, [&](int64_t i) { out[i] = logarithm ? (in[i] - m) - log_sum : exp(in[i] - m) / sums.all; });
 }
 
 template <class T>
@@ -70,8 +85,8 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> k) {
   T* const d = k.gradient ? k.gradient.row(at.row) : nullptr;
   const T spread = k.smoothing / static_cast<T>(classes), rest = T(1) - k.smoothing;
   const T m = row_max(at, classes, x);
-  const T sum = row_sum<T>(at, classes, [&](int64_t i) { return exp(x[i] - m); });
-  const T log_sum = log(sum);
+  const ExpSums<T> sums = exp_sums(at, classes, x, m);
+  const T log_sum = log_of_sum(sums.all, sums.others);
   const int64_t label = k.labels && at.inside ? k.labels[at.row] : 0;
   const bool known = label >= 0 && label < classes;
   const double weight = at.inside && known ? row_weight(k.weights, at.row, k.labels) : 0;
@@ -85,7 +100,7 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> k) {
     if (at.inside && at.lane == 0) k.row_loss[at.row] = known ? static_cast<double>(value) * weight : static_cast<double>(nothing);
     if (!d) return;
     over_row(at, classes, [&](int64_t i) {
-      const T share = exp(x[i] - m) / sum - spread;
+      const T share = exp(x[i] - m) / sums.all - spread;
       d[i] = !known ? nothing : (i == label ? share - rest : share) * scale;
     });
   } else {
@@ -98,7 +113,7 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> k) {
     const T mass = row_sum<T>(at, classes, target);
     if (at.inside && at.lane == 0) k.row_loss[at.row] = static_cast<double>(value) * weight;
     if (!d) return;
-    over_row(at, classes, [&](int64_t i) { d[i] = (exp(x[i] - m) / sum * mass - target(i)) * scale; });
+    over_row(at, classes, [&](int64_t i) { d[i] = (exp(x[i] - m) / sums.all * mass - target(i)) * scale; });
   }
 }
 

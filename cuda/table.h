@@ -18,6 +18,10 @@ void fill_batchnorm(Kernels<T>& kernels);
 template <class T>
 void fill_layernorm(Kernels<T>& kernels);
 template <class T>
+void fill_embedding(Kernels<T>& kernels);
+template <class T>
+void fill_encodings(Kernels<T>& kernels);
+template <class T>
 void fill_rows(Kernels<T>& kernels);
 template <class T>
 void fill_optimizers(Kernels<T>& kernels);
@@ -42,6 +46,8 @@ void fill(Kernels<T>& kernels) {
   fill_tail_backward(kernels);
   fill_batchnorm(kernels);
   fill_layernorm(kernels);
+  fill_embedding(kernels);
+  fill_encodings(kernels);
   fill_rows(kernels);
   fill_optimizers(kernels);
   fill_rectifiers(kernels);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "math/activations.h"
+#include "math/averaging.h"
 #include "math/batchnorm.h"
 #include "math/bfloat16.h"
 #include "math/clipping.h"
 #include "math/elementary.h"
+#include "math/encodings.h"
 #include "math/layernorm.h"
 #include "math/losses.h"
 #include "math/noise.h"
@@ -57,7 +59,7 @@ LAMINA_HD T optimizers(T x) {
   lamina::rmsprop_update(p, g, v, m, rmsprop);
   const lamina::AdamConstants<T> adam{T(.9), T(.1), T(.999), T(.001), T(.1), T(1), T(1e-8), T(0), T(1), T(0)};
   lamina::adam_update(p, g, m, v, adam);
-  return lamina::soft_threshold(p, T(.1)) + m + v + lamina::clip(g, T(5)) * static_cast<T>(lamina::norm_scale(g, 1));
+  return lamina::soft_threshold(p, T(.1)) + lamina::averaged(m, v, T(.5)) + lamina::clip(g, T(5)) * static_cast<T>(lamina::norm_scale(g, 1));
 }
 
 template <class T>
@@ -74,6 +76,15 @@ LAMINA_HD T layernorm(T x) {
   const lamina::RowStatistics<T> row = lamina::row_statistics(2, lamina::mean_about(x, x, 2), T(0), x, 1e-5);
   return lamina::layernorm_output(x, row.mean, row.rstd) + lamina::layernorm_output(x, row.mean, row.rstd, T(1), T(0)) +
          lamina::layernorm_gradient(x, x, row.rstd, row.mean, row.mean);
+}
+
+template <class T>
+LAMINA_HD T encodings(T x) {
+  T sine, cosine;
+  lamina::sincos_of_product(x, x, sine, cosine);
+  const T edges[] = {T(0), T(1), T(2)};
+  return lamina::periodic_gradient(x, x, sine, cosine) + lamina::share_of_bin(x, T(0), T(1), true, false) +
+         static_cast<T>(lamina::bin_of(x, edges, 2));
 }
 
 template <class T>
@@ -103,7 +114,7 @@ LAMINA_HD T halves(T x) {
 template <class T>
 LAMINA_HD T everything(T x) {
   return activations(x, lamina::Activations{}) + losses(x, x, lamina::ElementwiseLosses{}) + elementary(x) + optimizers(x) + batchnorm(x) +
-         layernorm(x) + random(x) + noise(x) + T(lamina::integer_power(.9, 7)) + halves(x);
+         layernorm(x) + encodings(x) + random(x) + noise(x) + T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

@@ -43,6 +43,21 @@ def test_batchnorm_forward_matches_reference(generic, rng, dtype, shape, offset)
     assert_within(running[1], own[1], own[1] * (2 * rstd_error + rounding))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_batchnorm_of_means_of_ten_thousand_deviations(isa, rng, sign):
+    for shape in [*SHAPES, (5000, 9)]:
+        scale = rng.uniform(0.01, 100, size=shape[1])
+        x = ((sign * 1e4 + rng.normal(size=shape)) * scale).astype(np.float32)
+        ones, zeros = np.ones(shape[1], np.float32), np.zeros(shape[1], np.float32)
+        running = zeros.copy(), zeros.copy()
+        y, _, rstd = ops.batchnorm_forward(x, ones, zeros, *running, momentum=1.0, eps=0.0, unbiased_running_var=False)
+        wide = x.astype(np.float64)
+        mean, deviation = wide.mean(axis=0), wide.std(axis=0)
+        assert_within(y, (wide - mean) / deviation, tolerances.normalised(mean, deviation))
+        for variance in (running[1], 1 / rstd.astype(np.float64) ** 2):
+            assert_within(variance, deviation**2, tolerances.VARIANCE * deviation**2)
+
+
 @pytest.mark.parametrize("shape", [*SHAPES, (1, 5), (0, 5)])
 def test_batchnorm_inference_matches_reference(generic, rng, dtype, shape):
     x, gamma, beta, running_mean, running_var = batch(rng, shape, dtype)

@@ -31,6 +31,7 @@ CATALOGUE = {
     "he_normal orthogonal",
     "schedules": "HalveOnPlateau StepDecay ExponentialDecay InverseTimeDecay CosineDecay WarmUp OneCycle",
     "regularisers": "L1 L2 Elastic",
+    "noise": "Dropout AlphaDropout GaussianNoise MaskingNoise SaltAndPepper DropConnect Shakeout Whiteout Zoneout",
 }
 
 
@@ -61,6 +62,7 @@ def test_the_catalogue_is_covered_by_name():
         "initialisers": lamina.init.NAMES,
         "schedules": vars(lamina),
         "regularisers": vars(lamina),
+        "noise": vars(lamina),
     }
     missing = {what: set(names.split()) - set(offered[what]) for what, names in CATALOGUE.items()}
     assert not any(missing.values()), missing

@@ -5,7 +5,7 @@ import builtins
 import numpy as np
 import pytest
 
-from lamina.datasets import LabelEncoder, Standardizer, digits, read_table, split
+from lamina.datasets import LabelEncoder, Standardizer, digits, quantile_edges, read_table, split
 
 
 def write(path, text):
@@ -248,3 +248,23 @@ def test_datasets_digits_names_the_extra(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_sklearn)
     with pytest.raises(ImportError, match=r"lamina\[demo\]' \(in a clone: pip install '\.\[demo\]'"):
         digits()
+
+
+def test_datasets_quantile_edges_share_the_rows(rng):
+    x = rng.normal(size=4001) ** 3
+    edges = quantile_edges(x, 20)
+    assert len(edges) == 21 and np.array_equal(edges, np.unique(edges.astype(np.float32)))
+    assert edges[0] == np.float32(x.min()) and edges[-1] == np.float32(x.max())
+    assert np.ptp(np.histogram(x, edges[1:-1])[0]) <= 2
+
+
+def test_datasets_quantile_edges_of_few_values_count_once():
+    assert quantile_edges([0] * 51 + [1] * 49, 10).tolist() == [0, 1]
+    assert quantile_edges([0] * 90 + [1, 2, 3], 4).tolist() == [0, 3]
+    assert quantile_edges([1.0, 1 + 1e-12, 2.0], 2).tolist() == [1, 2]  # equal in float32
+
+
+@pytest.mark.parametrize("x, bins", [([], 3), ([1.0, 1.0], 3), ([1.0, np.nan], 3), ([[1.0, 2.0]], 3), ([1.0, 2.0], 0)])
+def test_datasets_quantile_edges_mistakes_are_told(x, bins):
+    with pytest.raises(ValueError, match="quantile_edges: "):
+        quantile_edges(x, bins)

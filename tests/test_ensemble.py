@@ -1,6 +1,7 @@
 """Ensembles: means, votes, files; bagging: its samples, its seeds and its out-of-bag score."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -63,6 +64,25 @@ def test_ensemble_pickles_and_is_saved(data, tmp_path):
         assert_same_bits(again.predict(data[0]), ensemble.predict(data[0]))
         for net, expected in zip(again.nets, ensemble.nets, strict=True):
             assert_same_bits(net.state_dict(), expected.state_dict())
+
+
+@dataclasses.dataclass(frozen=True)
+class Doubling(lamina.PythonLayer):
+    """Twice its input."""
+
+    def forward(self, x, parameters, mode):
+        return 2 * x
+
+    def backward(self, dy, x, y, parameters, mode):
+        return 2 * dy
+
+
+def test_ensemble_files_hold_layers_within_layers_and_layers_written_in_python(data, tmp_path):
+    inner = lamina.Residual(lamina.Linear(4, 4), lamina.Tanh()), Doubling(), lamina.Linear(4, 3)
+    ensemble = lamina.Ensemble(lamina.Sequential(*inner, seed=seed) for seed in range(2))
+    ensemble.save(tmp_path / "nets.safetensors")
+    again = lamina.Ensemble.load(tmp_path / "nets.safetensors", layers=iter([Doubling]))
+    assert_same_bits(again.predict(data[0]), ensemble.predict(data[0]))
 
 
 def test_ensemble_files_that_hold_none_are_refused(tmp_path):

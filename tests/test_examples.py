@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("matplotlib")
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "common")
+NEEDS = {"model_selection": "sklearn", "pruned_search": "optuna"}
 
 
 def batchnorm_and_learning_rate(numbers):
@@ -47,6 +48,11 @@ def early_stopping(numbers):
     assert numbers["stopped early"] > numbers["trained to the end"] + 0.03
 
 
+def ensemble(numbers):
+    assert min(numbers["vote"], numbers["mean"]) > max(*numbers["members"], numbers["alone"]) + 0.03
+    assert abs(numbers["out_of_bag"] - numbers["mean"]) < 0.07
+
+
 def gradient_checking(numbers):
     assert numbers["central"] < 1e-9 < 1e-8 < numbers["one_sided"] < 1e-6 and 1e-6 < numbers["central_h"] < 1e-4
     assert numbers["net"] < 1e-6 and numbers["wrong"] > 0.1
@@ -68,6 +74,10 @@ def logistic_regression(numbers):
     assert abs(numbers["accuracy"] - numbers["best_accuracy"]) < 0.005
 
 
+def model_selection(numbers):
+    assert numbers["test_score"] > numbers["best_test_score"] - 0.03 > numbers["worst_test_score"] + 0.3
+
+
 def optimizers(numbers):
     straight, turned = ({name: steps[title] for name, steps in numbers.items()} for title in numbers["SGD"])
     assert straight["SGD"][-1] > 5 * straight["momentum"][-1] and straight["SGD"][-1] > 30 * straight["SGD"][1]
@@ -83,6 +93,12 @@ def perceptron_and_xor(numbers):
 def pretraining(numbers):
     assert numbers["sigmoid, pre-trained"] < 0.5 * numbers["sigmoid"]
     assert max(numbers["ReLU"], numbers["ReLU, batch norm"]) < 0.6 * numbers["sigmoid"]
+
+
+def pruned_search(numbers):
+    full, pruned = numbers["to the end"], numbers["pruned"]
+    assert full["epochs"] == 2400 and pruned["epochs"] < 0.6 * full["epochs"]
+    assert pruned["best"] < full["best"] + 0.02
 
 
 def selu_depth(numbers):
@@ -105,6 +121,8 @@ def vanishing_gradients(numbers):
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_examples_show_what_they_say(name, seed, tmp_path, monkeypatch, capsys):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     monkeypatch.syspath_prepend(FOLDER)
     start = time.perf_counter()
     numbers = importlib.import_module(name).main(["--out", str(tmp_path / "pictures"), "--seed", str(seed)])

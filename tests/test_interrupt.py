@@ -97,6 +97,16 @@ def test_interrupt_restores_the_best_weights_of_early_stopping(data, interrupt):
     assert trainer.evaluate(*data)["loss"] == min(trainer.history["val_loss"]) == stopping.best
 
 
+def test_interrupt_keeps_population_statistics(long_epoch, data, interrupt):
+    net = make_net()
+    net.forward(data[0], training=True)
+    before = net.state_dict()
+    assert_stops_in_time(lambda: net.set_population_statistics(long_epoch[0], batch_size=1), interrupt)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    assert_usable(net, data)
+
+
 @pytest.fixture
 def interrupt_line():
     """Call it with a number: when lamina has come so many lines far in what ends an epoch, Ctrl-C comes there."""

@@ -39,6 +39,7 @@ LAYERS = [
         "callbacks",
         "checkpoint",
         "datasets",
+        "diagnosis",
         "ensemble",
         "evaluation",
         "gradcheck",
@@ -47,6 +48,8 @@ LAYERS = [
         "layers",
         "losses",
         "optim",
+        "overfitting",
+        "plots",
         "pretrain",
         "progress",
         "pruning",
@@ -58,7 +61,7 @@ LAYERS = [
         "trainer_state",
     },
     {""},  # lamina itself, which gathers the above
-    {"mlp", "plots", "tabular"},
+    {"mlp", "tabular"},
     {"bench", "commands", "demo", "sklearn"},
     {"__main__", "cli"},
 ]

@@ -18,6 +18,7 @@ SAMPLES = [
     Linear(WIDTH, WIDTH),
     Linear(WIDTH, WIDTH, bias=False),
     lamina.BatchNorm(WIDTH),
+    lamina.BatchNorm(WIDTH, units=[0, 3, 4], unbiased_running_var=False),
     lamina.LayerNorm(WIDTH),
     lamina.LayerNorm(WIDTH, affine=False),
     lamina.Dropout(0.3),
@@ -39,6 +40,18 @@ SAMPLES = [
     lamina.PReLU(),
     lamina.PReLU(per_unit=True),
     lamina.RReLU(0.1, 0.4),
+    lamina.Dropout(0.3, scaling="test"),
+    lamina.GaussianNoise(0.2),
+    lamina.MaskingNoise(0.3),
+    lamina.SaltAndPepper(0.3, -1.0, 2.0),
+    lamina.AlphaDropout(0.3),
+    lamina.DropConnect(WIDTH, WIDTH + 2, p=0.3),
+    lamina.DropConnect(WIDTH, WIDTH, bias=False, p=0.3),
+    lamina.Shakeout(WIDTH, WIDTH - 1, p=0.3, c=0.1),
+    lamina.Whiteout(WIDTH, WIDTH, std=0.2, gamma=0.5, lam=0.1),
+    lamina.Zoneout(WIDTH, WIDTH, p=0.3),
+    lamina.Zoneout(WIDTH, WIDTH, p=0.3, activation="gelu"),
+    lamina.Residual(lamina.Zoneout(WIDTH, WIDTH), lamina.DropConnect(WIDTH, WIDTH), lamina.AlphaDropout(0.2)),
 ]
 EVERY = pytest.mark.parametrize("layer", SAMPLES, ids=repr)
 

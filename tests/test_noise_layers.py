@@ -1,7 +1,4 @@
-"""Noise as layers: gradients by differences, the bits of the ops they call, inference, files, words, refusals."""
-
-import copy
-import pickle
+"""Noise as layers: gradients by differences, the bits of the ops they call, inference, words, refusals."""
 
 import numpy as np
 import pytest
@@ -132,35 +129,6 @@ def test_noise_differs_from_step_to_step(x):
         outputs = [net.forward(x, training=True, seed=1, step=step) for step in (0, 1, 0)]
         assert_same_bits(outputs[0], outputs[2])
         assert (outputs[0] != outputs[1]).any(), layer
-
-
-@pytest.mark.skipif(not lamina.cuda.is_available(), reason="no device")
-def test_recorded_steps_of_noise_have_the_bits_of_the_cpu(rng):
-    """Beyond a chunk of the depth zoneout's gradient adds up in scratch."""
-    x, y = rng.normal(size=(48, 3)), rng.integers(0, 2, 48)
-    states = []
-    for device in ("cpu", "cuda"):
-        net = lamina.Sequential(
-            lamina.Linear(3, 260), lamina.Zoneout(260, 260), lamina.Linear(260, 5), *LAYERS, lamina.Linear(5, 2),
-            seed=5, device=device,
-        )  # fmt: skip
-        lamina.Trainer(net, seed=3).fit(x, y, epochs=2, batch_size=12, progress=False)
-        states.append(net.state_dict())
-    assert_same_bits(*states)
-
-
-def test_noise_is_saved_copied_and_moved(x, tmp_path):
-    net = lamina.Sequential(lamina.Linear(4, 5), *LAYERS, seed=4)
-    net.save(tmp_path / "net.safetensors")
-    for other in (
-        lamina.load(tmp_path / "net.safetensors"),
-        pickle.loads(pickle.dumps(net)),
-        copy.deepcopy(net),
-        net[:],
-    ):
-        assert list(other) == list(net)
-        for training in (True, False):
-            assert_same_bits(other.forward(x, training=training), net.forward(x, training=training))
 
 
 def test_zoneout_starts_by_its_own_activation():

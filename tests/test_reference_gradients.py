@@ -117,6 +117,28 @@ def test_layernorm_gradient(rng, affine):
             check(lambda: np.sum(dy * forward()[0]), array, analytic)
 
 
+def test_embedding_gradient(rng):
+    codes, table, dy = rng.integers(0, 5, 9), rng.normal(size=(6, 4)), rng.normal(size=(9, 4))
+    d_table = ref.embedding_backward(dy, codes, 6)
+    check(lambda: np.sum(dy * ref.embedding_forward(codes, table)), table, d_table)
+
+
+def test_periodic_gradient(rng):
+    x, frequencies, dy = rng.normal(size=(5, 3)), rng.normal(size=(3, 4)), rng.normal(size=(5, 24))
+    gradients = ref.periodic_backward(dy, x, frequencies, ref.periodic_forward(x, frequencies))
+    for array, analytic in zip((x, frequencies), gradients, strict=True):
+        check(lambda: np.sum(dy * ref.periodic_forward(x, frequencies)), array, analytic)
+
+
+@pytest.mark.parametrize("bins", [1, 2, 5])
+def test_piecewise_linear_gradient(rng, bins):
+    edges = np.cumsum(rng.uniform(0.5, 1, size=(2, bins + 1)), axis=1)
+    x, dy = rng.uniform(-1, 5, size=(8, 2)), rng.normal(size=(8, 2 * bins))
+    assert np.abs(x[:, :, None] - edges).min() > KINK_DISTANCE
+    dx = ref.piecewise_linear_backward(dy, x, edges)
+    check(lambda: np.sum(dy * ref.piecewise_linear_forward(x, edges)), x, dx)
+
+
 DRAW = dict(seed=3, layer=2, step=9, row_offset=4)
 
 

@@ -19,6 +19,10 @@ STANDARDISED = 1e-9  # the same for inputs with 1e6 added: six digits fewer
 # float32 as promised by the public interface; float64: u (2π + 1) of the angle times a radius of at most 8.6.
 NORMAL = {"float32": 1e-6, "float64": 70 * 2.0**-53}
 
+# Promised of float32: batch norm's variance where means are 1e4 deviations, and log-softmax of logits up to 1e4.
+VARIANCE = 1e-4
+LOG_SOFTMAX_ULPS = 4
+
 # Elementwise functions in units in the last place, in float32, as measured over every 97th number: at most 2, but for
 # products with a function's tail, which add their roundings.
 ULP = {
@@ -70,6 +74,16 @@ def roundings(terms, chunk, dtype):
     """Roundings a term meets in a chain of at most `chunk`, the merging of chunks, and up to four more operations."""
     own = min(terms, chunk) + -(-terms // chunk) + 4
     return own + (terms if dtype == np.float64 else 0)
+
+
+def periodic(x, frequencies, y, dtype):
+    """Allowed error of the sines and cosines of 2π c x: their ulps, and what the reference rounds.
+
+    That is the angle, of at most π, and in float64 the product c x before whole turns are taken off.
+    """
+    turns = (dtype == np.float64) * np.abs(x[:, :, None] * frequencies.astype(np.float64))
+    own = 2 * np.pi * unit_roundoff(np.float64) * (turns + 1)
+    return ulp(3, dtype, y) + np.concatenate([own, own], axis=2).reshape(y.shape)
 
 
 def product(a, b, dtype):
@@ -164,6 +178,11 @@ def batchnorm_forward(x, gamma, beta, mean, rstd, dtype, statistics):
     normalised = np.abs(x - mean) * rstd
     error = rstd * mean_error + normalised * (rstd_error + 4 * u)
     return np.abs(gamma) * error + 2 * u * _both(dtype) * (np.abs(gamma) * normalised + np.abs(beta))
+
+
+def normalised(mean, deviation):
+    """Promised of float32: the error of (x - μ) / σ, which x's own rounding makes inevitable but for the factor."""
+    return 4 * 2.0**-24 * (1 + np.abs(mean) / deviation)
 
 
 def batchnorm_backward(dy, x, gamma, mean, rstd, dtype):

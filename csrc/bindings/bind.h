@@ -100,6 +100,7 @@ void bind_linear(py::module_& m);
 void bind_lamina(py::module_& m);
 void bind_layernorm(py::module_& m);
 void bind_elementwise(py::module_& m);
+void bind_encodings(py::module_& m);
 void bind_rectifiers(py::module_& m);
 void bind_random(py::module_& m);
 void bind_noise(py::module_& m);

@@ -7,12 +7,19 @@ namespace {
 
 constexpr int64_t block_rows = 512;  // of an inference pass: a block's activations stay in cache
 
+py::list list_in(const char* op, const char* name, py::handle value) {
+  if (!py::isinstance<py::list>(value)) fail<TypeError>(op, name, " is ", std::string(py::repr(value)), ", needs a list");
+  return py::reinterpret_borrow<py::list>(value);
+}
+
+template <class Form>
+Form form_in(const char* op, Settings& settings);
+
 LayerSpec layer_in(const char* op, const py::dict& dict);
 
 std::vector<LayerSpec> layers_in(const char* op, py::handle dicts) {
-  if (!py::isinstance<py::list>(dicts)) fail<TypeError>(op, "layers is ", std::string(py::repr(dicts)), ", needs a list of dicts");
   std::vector<LayerSpec> layers;
-  for (const py::handle dict : dicts) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
+  for (const py::handle dict : list_in(op, "layers", dicts)) layers.push_back(layer_in(op, dict_in(op, "a layer", dict)));
   return layers;
 }
 
@@ -24,31 +31,49 @@ struct LayerReader {
   void operator()(const char* name, double& value) const { value = settings.number(name, value); }
   void operator()(const char* name, bool& value) const { value = settings.flag(name, value); }
   void operator()(const char* name, int64_t& value) const { value = settings.integer(name); }
+  void operator()(const char* name, std::vector<int64_t>& values) const {
+    const py::object list = settings.take(name);
+    if (!py::isinstance<py::list>(list)) fail<TypeError>(op, name, " is ", std::string(py::repr(list)), ", needs a list");
+    for (const py::handle value : list) values.push_back(integer_in(op, name, value));
+  }
   void operator()(const char* name, std::vector<LayerSpec>& value) const { value = layers_in(op, settings.take(name)); }
   void operator()(const char* name, std::shared_ptr<const ForeignLayer>& value) const { value = python_layer(settings.take(name)); }
   void operator()(const char* name, Activation& value) const {
     value = activation_in(op, settings.take(name), dict_in(op, "parameters", settings.take("parameters", py::dict())));
   }
+  void operator()(const char* name, std::vector<double>& value) const {
+    for (const py::handle item : list_in(op, name, settings.take(name))) value.push_back(number_in(op, name, item));
+  }
+  void operator()(const char* name, std::vector<ColumnForm>& value) const {
+    for (const py::handle item : list_in(op, name, settings.take(name))) {
+      Settings part(op, name, dict_in(op, name, item));
+      value.push_back(form_in<ColumnForm>(op, part));
+    }
+  }
 };
 
-// Tries the kinds of the catalogue from the nth on.
-template <size_t nth = 0>
-LayerForm form_in(const char* op, const std::string& kind, Settings& settings, std::string known = {}) {
-  if constexpr (nth == std::variant_size_v<LayerForm>) {
-    fail(op, "layer kind is '", kind, "', needs one of ", known);
+// Tries the kinds of a catalogue from the nth on.
+template <class Form, size_t nth = 0>
+Form form_of_kind(const char* op, const std::string& kind, Settings& settings, std::string known = {}) {
+  if constexpr (nth == std::variant_size_v<Form>) {
+    fail(op, "kind is '", kind, "', needs one of ", known);
   } else {
-    std::variant_alternative_t<nth, LayerForm> spec;
-    if (kind != spec.kind) return form_in<nth + 1>(op, kind, settings, known + (nth ? ", " : "") + spec.kind);
+    std::variant_alternative_t<nth, Form> spec;
+    if (kind != spec.kind) return form_of_kind<Form, nth + 1>(op, kind, settings, known + (nth ? ", " : "") + spec.kind);
     spec.settings(spec, LayerReader{op, settings});
     return spec;
   }
 }
+template <class Form>
+Form form_in(const char* op, Settings& settings) {
+  Form form = form_of_kind<Form>(op, settings.text("kind"), settings);
+  settings.finish();
+  return form;
+}
 
 LayerSpec layer_in(const char* op, const py::dict& dict) {
   Settings settings(op, "layer", dict);
-  LayerSpec layer{form_in(op, settings.text("kind"), settings)};
-  settings.finish();
-  return layer;
+  return {form_in<LayerForm>(op, settings)};
 }
 
 PyNetwork make_network(const py::object& dicts, const py::object& dtype, const py::object& fuse_, const py::object& device) {
@@ -157,13 +182,53 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
   });
 }
 
-void set_batchnorm_statistics(const PyNetwork& network, const std::string& layer, const py::object& x_) {
+// Also the output of each layer and its gradient, None where there is none.
+py::tuple layer_gradients(const PyNetwork& network, const py::object& x, const py::object& targets, const py::object& loss_,
+                          const py::object& training_, const py::object& seed, const py::object& step) {
+  const char* op = "layer_gradients";
+  const bool training = flag_in(op, "training", training_);
+  const RandomKey key = seed_in(op, seed, step);
+  const DataArrays arrays(op, network.kind(), x, targets, py::none());
+  return with(network, [&](auto& net, auto zero) {
+    using T = decltype(zero);
+    const OwnedLoss<T> loss = loss_in<T>(op, loss_, net.device());
+    const DataSet<T> data = arrays.view<T>();
+    std::vector<Matrix<T>> outputs, gradients;
+    py::list output_arrays, gradient_arrays;
+    for (int i = 0; i < net.layer_count(); ++i) {
+      const Shape shape{data.x.rows, net.features_after(i + 1)};
+      const Array output = new_array(op, "output", arrays.x, arrays.x.dtype, shape);
+      outputs.push_back(matrix_view<T>(output));
+      output_arrays.append(output.object());
+      const bool reached = static_cast<size_t>(i) >= net.first_trained();
+      const Array gradient =
+          reached ? new_array(op, "gradient", arrays.x, arrays.x.dtype, shape) : no_array(op, "gradient", arrays.x.dtype);
+      gradients.push_back(reached ? matrix_view<T>(gradient) : Matrix<T>{});
+      gradient_arrays.append(reached ? gradient.object() : py::none());
+    }
+    double value;
+    {
+      const Native native(network.home);
+      value =
+          net.layer_gradients(native.context, data.x, data.targets, loss.view(), {}, {training, key.seed, key.step}, outputs, gradients);
+    }
+    return py::make_tuple(value, output_arrays, gradient_arrays);
+  });
+}
+
+void set_batchnorm_statistics(const PyNetwork& network, const std::string& layer, const py::object& x_, const py::object& batch_size) {
   const char* op = "set_batchnorm_statistics";
+  const int64_t rows = integer_in(op, "batch_size", batch_size);
+  if (rows < 1) fail(op, "batch_size is ", rows, ", needs at least 1");
   const Array x = array_in(op, "x", x_, network.kind());
   with(network, [&](auto& net, auto zero) {
     const auto in = matrix_view<const decltype(zero)>(x);
-    const Native native(network.home);
-    net.set_batchnorm_statistics(native.context, layer, in);
+    bool finished;
+    {
+      const Native native(network.home);
+      finished = net.set_batchnorm_statistics(native.context, layer, in, rows, signal_poll);
+    }
+    if (!finished) throw py::error_already_set();
   });
 }
 
@@ -223,7 +288,10 @@ void bind_network(py::module_& m) {
           py::arg("x"), py::arg("out"), py::arg("batch_size"))
       .def("loss_and_gradients", &loss_and_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("sample_weight"),
            py::arg("training"), py::arg("seed"), py::arg("step"))
-      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer"), py::arg("x"), "Of the batch norm with this name.");
+      .def("layer_gradients", &layer_gradients, py::arg("x"), py::arg("targets"), py::arg("loss"), py::arg("training"), py::arg("seed"),
+           py::arg("step"), "The loss, and of a net that is not fused each layer's output and its gradient.")
+      .def("set_batchnorm_statistics", &set_batchnorm_statistics, py::arg("layer"), py::arg("x"), py::arg("batch_size") = block_rows,
+           "Of the batch norm with this name.");
 }
 
 }  // namespace lamina

@@ -68,6 +68,7 @@ PYBIND11_MODULE(_core, m) {
   bind_lamina(m);
   bind_layernorm(m);
   bind_elementwise(m);
+  bind_encodings(m);
   bind_rectifiers(m);
   bind_random(m);
   bind_noise(m);

@@ -5,6 +5,8 @@
 #include "kernels/batchnorm-inl.h"
 #include "kernels/clipping-inl.h"
 #include "kernels/convert-inl.h"
+#include "kernels/embedding-inl.h"
+#include "kernels/encodings-inl.h"
 #include "kernels/gemm-inl.h"
 #include "kernels/layernorm-inl.h"
 #include "kernels/loss-inl.h"
@@ -38,6 +40,12 @@ void fill(Kernels<T>& k) {
   k.column_sum = column_sum<T>;
   k.layernorm_forward = layernorm_forward<T>;
   k.layernorm_backward = layernorm_backward<T>;
+  k.embedding_forward = embedding_forward<T>;
+  k.embedding_backward = embedding_backward<T>;
+  k.periodic_forward = periodic_forward<T>;
+  k.periodic_backward = periodic_backward<T>;
+  k.piecewise_linear_forward = piecewise_linear_forward<T>;
+  k.piecewise_linear_backward = piecewise_linear_backward<T>;
   k.softmax_forward = softmax_forward<T>;
   k.softmax_backward = softmax_backward<T>;
   k.total_weight = total_weight<T>;

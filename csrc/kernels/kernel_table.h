@@ -99,6 +99,21 @@ struct Slopes {
   bool each;
 };
 
+// Which row of a table each row of a batch takes: whole numbers, or as they stand in a column of data.
+template <class T>
+struct Codes {
+  const int64_t* whole = nullptr;
+  const T* numbers = nullptr;
+  int64_t stride = 1;  // of numbers
+
+  // -1 where it is none of the table's `rows`.
+  constexpr int64_t at(int64_t i, int64_t rows) const {
+    if (whole) return whole[i] >= 0 && whole[i] < rows ? whole[i] : -1;
+    const T number = numbers[i * stride];
+    return number >= 0 && number < static_cast<T>(rows) ? static_cast<int64_t>(number) : -1;
+  }
+};
+
 // What an optimizer step works on: flat arrays of `size`; those of the state that it does without are null.
 template <class T>
 struct StepBuffers {
@@ -147,6 +162,15 @@ struct Kernels {
   void (*layernorm_forward)(const Context&, Matrix<const T> x, const T* gamma, const T* beta, double eps, Matrix<T> y, T* mean, T* rstd);
   void (*layernorm_backward)(const Context&, Matrix<const T> dy, Matrix<const T> x, const T* gamma, const T* mean, const T* rstd,
                              Matrix<T> dx, T* dgamma, T* dbeta);
+  // Rows of NaN, and no gradient, for codes that are none.
+  void (*embedding_forward)(const Context&, const Codes<T>& codes, Matrix<const T> table, Matrix<T> y);
+  void (*embedding_backward)(const Context&, Matrix<const T> dy, const Codes<T>& codes, Matrix<T> d_table);
+  // Features become columns: frequencies are (features, count), edges (features, bins + 1); dx may be absent.
+  void (*periodic_forward)(const Context&, Matrix<const T> x, Matrix<const T> frequencies, Matrix<T> y);
+  void (*periodic_backward)(const Context&, Matrix<const T> dy, Matrix<const T> x, Matrix<const T> frequencies, Matrix<const T> y,
+                            Matrix<T> dx, Matrix<T> d_frequencies);
+  void (*piecewise_linear_forward)(const Context&, Matrix<const T> x, Matrix<const T> edges, Matrix<T> y);
+  void (*piecewise_linear_backward)(const Context&, Matrix<const T> dy, Matrix<const T> x, Matrix<const T> edges, Matrix<T> dx);
   void (*softmax_forward)(const Context&, Matrix<const T> x, Matrix<T> y, bool logarithm);
   void (*softmax_backward)(const Context&, Matrix<const T> dy, Matrix<const T> y, Matrix<T> dx, bool logarithm);
   // The sum of all rows' weights, in the order of math/order.h.

@@ -15,17 +15,23 @@ LAMINA_INLINE T row_max(int64_t n, const T* x) {
   return largest(m);
 }
 
-// Writes e^(x - m) (where out is given) and returns the sum. Lanes beyond the row are e^-inf = 0.
+// The sum of e^(x - m) over a row, and that without the elements equal to m.
 template <class T>
-LAMINA_INLINE T exp_row(int64_t n, const T* x, T m, T* out) {
+struct ExpSums {
+  T all, others;
+};
+// Writes e^(x - m), where out is given. Lanes beyond the row are e^-inf = 0.
+template <class T>
+LAMINA_INLINE ExpSums<T> exp_row(int64_t n, const T* x, T m, T* out) {
   const Vec<T> lowest(-static_cast<T>(__builtin_huge_val()));
-  RowSum<T> sum;
+  RowSum<T> all, others;
   over<T>(n, [&](int64_t i, auto lanes) {
-    const Vec<T> e = exp(load(x + i, lanes, lowest) - Vec<T>(m));
+    const Vec<T> xi = load(x + i, lanes, lowest), e = exp(xi - Vec<T>(m));
     if (out) store(out + i, e, lanes);
-    sum.add(i, e);
+    all.add(i, e);
+    others.add(i, select(xi == Vec<T>(m), Vec<T>(T(0)), e));
   });
-  return sum.total();
+  return {all.total(), others.total()};
 }
 
 template <class T>
@@ -35,12 +41,12 @@ void softmax_forward(const Context& context, Matrix<const T> x, Matrix<T> y, boo
       const T* in = x.row(r);
       T* out = y.row(r);
       const T m = row_max(x.columns, in);
-      const T sum = exp_row(x.columns, in, m, logarithm ? nullptr : out);
+      const ExpSums<T> sums = exp_row(x.columns, in, m, logarithm ? nullptr : out);
       if (logarithm) {
-        const Vec<T> log_sum(lamina::log(sum));
+        const Vec<T> log_sum(log_of_sum(sums.all, sums.others));
         over<T>(x.columns, [&](int64_t i, auto lanes) { store(out + i, (load(in + i, lanes) - Vec<T>(m)) - log_sum, lanes); });
       } else {
-        over<T>(x.columns, [&](int64_t i, auto lanes) { store(out + i, load(out + i, lanes) / Vec<T>(sum), lanes); });
+        over<T>(x.columns, [&](int64_t i, auto lanes) { store(out + i, load(out + i, lanes) / Vec<T>(sums.all), lanes); });
       }
     }
   });
@@ -108,13 +114,16 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
   const T spread = smoothing / static_cast<T>(classes), kept = T(1) - smoothing;
   const double factor = common_factor(weights);
   const auto rows_of = [&](int64_t first, int64_t count) {
-    alignas(64) T largest_of[block_rows], sum_of[block_rows], log_of[block_rows];
+    alignas(64) T largest_of[block_rows], sum_of[block_rows], others_of[block_rows], log_of[block_rows];
     for (int64_t i = 0; i < count; ++i) {
       const T* x = logits.row(first + i);
       largest_of[i] = row_max(classes, x);
-      sum_of[i] = exp_row(classes, x, largest_of[i], d_logits ? d_logits.row(first + i) : nullptr);
+      const ExpSums<T> sums = exp_row(classes, x, largest_of[i], d_logits ? d_logits.row(first + i) : nullptr);
+      sum_of[i] = sums.all;
+      others_of[i] = sums.others;
     }
-    over<T>(count, [&](int64_t i, auto lanes) { store(log_of + i, log(load(sum_of + i, lanes)), lanes); });
+    over<T>(count,
+            [&](int64_t i, auto lanes) { store(log_of + i, log_of_sum(load(sum_of + i, lanes), load(others_of + i, lanes)), lanes); });
     for (int64_t r = first; r < first + count; ++r) {
       const T* x = logits.row(r);
       T* d = d_logits ? d_logits.row(r) : nullptr;

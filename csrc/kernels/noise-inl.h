@@ -8,7 +8,7 @@ namespace lamina::LAMINA_ISA {
 
 template <class T>
 void gaussian_noise(const Context& context, const Draw& draw, T deviation, Matrix<const T> x, Matrix<T> out) {
-  over_random<T, Normals>(context, draw, out.rows, out.columns, 5.5, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
+  over_random<T, Normals>(context, draw, out.rows, out.columns, 1.6, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
     const T* const in = x.row(row) + column;
     T* const to = out.row(row) + column;
     over<T>(count,
@@ -39,10 +39,11 @@ void choose(const Context& context, const Draw& draw, Matrix<const T> kept, Matr
   over_blocks(context, out.rows, out.columns, block_elements, 0.5, [&](const Block& block) {
     over_kept(draw, block, [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
       const int64_t r = block.row + row, c = block.column + column;
-      const auto at = [=](Matrix<const T> m, int64_t i, auto lanes) { return m ? load(m.row(r) + c + i, lanes) : Vec<T>(T(0)); };
+      const T *const yes = kept ? kept.row(r) + c : nullptr, *const no = dropped ? dropped.row(r) + c : nullptr;
       T* const to = out.row(r) + c;
-      over<T>(count, [&](int64_t i, auto lanes) {
-        store(to + i, select(load_mask<T>(bits, i), at(kept, i, lanes), at(dropped, i, lanes)), lanes);
+      over<T>(count, [=](int64_t i, auto lanes) {
+        const Vec<T> zero(T(0));
+        store(to + i, select(load_mask<T>(bits, i), yes ? load(yes + i, lanes) : zero, no ? load(no + i, lanes) : zero), lanes);
       });
     });
   });
@@ -81,7 +82,7 @@ template <class T, class F>
 LAMINA_INLINE void over_whiteout(const Context& context, const Draw& draw, const Whiteout<T>& constants, Matrix<const T> values,
                                  Matrix<const T> weight, Matrix<T> out, const F& f) {
   const Whiteout<Vec<T>> whiteout{Vec<T>(constants.sigma), Vec<T>(constants.root_lambda), Vec<T>(constants.power)};
-  over_random<T, Normals>(context, draw, out.rows, out.columns, 8, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
+  over_random<T, Normals>(context, draw, out.rows, out.columns, 2.5, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
     const T *const v = values.row(row) + column, *const w = weight.row(row) + column;
     T* const to = out.row(row) + column;
     over<T>(count, [&](int64_t i, auto lanes) {

@@ -112,8 +112,45 @@ inline void random_words(const Draw& draw, int64_t first, int64_t count, uint64_
   });
 }
 
-// f(row, column, count, numbers) over the runs of a matrix whose numbers have just been drawn, each in one row. Numbers::of(four
-// words, out) gives 4 floats or 2 doubles.
+// The numbers of each lane's four words, 4 floats or 2 doubles.
+template <class T>
+LAMINA_INLINE void numbers_of(Uniforms, const uint32_t (&word)[4][Words::lanes], T* numbers) {
+  for (int lane = 0; lane < Words::lanes; ++lane) {
+    const uint32_t four[4] = {word[0][lane], word[1][lane], word[2][lane], word[3][lane]};
+    Uniforms::of(four, numbers + lane * int64_t(16 / sizeof(T)));
+  }
+}
+// As Normals::of, with the logarithms and sines of many lanes at a time.
+template <class T>
+LAMINA_INLINE void numbers_of(Normals, const uint32_t (&word)[4][Words::lanes], T* numbers) {
+  constexpr int L = Words::lanes, pairs = 8 / sizeof(T);
+  alignas(64) T uniform[2][L * pairs], normal[2][L * pairs];
+  for (int pair = 0; pair < pairs; ++pair) {
+    for (int lane = 0; lane < L; ++lane) {
+      const int i = pair * L + lane;
+      if constexpr (sizeof(T) == 4) {
+        uniform[0][i] = uniform_float(word[2 * pair][lane]) + 0x1p-24f;
+        uniform[1][i] = uniform_float(word[2 * pair + 1][lane]);
+      } else {
+        uniform[0][i] = uniform_double(word[0][lane], word[1][lane]) + 0x1p-53;
+        uniform[1][i] = uniform_double(word[2][lane], word[3][lane]);
+      }
+    }
+  }
+  over<T>(L * pairs, [&](int64_t i, auto lanes) {
+    Vec<T> n[2];
+    Normals::pair(load(uniform[0] + i, lanes), load(uniform[1] + i, lanes), n);
+    store(normal[0] + i, n[0], lanes);
+    store(normal[1] + i, n[1], lanes);
+  });
+  for (int lane = 0; lane < L; ++lane) {
+    for (int pair = 0; pair < pairs; ++pair) {
+      for (int n = 0; n < 2; ++n) numbers[2 * (pairs * lane + pair) + n] = normal[n][pair * L + lane];
+    }
+  }
+}
+
+// f(row, column, count, numbers) over the runs of a matrix whose numbers have just been drawn, each in one row.
 template <class T, class Numbers, class F>
 LAMINA_INLINE void over_random(const Context& context, const Draw& draw, int64_t rows, int64_t columns, double cost, const F& f) {
   constexpr int64_t each = 16 / sizeof(T);
@@ -124,10 +161,7 @@ LAMINA_INLINE void over_random(const Context& context, const Draw& draw, int64_t
       alignas(64) uint32_t word[4][Words::lanes];
       alignas(64) T numbers[Words::lanes * each];
       for (int w = 0; w < 4; ++w) words.word[w].store(word[w]);
-      for (int lane = 0; lane < Words::lanes; ++lane) {
-        const uint32_t four[4] = {word[0][lane], word[1][lane], word[2][lane], word[3][lane]};
-        Numbers::of(four, numbers + lane * each);
-      }
+      numbers_of(Numbers{}, word, numbers);
       for (int64_t taken = 0; taken < Words::lanes && row < block.rows;) {
         const int64_t more = smaller(Words::lanes - taken, groups - group);
         f(block.row + row, block.column + group * each, smaller(more * each, block.columns - group * each), numbers + taken * each);
@@ -151,7 +185,7 @@ void random_uniform(const Context& context, const Draw& draw, Matrix<T> out) {
 }
 template <class T>
 void random_normal(const Context& context, const Draw& draw, Matrix<T> out) {
-  fill_random<T, Normals>(context, draw, out, 5.0);
+  fill_random<T, Normals>(context, draw, out, 1.5);
 }
 
 }  // namespace lamina::LAMINA_ISA

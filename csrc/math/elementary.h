@@ -208,22 +208,37 @@ LAMINA_HD V log1p(V x) {
   return select(abs(whole) == constant<V>(__builtin_huge_val()), whole, whole + detail::log1p_correction(x, u));
 }
 
-// sin and cos of 2 pi u for u in [0, 1): the quarter turn is cut off exactly, the rest is |t| <= pi / 4.
+namespace detail {
+
+// sin and cos of so many quarter turns, 0 ... 4, and `rest` of a turn, |rest| <= 1/8.
 template <class V>
-LAMINA_HD void sincos_turns(V u, V& sine, V& cosine) {
+LAMINA_HD void sincos_of_quarters(V quarter, V rest, V& sine, V& cosine) {
   using F = Format<V>;
-  const V magic = constant<V>(F::round_magic);
-  const V quarter = fma(u, constant<V>(4), magic) - magic;  // 0 ... 4
-  const V t = fma(quarter, constant<V>(-0.25), u) * constant<V>(6.283185307179586);
-  const V t2 = t * t;
-  const V s = fma(detail::polynomial<detail::SineSeries, 1, F::sine_terms>(t2) * t2, t, t);
-  const V c = fma(detail::polynomial<detail::CosineSeries, 1, F::sine_terms + 1>(t2), t2, constant<V>(1));
+  const V t = rest * constant<V>(6.283185307179586), t2 = t * t;
+  const V s = fma(polynomial<SineSeries, 1, F::sine_terms>(t2) * t2, t, t);
+  const V c = fma(polynomial<CosineSeries, 1, F::sine_terms + 1>(t2), t2, constant<V>(1));
   const auto swapped = (quarter == constant<V>(1)) | (quarter == constant<V>(3));
   const V sine_magnitude = select(swapped, c, s), cosine_magnitude = select(swapped, s, c);
   const auto sine_negative = (quarter == constant<V>(2)) | (quarter == constant<V>(3));
   const auto cosine_negative = (quarter == constant<V>(1)) | (quarter == constant<V>(2));
   sine = select(sine_negative, constant<V>(0) - sine_magnitude, sine_magnitude);
   cosine = select(cosine_negative, constant<V>(0) - cosine_magnitude, cosine_magnitude);
+}
+
+// The number of quarters in a few turns, to the nearest.
+template <class V>
+LAMINA_HD V nearest_quarter(V turns) {
+  const V magic = constant<V>(Format<V>::round_magic);
+  return fma(turns, constant<V>(4), magic) - magic;
+}
+
+}  // namespace detail
+
+// sin and cos of 2 pi u for u in [0, 1): the quarter turns are cut off exactly.
+template <class V>
+LAMINA_HD void sincos_turns(V u, V& sine, V& cosine) {
+  const V quarter = detail::nearest_quarter(u);
+  detail::sincos_of_quarters(quarter, fma(quarter, constant<V>(-0.25), u), sine, cosine);
 }
 
 }  // namespace lamina

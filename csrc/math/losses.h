@@ -7,6 +7,12 @@
 
 namespace lamina {
 
+// log of a sum of e^(x - max): one term is 1. Below 2 it is taken from the sum of the others, whose digits the 1 swallows.
+template <class V>
+LAMINA_HD V log_of_sum(V sum, V others) {
+  return select(sum < constant<V>(2), detail::log1p_of_fraction(others), log(sum));
+}
+
 // What a loss has unless it says otherwise: what errors call its arguments, whether it is averaged over a row's units (by
 // the caller) or summed, and the name of the formula's constant c > 0, where it has one.
 struct ElementwiseLoss {

@@ -13,6 +13,9 @@ inline constexpr int64_t depth_chunk = 256;
 // in order. Batch norm's statistics use the same chunks (math/batchnorm.h) and merge them in float64.
 inline constexpr int64_t row_chunk = 32;
 
+// The gradient of an embedding's row is the column sum of the rows that took it, with +0 in the stead of all others: a chain
+// in each chunk of `row_chunk` rows of the batch, the chunks' sums added in order.
+
 // A row's sum goes to `row_partials` partial sums, element j to partial j mod 16, each a chain from +0 in ascending j;
 // then partial i takes partial i + 8, then + 4, + 2, + 1.
 inline constexpr int64_t row_partials = 16;

@@ -18,10 +18,10 @@ struct Uniforms {
 
 // Box & Muller 1958: sqrt(-2 ln u1) (cos 2 pi u2, sin 2 pi u2), with u1 in (0, 1].
 struct Normals {
-  template <class T>
-  LAMINA_HD static void pair(T u1, T u2, T* n) {
-    const T radius = sqrt(T(-2) * log(u1));
-    T sine, cosine;
+  template <class V>
+  LAMINA_HD static void pair(V u1, V u2, V* n) {
+    const V radius = sqrt(constant<V>(-2) * log(u1));
+    V sine, cosine;
     sincos_turns(u2, sine, cosine);
     n[0] = radius * cosine;
     n[1] = radius * sine;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "nn/transfer.h"
 #include "ops/explain.h"
 #include "ops/gemm.h"
 
@@ -79,8 +80,8 @@ Stage<T> Chain<T>::make_stage(const LaminaPlan& plan, bool fuse, const NetworkAr
     const int id = layer(plan.batchnorm).id;
     const auto& spec = std::get<BatchNormSpec>(layer(plan.batchnorm).form);
     const RunningStatistics<T>& running = *arrays.statistics_of(id);
-    stage.lamina.batchnorm = {arrays.value(id, 0), arrays.value(id, 1), running.mean, running.var, spec.momentum, spec.eps, true,
-                              arrays.frozen(id)};
+    stage.lamina.batchnorm = {arrays.value(id, 0),       arrays.value(id, 1), running.mean, running.var, spec.momentum, spec.eps,
+                              spec.unbiased_running_var, arrays.frozen(id)};
     stage.gradients.gamma = arrays.gradient(id, 0);
     stage.gradients.beta = arrays.gradient(id, 1);
   }
@@ -167,9 +168,17 @@ void Chain<T>::backward_stage(const Context& context, const TrainingMemory<T>& m
 
 template <class T>
 void Chain<T>::backward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass, Matrix<const T> dh,
-                        Matrix<T> dx) const {
+                        Matrix<T> dx, const Watch& watch) const {
   Downward down{dh, {}};
-  for (size_t i = stages_.size(); i-- > (dx ? 0 : first_trained_);) backward_stage(context, memory, i, x, pass, down, dx);
+  for (size_t i = stages_.size(); i-- > (dx ? 0 : first_trained_);) {
+    if (watch && down.above.dz) {
+      const Matrix<T> place = memory.gradient(++down.turn, x.rows, stages_[i].plan.out_features);
+      gemm<T>(context, down.above.dz, false, down.above.weight, false, 1, 0, place);
+      down.dh = place, down.above = {};
+    }
+    if (watch) watch(i, down.dh);
+    backward_stage(context, memory, i, x, pass, down, dx);
+  }
 }
 
 template <class T>
@@ -186,11 +195,7 @@ template <class T>
 void Chain<T>::infer(const Context& context, const InferenceMemory<T>& memory, Matrix<const T> x, int layers, Matrix<T> out) const {
   size_t count = 0;
   while (count < stages_.size() && stages_[count].plan.first < layers) ++count;
-  if (count == 0) {
-    const auto bytes = [](int64_t elements) { return static_cast<size_t>(elements) * sizeof(T); };
-    const Memory::Rows rows{static_cast<size_t>(x.rows), bytes(x.columns), bytes(out.stride), bytes(x.stride)};
-    context.device.memory->copy(out.data, x.data, rows, context.device.stream);
-  }
+  if (count == 0) copy_matrix(context, x, out);
   Matrix<const T> input = x;
   for (size_t i = 0; i < count; ++i) {
     const Stage<T>& stage = stages_[i];

@@ -1,6 +1,7 @@
 // Layers in a row as laminae and boxes, over arrays and memory of their owner's: which op is called when, forward and backward.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,17 +19,20 @@ class Chain {
   const std::vector<Stage<T>>& stages() const { return stages_; }
   int64_t in_features() const { return layers_.front().in_features; }
   int64_t out_features() const { return layers_.back().out_features; }
-  int64_t features_after(int layers) const;  // width of the output of the first `layers` layers
-  int place_of(int id) const;                // of the layer with this id, or of the one that it is in
-  const Chain<T>* inner(int place) const;    // of the layer at this place, or null
+  int64_t features_after(int layers) const;                // width of the output of the first `layers` layers
+  size_t first_trained() const { return first_trained_; }  // of the stages
+  int place_of(int id) const;                              // of the layer with this id, or of the one that it is in
+  const Chain<T>* inner(int place) const;                  // of the layer at this place, or null
 
   // The output of the last stage: `out`, or in memory.
   Matrix<const T> forward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass,
                           Matrix<T> out = {}) const;
   // dh is the gradient of the last stage's output and may be the memory's gradient 0. Those of the parameters go to the flat
   // buffer, that of x to dx if it is given; otherwise backward ends at the first stage that is trained.
+  // `watch` is told the gradient of each stage's output, which nothing is joined with then; the bits are the same.
+  using Watch = std::function<void(size_t stage, Matrix<const T> dh)>;
   void backward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass, Matrix<const T> dh,
-                Matrix<T> dx = {}) const;
+                Matrix<T> dx = {}, const Watch& watch = {}) const;
 
   // In inference, the first `layers` layers on one block of rows.
   InferenceLayout inference_layout(int64_t rows) const;
@@ -59,7 +63,7 @@ class Chain {
   std::vector<LayerSpec> layers_;
   std::vector<LaminaPlan> plan_;
   std::vector<Stage<T>> stages_;
-  size_t first_trained_ = 0;  // the first stage that is trained
+  size_t first_trained_ = 0;
 };
 
 }  // namespace lamina

@@ -64,6 +64,34 @@ void BatchNormSpec::check(const char* op, const std::string& where) const {
 }
 std::string BatchNormSpec::describe(int64_t in) const { return words("batchnorm(", in, ")"); }
 
+void UnitBatchNormSpec::check(const char* op, const std::string& where) const {
+  BatchNormSpec::check(op, where);
+  if (units.empty()) fail(op, where, ": units is empty, needs at least one");
+  int64_t least = 0;
+  for (const int64_t unit : units) {
+    if (unit < least || unit >= features) fail(op, where, ": units has ", unit, ", needs 0 to ", features - 1, " in ascending order");
+    least = unit + 1;
+  }
+}
+std::string UnitBatchNormSpec::describe(int64_t in) const { return words("batchnorm(", units.size(), " of ", in, " units)"); }
+std::vector<UnitRun> UnitBatchNormSpec::runs() const {
+  std::vector<UnitRun> all;
+  const auto add = [&](int64_t first, int64_t end, int64_t nth) {
+    if (first < end) all.push_back({first, end - first, nth});
+  };
+  int64_t end = 0;
+  for (size_t nth = 0; nth < units.size();) {
+    size_t next = nth + 1;
+    while (next < units.size() && units[next] == units[next - 1] + 1) ++next;
+    add(end, units[nth], -1);
+    end = units[next - 1] + 1;
+    add(units[nth], end, static_cast<int64_t>(nth));
+    nth = next;
+  }
+  add(end, features, -1);
+  return all;
+}
+
 std::string ActivationSpec::describe(int64_t) const { return describe_activation(activation); }
 
 void DropoutSpec::check(const char* op, const std::string&) const { lamina::check(op, Dropout{p, {}}); }
@@ -186,6 +214,9 @@ void settle_widths(const char* op, std::vector<LayerSpec>& layers, int64_t width
     if (layer.in_features != width) {
       fail(op, "layer ", layer.name, " (", layer.kind(), ") takes ", layer.in_features, " features, ",
            i ? "the layer before it gives " : input, width, ": they need to be equal");
+    }
+    if (layer.id > 0 && std::holds_alternative<ColumnsSpec>(layer.form)) {
+      fail(op, "layer ", layer.name, " (", layer.kind(), ") stands behind others, needs to be the first");
     }
     width = layer.out_features;
     if (auto* const residual = std::get_if<ResidualSpec>(&layer.form)) {

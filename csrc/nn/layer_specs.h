@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/specs.h"
+#include "nn/column_forms.h"
 
 namespace lamina {
 
@@ -57,20 +58,48 @@ struct LinearSpec : LayerKind {
 // Parameters and describe() of what normalises by batch or row: scale and shift.
 std::vector<ParameterSpec> scale_and_shift(int64_t features);
 
+// Columns side by side: batch norm's units from the nth on, or such as pass unchanged.
+struct UnitRun {
+  int64_t first, count, nth;
+  bool normalised() const { return nth >= 0; }
+};
+
 struct BatchNormSpec : LayerKind {
   static constexpr const char* kind = "batchnorm";
   int64_t features = 0;
   double momentum = 0.1, eps = 1e-5;
+  bool unbiased_running_var = true;
 
   template <class Self, class F>
   static void settings(Self& self, const F& f) {
     f("features", self.features), f("momentum", self.momentum), f("eps", self.eps);
+    f("unbiased_running_var", self.unbiased_running_var);
   }
   int64_t takes() const { return features; }
   std::vector<ParameterSpec> parameters(int64_t in) const { return scale_and_shift(in); }
   int64_t running_statistics(int64_t in) const { return in; }
+  std::vector<UnitRun> runs() const { return {{0, features, 0}}; }
   void check(const char* op, const std::string& where) const;
   std::string describe(int64_t in) const;
+};
+
+// Of some units alone.
+struct UnitBatchNormSpec : BatchNormSpec {
+  static constexpr const char* kind = "unit_batchnorm";
+  std::vector<int64_t> units;  // ascending
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    BatchNormSpec::settings(self, f);
+    f("units", self.units);
+  }
+  std::vector<ParameterSpec> parameters(int64_t in) const { return scale_and_shift(running_statistics(in)); }
+  int64_t running_statistics(int64_t) const { return static_cast<int64_t>(units.size()); }
+  std::vector<UnitRun> runs() const;
+  void check(const char* op, const std::string& where) const;
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
 };
 
 struct ActivationSpec : LayerKind {
@@ -136,6 +165,25 @@ struct LayerNormSpec : LayerKind {
   }
   int64_t takes() const { return features; }
   std::vector<ParameterSpec> parameters(int64_t in) const { return affine ? scale_and_shift(in) : std::vector<ParameterSpec>{}; }
+  void check(const char* op, const std::string& where) const;
+  std::string describe(int64_t in) const;
+  template <class T>
+  std::unique_ptr<Box<T>> make(const BoxPlace<T>& place) const;
+};
+
+// Parts side by side, as the first layer of a net.
+struct ColumnsSpec : LayerKind {
+  static constexpr const char* kind = "columns";
+  int64_t in_features = 0;
+  std::vector<ColumnForm> parts = {};
+
+  template <class Self, class F>
+  static void settings(Self& self, const F& f) {
+    f("in_features", self.in_features), f("parts", self.parts);
+  }
+  int64_t takes() const { return in_features; }
+  int64_t gives() const;
+  std::vector<ParameterSpec> parameters(int64_t in) const;
   void check(const char* op, const std::string& where) const;
   std::string describe(int64_t in) const;
   template <class T>
@@ -299,9 +347,10 @@ struct ForeignSpec : LayerKind {
 };
 
 // The catalogue. The first four are the parts of a lamina in their order.
-using LayerForm = std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec,
-                               TestScaledDropoutSpec, GaussianNoiseSpec, MaskingNoiseSpec, SaltAndPepperSpec, AlphaDropoutSpec,
-                               DropConnectSpec, ShakeoutSpec, WhiteoutSpec, ZoneoutSpec, SoftmaxSpec, ResidualSpec, ForeignSpec>;
+using LayerForm =
+    std::variant<LinearSpec, BatchNormSpec, ActivationSpec, DropoutSpec, PreluSpec, RreluSpec, LayerNormSpec, UnitBatchNormSpec,
+                 TestScaledDropoutSpec, GaussianNoiseSpec, MaskingNoiseSpec, SaltAndPepperSpec, AlphaDropoutSpec, DropConnectSpec,
+                 ShakeoutSpec, WhiteoutSpec, ZoneoutSpec, SoftmaxSpec, ResidualSpec, ForeignSpec, ColumnsSpec>;
 
 // A layer of a net.
 struct LayerSpec {

@@ -53,13 +53,19 @@ class Network {
   // False when `poll` stopped it.
   bool infer(const Context& context, Matrix<const T> x, int layers, int64_t block_rows, Matrix<T> out, const Poll& poll = {}) const;
 
-  // These three refuse to run beside a training call on the same network.
+  // These refuse to run beside a training call on the same network.
   void forward_training(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out);
   double loss_and_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                             Vector<const T> sample_weight, const Pass& pass);
-  // The mean and unbiased variance of this batch-norm layer's input over all rows of x (S. Ioffe & C. Szegedy 2015,
-  // algorithm 2, in one pass over the data instead of an average over batches).
-  void set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x);
+  // The same in a net whose layers are not fused, with the output of each layer and its gradient. There is none below the
+  // first layer that is trained.
+  double layer_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
+                         Vector<const T> sample_weight, const Pass& pass, const std::vector<Matrix<T>>& outputs,
+                         const std::vector<Matrix<T>>& gradients);
+  size_t first_trained() const { return chain()->first_trained(); }
+  // The mean and variance of this batch-norm layer's input over all rows of x (S. Ioffe & C. Szegedy 2015, algorithm 2, in
+  // one pass over the data instead of an average over batches). False when `poll` stopped it; nothing has changed then.
+  bool set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x, int64_t block_rows, const Poll& poll);
 
   const void* memory_address() const { return values_.data(); }  // another once it was planned anew
   void count_batch();                                            // that batch norm has seen
@@ -70,7 +76,7 @@ class Network {
   size_t statistics_bytes() const { return arrays_.statistics_bytes(); }
   // The loss goes to where value points, on the device.
   void step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
-                      Vector<const T> sample_weight, const Pass& pass, double* value);
+                      Vector<const T> sample_weight, const Pass& pass, double* value, const typename Chain<T>::Watch& watch = {});
 
  private:
   // For what does not hold the training lock.
@@ -79,7 +85,12 @@ class Network {
     return chain_;
   }
   // The input of the layer with this id in inference, for all rows of x.
-  AlignedBuffer<T> input_of(const Context& context, int layer, Matrix<const T> x) const;
+  struct LayerInput {
+    const LayerSpec* layer = nullptr;
+    AlignedBuffer<T> buffer;
+    Matrix<T> values;
+  };
+  bool input_of(const Context& context, int layer, Matrix<const T> x, int64_t block_rows, const Poll& poll, LayerInput& found) const;
   TrainingMemory<T> memory() const { return {layout_, values_.data()}; }
   std::unique_ptr<InferenceMemory<T>> borrow_memory(int64_t rows) const;
   void return_memory(std::unique_ptr<InferenceMemory<T>> memory) const;

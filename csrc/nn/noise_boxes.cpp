@@ -10,7 +10,7 @@ namespace {
 template <class T>
 struct Call {
   const Context& context;
-  const RandomKey& key;
+  RandomKey key;
   Matrix<const T> in;
   Matrix<T> out;
 

@@ -1,4 +1,4 @@
-// Small things on their way from a device to the host.
+// What moves on a device, and small things on their way from there to the host.
 #pragma once
 
 #include <vector>
@@ -7,6 +7,13 @@
 #include "base/context.h"
 
 namespace lamina {
+
+template <class T>
+void copy_matrix(const Context& context, Matrix<const T> from, Matrix<T> to) {
+  const auto bytes = [](int64_t elements) { return static_cast<size_t>(elements) * sizeof(T); };
+  const Memory::Rows rows{static_cast<size_t>(from.rows), bytes(from.columns), bytes(to.stride), bytes(from.stride)};
+  context.device.memory->copy(to.data, from.data, rows, context.device.stream);
+}
 
 template <class T>
 std::vector<T> on_host(const Context& context, Matrix<const T> there) {

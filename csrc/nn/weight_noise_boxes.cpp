@@ -1,5 +1,6 @@
 // Affine layers with noisy weights, and zoneout: layers that run by themselves.
 #include "nn/box.h"
+#include "ops/add.h"
 #include "ops/gemm.h"
 #include "ops/lamina.h"
 #include "ops/noise.h"
@@ -99,11 +100,14 @@ class Zoneout final : public Box<T> {
   }
   void backward(const Context& context, const Pass& pass, Matrix<const T> dh, Matrix<const T> x, Matrix<const T>, T* kept,
                 Matrix<T> dx) const override {
-    const Matrix<T> d_own = part(kept, 2, x.rows);
-    zoneout_backward<T>(context, draw(pass), pass.training, dh, d_own, dx);
+    const Matrix<T> own = part(kept, 0, x.rows), d_own = part(kept, 2, x.rows);
+    zoneout_backward<T>(context, draw(pass), pass.training, dh, d_own, {});
     const LaminaGradients<T> gradients{affine_.d_weight, affine_.d_bias, {}, {}, {}};
-    lamina_backward<T>(context, layer(pass), d_own, d_own, x, part(kept, 0, x.rows), saved(kept, x.rows), gradients);
-    if (dx) gemm<T>(context, d_own, false, affine_.weight, false, 1, 1, dx);
+    lamina_backward<T>(context, layer(pass), d_own, d_own, x, own, saved(kept, x.rows), gradients);
+    if (!dx) return;
+    gemm<T>(context, d_own, false, affine_.weight, false, 1, 0, dx);
+    zoneout_backward<T>(context, draw(pass), pass.training, dh, {}, own);  // which nobody reads any more
+    add<T>(context, dx, own, dx);
   }
 
  private:

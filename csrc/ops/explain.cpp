@@ -203,6 +203,32 @@ struct Describe {
     real(n).layernorm_backward(context, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
     alone(n, context, "pass back", dx.rows, dx.columns, dgamma ? "layer norm, with the gradients of gamma and beta" : "layer norm");
   }
+  static void embedding_forward(const Context& context, const Codes<T>& codes, Matrix<const T> table, Matrix<T> y) {
+    auto& n = notes(context);
+    real(n).embedding_forward(context, codes, table, y);
+    alone(n, context, "pass", y.rows, y.columns, "embedding");
+  }
+  static void embedding_backward(const Context& context, Matrix<const T> dy, const Codes<T>& codes, Matrix<T> d_table) {
+    auto& n = notes(context);
+    real(n).embedding_backward(context, dy, codes, d_table);
+    alone(n, context, "pass back", dy.rows, dy.columns, "embedding, its sums by code");
+  }
+  static void periodic_forward(const Context& context, Matrix<const T> x, Matrix<const T> frequencies, Matrix<T> y) {
+    auto& n = notes(context);
+    real(n).periodic_forward(context, x, frequencies, y);
+    alone(n, context, "pass", y.rows, y.columns, "periodic encoding");
+  }
+  static void periodic_backward(const Context& context, Matrix<const T> dy, Matrix<const T> x, Matrix<const T> frequencies,
+                                Matrix<const T> y, Matrix<T> dx, Matrix<T> d_frequencies) {
+    auto& n = notes(context);
+    real(n).periodic_backward(context, dy, x, frequencies, y, dx, d_frequencies);
+    alone(n, context, "pass back", dy.rows, dy.columns, "periodic encoding, with the gradient of its frequencies");
+  }
+  static void piecewise_linear_forward(const Context& context, Matrix<const T> x, Matrix<const T> edges, Matrix<T> y) {
+    auto& n = notes(context);
+    real(n).piecewise_linear_forward(context, x, edges, y);
+    alone(n, context, "pass", y.rows, y.columns, "piecewise-linear encoding");
+  }
   static void softmax_forward(const Context& context, Matrix<const T> x, Matrix<T> y, bool logarithm) {
     auto& n = notes(context);
     real(n).softmax_forward(context, x, y, logarithm);
@@ -291,6 +317,11 @@ struct Describe {
     kernels.whiteout_backward = whiteout_backward;
     kernels.layernorm_forward = layernorm_forward;
     kernels.layernorm_backward = layernorm_backward;
+    kernels.embedding_forward = embedding_forward;
+    kernels.embedding_backward = embedding_backward;
+    kernels.periodic_forward = periodic_forward;
+    kernels.periodic_backward = periodic_backward;
+    kernels.piecewise_linear_forward = piecewise_linear_forward;
   }
 };
 

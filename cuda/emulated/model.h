@@ -107,6 +107,7 @@ inline void __syncwarp(unsigned mask = ~0u, const lamina::emulated::Location& at
 inline unsigned __ballot_sync(unsigned mask, bool predicate, const lamina::emulated::Location& at = lamina::emulated::Location::current()) {
   return lamina::emulated::ballot(mask, predicate, at);
 }
+inline int __ffs(unsigned bits) { return __builtin_ffs(static_cast<int>(bits)); }
 // `width` lanes form a group; beyond its end a lane keeps its own value.
 template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32,

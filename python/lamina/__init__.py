@@ -18,6 +18,8 @@ from lamina.config import (
     set_precision,
     show_config,
 )
+from lamina.datasets import quantile_edges
+from lamina.diagnosis import diagnose
 from lamina.ensemble import Ensemble, bagging
 from lamina.gradcheck import gradcheck
 from lamina.layers import (
@@ -26,6 +28,8 @@ from lamina.layers import (
     SELU,
     AlphaDropout,
     BatchNorm,
+    Category,
+    Columns,
     DropConnect,
     Dropout,
     GaussianNoise,
@@ -35,6 +39,9 @@ from lamina.layers import (
     Linear,
     LogSoftmax,
     MaskingNoise,
+    Numeric,
+    Periodic,
+    PiecewiseLinear,
     PReLU,
     PythonLayer,
     ReLU,
@@ -54,6 +61,7 @@ from lamina.layers import (
 )
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
+from lamina.overfitting import overfit_check
 from lamina.pretrain import Autoencoder
 from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
@@ -63,14 +71,15 @@ from lamina.step_schedules import CosineDecay, OneCycle, StepSchedule, WarmUp
 from lamina.trainer import Trainer
 
 __all__ = [
-    "Adagrad", "Adam", "AdamW", "AlphaDropout", "Autoencoder", "BackendError", "BatchNorm", "Callback", "CosineDecay",
-    "DropConnect", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble", "ExponentialDecay", "GELU",
-    "GELUTanh", "GaussianNoise", "HalveOnPlateau", "InverseTimeDecay", "L1", "L2", "LayerNorm", "LeakyReLU", "Linear",
-    "LogSoftmax", "Loss", "MaskingNoise", "OneCycle", "OptunaPruning", "PReLU", "PythonLayer", "RMSProp", "RReLU",
-    "ReLU", "Residual", "SELU", "SGD", "SWA", "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax",
-    "Softplus", "Softsign", "Step", "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp",
-    "Whiteout", "Zoneout", "augment", "available_isas", "bagging", "calibrate", "config", "cuda",
-    "expected_calibration_error", "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck",
-    "init", "load", "memory", "ops", "precision", "pretrain", "reference", "reset_peak_memory", "set_isa",
+    "Adagrad", "Adam", "AdamW", "AlphaDropout", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Category",
+    "Columns", "CosineDecay", "DropConnect", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble",
+    "ExponentialDecay", "GELU", "GELUTanh", "GaussianNoise", "HalveOnPlateau", "InverseTimeDecay", "L1", "L2",
+    "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "MaskingNoise", "Numeric", "OneCycle", "OptunaPruning",
+    "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD",
+    "SWA", "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step",
+    "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp", "Whiteout", "Zoneout", "augment",
+    "available_isas", "bagging", "calibrate", "config", "cuda", "diagnose", "expected_calibration_error",
+    "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
+    "overfit_check", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",
     "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'alpha_dropout_backward', 'alpha_dropout_forward', 'available_isas', 'average_step', 'batchnorm_backward', 'batchnorm_forward', 'build', 'clip_by_norm', 'clip_by_value', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gaussian_noise', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'masking_noise', 'max_norm', 'memory', 'orthonormal_rows', 'philox', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'salt_and_pepper', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'shakeout', 'softmax_backward', 'softmax_forward', 'whiteout_backward', 'whiteout_forward', 'zoneout_backward', 'zoneout_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'alpha_dropout_backward', 'alpha_dropout_forward', 'available_isas', 'average_step', 'batchnorm_backward', 'batchnorm_forward', 'build', 'clip_by_norm', 'clip_by_value', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'embedding_backward', 'embedding_forward', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gaussian_noise', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'masking_noise', 'max_norm', 'memory', 'orthonormal_rows', 'periodic_backward', 'periodic_forward', 'philox', 'piecewise_linear_backward', 'piecewise_linear_forward', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'salt_and_pepper', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'shakeout', 'softmax_backward', 'softmax_forward', 'whiteout_backward', 'whiteout_forward', 'zoneout_backward', 'zoneout_forward']
 class BackendError(RuntimeError):
     pass
 class DeviceArray:
@@ -106,6 +106,10 @@ class Network:
         """
         Live views by name of what the last backward pass left.
         """
+    def layer_gradients(self, x: typing.Any, targets: typing.Any, loss: typing.Any, training: typing.Any, seed: typing.Any, step: typing.Any) -> tuple:
+        """
+        The loss, and of a net that is not fused each layer's output and its gradient.
+        """
     def layers(self) -> dict:
         """
         Of each layer by its name: the number by which it draws, and the columns of its input.
@@ -118,7 +122,7 @@ class Network:
         """
     def predict(self, x: typing.Any, out: typing.Any, batch_size: typing.Any) -> typing.Any:
         ...
-    def set_batchnorm_statistics(self, layer: str, x: typing.Any) -> None:
+    def set_batchnorm_statistics(self, layer: str, x: typing.Any, batch_size: typing.Any = 512) -> None:
         """
         Of the batch norm with this name.
         """
@@ -272,6 +276,10 @@ def dropout(arg0: str, arg1: str, arg2: typing.Any, arg3: typing.Any, arg4: typi
     ...
 def dropout_mask(arg0: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any, arg6: typing.Any) -> typing.Any:
     ...
+def embedding_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any) -> typing.Any:
+    ...
+def embedding_forward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> typing.Any:
+    ...
 def emulated() -> bool:
     ...
 def emulation_barriers() -> list[str]:
@@ -334,7 +342,15 @@ def orthonormal_rows(rows: typing.Any) -> typing.Any:
     """
     By Gram-Schmidt, from the first row to the last.
     """
+def periodic_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any, arg4: typing.Any, arg5: typing.Any) -> tuple:
+    ...
+def periodic_forward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> typing.Any:
+    ...
 def philox(arg0: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32], arg1: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32]) -> numpy.typing.NDArray[numpy.uint32]:
+    ...
+def piecewise_linear_backward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any, arg3: typing.Any) -> typing.Any:
+    ...
+def piecewise_linear_forward(arg0: typing.Any, arg1: typing.Any, arg2: typing.Any) -> typing.Any:
     ...
 def precision_unit(precision: str, device: typing.Any = 'cpu') -> str:
     ...

@@ -22,8 +22,8 @@ _INTERNAL = re.compile(
 _SEED_LIMIT = 2**64
 # As in lamina.bench.BENCHES, which takes longer to import than all other help.
 _BENCHES = (
-    "gemm", "linear", "lamina", "batchnorm", "layernorm", "dropout", "activation", "loss", "optimizer", "random",
-    "step", "predict", "fit", "memory",
+    "gemm", "linear", "lamina", "batchnorm", "layernorm", "dropout", "noise", "activation", "loss", "embedding",
+    "encodings", "optimizer", "random", "step", "predict", "fit", "memory",
 )  # fmt: skip
 
 

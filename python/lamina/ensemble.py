@@ -14,7 +14,7 @@ from lamina._arrays import on_host
 from lamina._checks import whole
 from lamina._seeds import LAST_STEP, derived_seeds
 from lamina.io import load_safetensors, save_safetensors
-from lamina.layers import Linear
+from lamina.layers import Layer, Linear
 from lamina.losses import Loss
 from lamina.progress import progress_bar
 from lamina.sequential import Sequential
@@ -189,8 +189,8 @@ class Ensemble:
         save_safetensors(path, tensors, {_KEY: text})
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Ensemble:
-        """Read what `save` wrote.
+    def load(cls, path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Ensemble:
+        """Read what `save` wrote; `layers` as of `lamina.load`.
 
         Raises
         ------
@@ -202,13 +202,14 @@ class Ensemble:
         tensors, metadata = load_safetensors(path)
         if _KEY not in metadata:
             raise ValueError(f"Ensemble.load: {os.fspath(path)} holds no ensemble, its metadata has no {_KEY!r}")
+        layers = list(layers)
         try:
             described = json.loads(metadata[_KEY])
             parts: list[dict[str, np.ndarray]] = [{} for _ in described["nets"]]
             for name, array in tensors.items():
                 index, _, rest = name.partition(".")
                 parts[int(index)][rest] = array
-            ensemble = cls(described_net(*pair) for pair in zip(described["nets"], parts, strict=True))
+            ensemble = cls(described_net(*pair, layers) for pair in zip(described["nets"], parts, strict=True))
             ensemble.oob_score = described["oob_score"]
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise ValueError(f"Ensemble.load: {os.fspath(path)} holds a damaged ensemble: {error}") from None
@@ -283,7 +284,8 @@ def bagging(
     if not callable(make_net) or isinstance(make_net, Sequential):
         raise TypeError(f"{call}: make_net is {make_net!r}, a callable is needed that makes a net from a seed")
     n, seed = whole(call, "n", n, 1), whole(call, "seed", seed, 0, 2**64 - 1)
-    nets, bags = [], []
+    nets: list[Sequential] = []
+    bags: list[np.ndarray] = []
     with progress_bar(n, "nets", progress) as advance:
         for index, own_seed in enumerate(derived_seeds(seed, n)):
             member = Trainer(make_net(own_seed), seed=own_seed, **dict(trainer or {}))
@@ -317,7 +319,8 @@ def _out_of_bag_score(
         left_out = np.bincount(bag, minlength=len(x)) == 0
         rows = x[left_out]
         given = net.predict_proba(rows, multi_label=questions) if questions or classes else net.predict(rows)
-        total[left_out] += on_host(given)
+        with np.errstate(invalid="ignore"):  # of nets that have diverged
+            total[left_out] += on_host(given)
         answers += left_out
     met = answers > 0 if weight is None else (answers > 0) & (weight > 0)
     mean = total[met] / answers[met, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina._arrays import on_device_of, on_host
-from lamina._checks import errors_of, finite, matrix, weights, whole
+from lamina._checks import errors_of, finite, weights, whole
 from lamina.losses import Loss
 from lamina.sequential import Sequential
 
@@ -28,7 +28,7 @@ class Evaluator:
         if net._core is not self._trained:
             raise ValueError(f"{call}: the net has moved to {net.device} since the trainer was made, make a new one")
         y, sample_weight = on_host(y), on_host(sample_weight)
-        x = finite(call, matrix(call, X, net.in_features, net.dtype))
+        x = finite(call, net._input(call, X))
         targets = self.loss.targets(call, y, rows=len(x), outputs=net.out_features, dtype=net.dtype)
         sample_weight = weights(call, "sample_weight", sample_weight, len(x), net.dtype)
         core = net._core

@@ -1,4 +1,4 @@
-"""Pictures for training: first-layer filters, learning curves with their spread, and test errors run by run."""
+"""Pictures for training: first-layer filters, learning curves with their spread, test errors, diagnoses by layer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PALETTE", "plot_errors", "plot_filters", "plot_learning_curves", "require_matplotlib", "save_figure"]
+__all__ = [
+    "PALETTE", "plot_diagnosis", "plot_errors", "plot_filters", "plot_learning_curves", "require_matplotlib",
+    "save_figure",
+]  # fmt: skip
 
 # Okabe and Ito's colours, told apart by everyone.
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -211,6 +214,49 @@ def plot_errors(groups: Mapping[str, Mapping[str, Sequence[float]]], *, ylabel: 
     axes[0].set_ylabel(ylabel)
     if title:
         figure.suptitle(title)
+    return figure
+
+
+@_styled
+def plot_diagnosis(diagnosis: Any, *, title: str = "") -> Any:
+    """Draw what `lamina.diagnose` found, from the first layer to the last.
+
+    Parameters
+    ----------
+    diagnosis : lamina.diagnosis.Diagnosis
+    title : str
+        Heading of the figure; the problems found unless given.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Mean and deviation of the outputs; shares of saturated values and dead units; norms of the gradients.
+    """
+    layers = diagnosis.layers
+    places = np.array([layer.index for layer in layers])
+    figure, axes = _subplots(3, (12.6, 0.8 + 0.34 * max(len(layers), 6)), sharey=True)
+    names = [f"{layer.index}  {type(layer.layer).__name__}" for layer in layers]
+    means, deviations = (np.array([getattr(layer, what) for layer in layers]) for what in ("mean", "deviation"))
+    axes[0].errorbar(means, places, xerr=deviations, fmt="o", color=PALETTE[1], markersize=5, elinewidth=1.8)
+    axes[0].set_xlabel("outputs: mean and deviation")
+    axes[0].set_yticks(places, labels=names)
+    axes[0].invert_yaxis()
+    for what, caption, colour in (("saturated", "saturated values", PALETTE[4]), ("dead", "dead units", PALETTE[0])):
+        shares = np.array([getattr(layer, what) for layer in layers])
+        axes[1].barh(places, np.nan_to_num(shares), height=0.6, color=colour, label=caption)
+    axes[1].set_xlim(0, 1)
+    axes[1].set_xlabel("share")
+    axes[1].legend()
+    kinds = (("gradient", "by outputs", "o", PALETTE[1]), ("weight_gradient_norm", "by parameters", "s", PALETTE[2]))
+    for what, caption, marker, colour in kinds:
+        norms = np.array([getattr(layer, what) for layer in layers])
+        shown = norms > 0  # neither 0 nor NaN
+        axes[2].plot(norms[shown], places[shown], marker, color=colour, markersize=5, label=caption)
+    axes[2].set_xscale("log")
+    axes[2].set_xlabel("norm of the loss's gradient")
+    axes[2].legend()
+    problems = ", ".join(dict.fromkeys(finding.problem for finding in diagnosis.findings))
+    figure.suptitle(title or problems or "no trouble found")
     return figure
 
 

@@ -264,6 +264,7 @@ class Trainer(TrainerState):
                 for _ in range(epochs):
                     if augment is not None:
                         x = augmented(call, augment, data[0], self.seed, self._core.epoch)
+                        x = self.net._input(call, x, "what augment returned")
                         seen = (on_device_of(self.net._core, x), *data[1:])
                     advance(self._epoch(seen, validation, batch_size, bool(shuffle)))
                     if self.should_stop:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import ops
 
-__all__ = ["LabelEncoder", "Standardizer", "split"]
+__all__ = ["LabelEncoder", "Standardizer", "quantile_edges", "split"]
 
 # The trainer's shuffles use the epochs 0, 1, … as steps: the last step there is keeps splits apart from them.
 _SPLIT_STEP = 2**32 - 1
@@ -149,6 +149,47 @@ class Standardizer:
         if x.ndim != 2 or x.shape[1] != len(self.mean):
             raise ValueError(f"Standardizer.{method}: x of shape {x.shape} given, (rows, {len(self.mean)}) is needed")
         return x
+
+
+def quantile_edges(x: Sequence[float] | np.ndarray, bins: int) -> np.ndarray:
+    """Return the edges of bins that hold about the same number of values each, for `lamina.PiecewiseLinear`.
+
+    Parameters
+    ----------
+    x : array_like of shape (rows,)
+        A column of the training rows.
+    bins : int
+        How many at most: where many values are equal, quantiles coincide and count once.
+
+    Returns
+    -------
+    ndarray of shape (bins + 1,), float64
+        Ascending, also in float32, from the smallest value to the largest.
+
+    Raises
+    ------
+    ValueError
+        If x is no vector of finite numbers, or all are equal, or bins is below 1.
+
+    References
+    ----------
+    Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep learning", 2022,
+    section 3.2.1.
+
+    Examples
+    --------
+    >>> quantile_edges([3.0, 1.0, 2.0, 5.0, 4.0], 2).tolist()
+    [1.0, 3.0, 5.0]
+    """
+    x = np.asarray(x, dtype=np.float64)
+    if x.ndim != 1 or len(x) == 0 or not np.isfinite(x).all():
+        raise ValueError(f"quantile_edges: x of shape {x.shape} given, a vector of finite numbers is needed")
+    if bins < 1:
+        raise ValueError(f"quantile_edges: bins is {bins}, at least 1 is needed")
+    edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)).astype(np.float32))
+    if len(edges) < 2:
+        raise ValueError(f"quantile_edges: every x is about {x[0]}, a column that varies is needed")
+    return edges.astype(np.float64)
 
 
 class LabelEncoder:

@@ -21,6 +21,7 @@ from lamina.layers.activations import (
     activation_layer,
 )
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from lamina.layers.columns import Category, Column, Columns, Numeric, Periodic, PiecewiseLinear
 from lamina.layers.descriptions import describe, from_description
 from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from lamina.layers.python_layer import Mode, PythonLayer
@@ -29,9 +30,9 @@ from lamina.layers.walk import activation_after, walk
 from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
 
 __all__ = [
-    "Activation", "AlphaDropout", "BatchNorm", "DropConnect", "Dropout", "ELU", "GELU", "GELUTanh", "GaussianNoise",
-    "Layer", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaskingNoise", "Mode", "PReLU", "PythonLayer", "RReLU",
-    "ReLU", "Residual", "SELU", "SaltAndPepper", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign",
-    "Step", "Tanh", "Whiteout", "Zoneout", "activation_after", "activation_layer", "describe", "from_description",
-    "walk",
+    "Activation", "AlphaDropout", "BatchNorm", "Category", "Column", "Columns", "DropConnect", "Dropout", "ELU",
+    "GELU", "GELUTanh", "GaussianNoise", "Layer", "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "MaskingNoise",
+    "Mode", "Numeric", "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RReLU", "ReLU", "Residual", "SELU",
+    "SaltAndPepper", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step", "Tanh", "Whiteout",
+    "Zoneout", "activation_after", "activation_layer", "describe", "from_description", "walk",
 ]  # fmt: skip

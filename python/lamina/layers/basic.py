@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,7 +125,7 @@ class Linear(Layer):
         return {"kind": "linear", **sizes, "bias": self.bias}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchNorm(Layer):
     """Batch normalisation over the rows, with scale and shift learned.
 
@@ -135,21 +135,30 @@ class BatchNorm(Layer):
         Columns of the input.
     momentum : float
         Weight of the new batch in the running statistics, as in torch: running ← (1 − momentum) running + momentum new.
-        (Keras and ONNX call 1 − momentum so.)
+        Keras and ONNX call 1 − momentum so: `from_keras` and `from_onnx` take their numbers.
     eps : float
         Added to the variance inside the root.
+    unbiased_running_var : bool
+        Whether the running variance takes in the batch's variance with rows − 1 below, rather than rows.
+    units : sequence of int, optional
+        The columns that are normalised, all unless given; the others pass unchanged. The layer then runs by itself,
+        neighbouring columns at once.
 
     Raises
     ------
     ValueError
-        If a number is out of its range.
+        If a number is out of its range, or a unit is given twice.
     TypeError
-        If `num_features` is no whole number.
+        If `num_features` or a unit is no whole number, or `unbiased_running_var` no bool.
 
     Notes
     -----
     y = γ (x − μ) / √(σ² + eps) + β; in training μ and σ² are the batch's mean and biased variance, in inference the
-    running ones. The running variance takes in the unbiased one. γ starts at 1, β at 0.
+    running ones, which `Sequential.set_population_statistics` makes exact. γ starts at 1, β at 0; with `units` there
+    is one of each for a unit.
+
+    The order of the layers says what is normalised: the pre-activation (behind a linear layer, before its activation),
+    the activation (behind it), or the input of the net (as its first layer).
 
     References
     ----------
@@ -160,11 +169,15 @@ class BatchNorm(Layer):
     >>> import lamina
     >>> lamina.BatchNorm(512)
     BatchNorm(num_features=512, momentum=0.1, eps=1e-05)
+    >>> lamina.Sequential(lamina.BatchNorm(3, units=[0, 2])).parameters()["0.weight"].shape
+    (2,)
     """
 
     num_features: int
     momentum: float = 0.1
     eps: float = 1e-5
+    unbiased_running_var: bool = True
+    units: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         self._set(
@@ -174,9 +187,55 @@ class BatchNorm(Layer):
         )
         if self.momentum > 1:
             raise ValueError(f"BatchNorm: momentum is {self.momentum}, a number in [0, 1] is needed")
+        if not isinstance(self.unbiased_running_var, bool):
+            raise TypeError(
+                f"BatchNorm: unbiased_running_var is {self.unbiased_running_var!r}, True or False is needed"
+            )
+        if self.units is not None:
+            if not isinstance(self.units, Iterable):
+                raise TypeError(f"BatchNorm: units is {self.units!r}, a list of columns is needed")
+            units = sorted(whole("BatchNorm", "units", unit, 0, self.num_features - 1) for unit in self.units)
+            if not units or len(set(units)) < len(units):
+                raise ValueError(f"BatchNorm: units is {units}, at least one is needed, and each once")
+            self._set(units=tuple(units))
+
+    def __repr__(self) -> str:
+        text = f"num_features={self.num_features}, momentum={self.momentum}, eps={self.eps}"
+        text += "" if self.unbiased_running_var else ", unbiased_running_var=False"
+        return f"BatchNorm({text})" if self.units is None else f"BatchNorm({text}, units={self.units})"
+
+    @classmethod
+    def from_keras(cls, num_features: int, momentum: float = 0.99, epsilon: float = 1e-3) -> BatchNorm:
+        """Return the layer that Keras means by these numbers, which are its defaults.
+
+        Keras weighs the old value with its momentum, and takes in the batch's biased variance.
+
+        Examples
+        --------
+        >>> import lamina
+        >>> lamina.BatchNorm.from_keras(512, momentum=0.75)
+        BatchNorm(num_features=512, momentum=0.25, eps=0.001, unbiased_running_var=False)
+        """
+        return cls(num_features, 1 - number("BatchNorm.from_keras", "momentum", momentum), epsilon, False)
+
+    @classmethod
+    def from_onnx(cls, num_features: int, momentum: float = 0.9, epsilon: float = 1e-5) -> BatchNorm:
+        """Return the layer that ONNX means by the attributes of `BatchNormalization`, which are its defaults.
+
+        ONNX weighs the old value with its momentum, and takes in the batch's biased variance.
+
+        Examples
+        --------
+        >>> import lamina
+        >>> lamina.BatchNorm.from_onnx(512, momentum=0.75)
+        BatchNorm(num_features=512, momentum=0.25, eps=1e-05, unbiased_running_var=False)
+        """
+        return cls(num_features, 1 - number("BatchNorm.from_onnx", "momentum", momentum), epsilon, False)
 
     def settings(self) -> dict[str, Any]:
-        return {"kind": "batchnorm", "features": self.num_features, "momentum": self.momentum, "eps": self.eps}
+        numbers = {"momentum": self.momentum, "eps": self.eps, "unbiased_running_var": self.unbiased_running_var}
+        settings = {"kind": "batchnorm", "features": self.num_features, **numbers}
+        return settings if self.units is None else settings | {"kind": "unit_batchnorm", "units": list(self.units)}
 
 
 @dataclass(frozen=True)

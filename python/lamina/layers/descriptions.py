@@ -10,6 +10,7 @@ from lamina._checks import one_of
 from lamina.init import Initializer
 from lamina.layers.activations import ACTIVATIONS, LogSoftmax, Softmax
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
+from lamina.layers.columns import Column, Columns
 from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from lamina.layers.residual import Residual
 from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
@@ -19,13 +20,13 @@ __all__ = ["LAYERS", "describe", "from_description"]
 LAYERS: dict[str, type[Layer]] = {
     layer.__name__: layer
     for layer in (
-        Linear, BatchNorm, LayerNorm, Dropout, Residual, Softmax, LogSoftmax, *ACTIVATIONS.values(),
+        Linear, BatchNorm, LayerNorm, Dropout, Columns, Residual, Softmax, LogSoftmax, *ACTIVATIONS.values(),
         GaussianNoise, MaskingNoise, SaltAndPepper, AlphaDropout, DropConnect, Shakeout, Whiteout, Zoneout,
     )
 }  # fmt: skip
 
 
-def describe(layer: Layer) -> dict[str, Any]:
+def describe(layer: Layer | Column) -> dict[str, Any]:
     """Return a layer as what JSON can hold; `from_description` is the way back.
 
     Raises
@@ -46,7 +47,7 @@ def describe(layer: Layer) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Layer):
+    if isinstance(value, (Layer, Column)):
         return describe(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]

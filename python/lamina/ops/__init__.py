@@ -12,6 +12,8 @@ from .dropout import (
     dropout_mask,
     masking_noise,
 )
+from .embedding import embedding_backward, embedding_forward
+from .encodings import periodic_backward, periodic_forward, piecewise_linear_backward, piecewise_linear_forward
 from .explain import explain
 from .gemm import gemm
 from .lamina import lamina_backward, lamina_forward
@@ -28,11 +30,12 @@ from .weight_noise import shakeout, whiteout_backward, whiteout_forward
 __all__ = [
     "absolute_error", "activation_backward", "activation_forward", "activations", "adagrad_step", "adam_step",
     "alpha_dropout_backward", "alpha_dropout_forward", "average_step", "batchnorm_backward", "batchnorm_forward",
-    "clip_by_norm", "clip_by_value", "dropout_backward", "dropout_forward", "dropout_mask", "explain", "gaussian_noise",
-    "gemm", "huber", "kl_divergence", "lamina_backward", "lamina_forward", "layernorm_backward", "layernorm_forward",
-    "linear_backward", "linear_forward", "log_softmax_backward", "log_softmax_forward", "masking_noise", "max_norm",
-    "mean_squared_error", "philox", "poisson_nll", "random_normal", "random_permutation", "random_uniform",
-    "rmsprop_step", "salt_and_pepper", "sgd_step", "shakeout", "sigmoid_cross_entropy", "softmax_backward",
-    "softmax_cross_entropy", "softmax_forward", "squared_error", "whiteout_backward", "whiteout_forward",
-    "zoneout_backward", "zoneout_forward",
+    "clip_by_norm", "clip_by_value", "dropout_backward", "dropout_forward", "dropout_mask", "embedding_backward",
+    "embedding_forward", "explain", "gaussian_noise", "gemm", "huber", "kl_divergence", "lamina_backward",
+    "lamina_forward", "layernorm_backward", "layernorm_forward", "linear_backward", "linear_forward",
+    "log_softmax_backward", "log_softmax_forward", "masking_noise", "max_norm", "mean_squared_error",
+    "periodic_backward", "periodic_forward", "philox", "piecewise_linear_backward", "piecewise_linear_forward",
+    "poisson_nll", "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "salt_and_pepper",
+    "sgd_step", "shakeout", "sigmoid_cross_entropy", "softmax_backward", "softmax_cross_entropy", "softmax_forward",
+    "squared_error", "whiteout_backward", "whiteout_forward", "zoneout_backward", "zoneout_forward",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina import optim
 from lamina._arrays import on_device_of, on_host
-from lamina._checks import finite, matrix, number, one_of, whole
+from lamina._checks import finite, number, one_of, whole
 from lamina.layers import Activation, BatchNorm, Linear, PReLU, RReLU, Zoneout, activation_after
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
 from lamina.sequential import Sequential
@@ -124,7 +124,7 @@ def greedy(
     elif module != "denoising":
         raise ValueError(f"{call}: corruption={corruption!r} given with module={module!r}, it needs module='denoising'")
     number(call, "corruption", corruption, below=1)
-    x = on_host(finite(call, matrix(call, X, net.in_features, net.dtype)))
+    x = on_host(finite(call, net._input(call, X)))
     groups = _groups(net)
     if len(x) == 1 and any(isinstance(layer, BatchNorm) for layer in net):
         raise ValueError(f"{call}: X has 1 row, batch norm needs at least 2")

@@ -78,7 +78,9 @@ def log_softmax_forward(x, *, out=None):
     """
     x = _logits("log_softmax_forward", x)
     shifted = _below_maximum(x)
-    return deliver("log_softmax_forward", shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True)), out)
+    others = np.exp(shifted)  # without a maximum's own 1, which would swallow their digits
+    np.put_along_axis(others, np.argmax(x, axis=1, keepdims=True), 0, axis=1)
+    return deliver("log_softmax_forward", shifted - np.log1p(np.sum(others, axis=1, keepdims=True)), out)
 
 
 def log_softmax_backward(dy, y, *, out=None):

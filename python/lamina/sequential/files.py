@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.io import load_safetensors
-from lamina.layers import BatchNorm, Layer, Linear, from_description, walk
+from lamina.layers import BatchNorm, Category, Columns, Layer, Linear, from_description, walk
 from lamina.sequential.net import Sequential
 from lamina.sequential.state import KEY, TRAINER
 
@@ -82,12 +82,21 @@ def described_net(
         raise ValueError(f"format {described['format']!r} is not known to this version")
     layers = [from_description(layer, own) for layer in described["layers"]]
     for name, layer, _ in walk(layers):  # before memory is asked for
-        if isinstance(layer, (Linear, BatchNorm)) and tensors[f"{name}.weight"].size != _weight_size(layer):
-            raise ValueError(f"{name}.weight does not fit {layer}")
+        for parameter, size in _sizes(layer).items():
+            if tensors[f"{name}.{parameter}"].size != size:
+                raise ValueError(f"{name}.{parameter} does not fit {layer}")
     net = Sequential(*layers, seed=described["seed"], dtype=described["dtype"], **options)
     net.load_state_dict(tensors)
     return net
 
 
-def _weight_size(layer: Linear | BatchNorm) -> int:
-    return layer.in_features * layer.out_features if isinstance(layer, Linear) else layer.num_features
+def _sizes(layer: Layer) -> dict[str, int]:
+    """Of the arrays that the description itself sizes."""
+    if isinstance(layer, Linear):
+        return {"weight": layer.in_features * layer.out_features}
+    if isinstance(layer, BatchNorm):
+        return {"weight": layer.num_features if layer.units is None else len(layer.units)}
+    if isinstance(layer, Columns):
+        tables = [part for part in layer.parts if isinstance(part, Category)]
+        return {f"embedding_{table.column}": table.size * table.features for table in tables}
+    return {}

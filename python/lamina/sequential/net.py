@@ -9,17 +9,17 @@ import numpy as np
 
 from lamina import ops
 from lamina._arrays import is_on_device, on_device_of, on_host
-from lamina._checks import errors_of, matrix, one_of, weights, whole
+from lamina._checks import errors_of, one_of, weights, whole
 from lamina.layers import Layer, walk
 from lamina.losses import Loss
-from lamina.sequential.state import NetState
+from lamina.sequential.batchnorm import NormalisedNet
 
 __all__ = ["Sequential"]
 
 _LAST_SEED = 2**64 - 1
 
 
-class Sequential(NetState):
+class Sequential(NormalisedNet):
     """Layers one after the other, held and computed in native code.
 
     Parameters
@@ -160,7 +160,7 @@ class Sequential(NetState):
             If `training` while another thread trains the net.
         """
         call = "Sequential.forward"
-        x = matrix(call, x, self.in_features, self.dtype, "x")
+        x = self._input(call, x, "x")
         key = self._key(call, seed, step)
         with errors_of(call):
             result = self._core.forward(on_device_of(self._core, x), bool(training), *key)
@@ -193,7 +193,7 @@ class Sequential(NetState):
         return self._predict("Sequential.predict", X, batch_size)
 
     def _predict(self, call: str, X: Any, batch_size: int) -> np.ndarray:
-        x = matrix(call, X, self.in_features, self.dtype)
+        x = self._input(call, X)
         batch_size = whole(call, "batch_size", batch_size, 1)
         with errors_of(call):
             result = self._core.predict(on_device_of(self._core, x), None, batch_size)
@@ -283,7 +283,7 @@ class Sequential(NetState):
         call = "Sequential.loss_and_gradients"
         chosen = loss if isinstance(loss, Loss) else Loss(loss)
         settings = chosen.settings(call, self.out_features, self.dtype)
-        x = matrix(call, x, self.in_features, self.dtype, "x")
+        x = self._input(call, x, "x")
         targets = chosen.targets(call, targets, rows=len(x), outputs=self.out_features, dtype=self.dtype)
         sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
         key = self._key(call, seed, step)

@@ -13,8 +13,9 @@ import numpy as np
 
 from lamina import _core
 from lamina._arrays import copied, on_host
+from lamina._checks import matrix
 from lamina.io import save_safetensors
-from lamina.layers import describe
+from lamina.layers import Columns, describe
 from lamina.sequential.freezing import Freezing
 
 __all__ = ["KEY", "TRAINER", "NetState"]
@@ -47,6 +48,13 @@ class NetState(Freezing):
             raise type(error)(f"Sequential: {str(error).partition(': ')[2]}") from None
         self._core.freeze(set(self._frozen))
         self._training = threading.RLock()  # re-entered by callbacks of the fit that holds it
+
+    def _input(self, call: str, data: Any, name: str = "X") -> Any:
+        """Return data as native code takes it, or say what is wrong with it."""
+        x = matrix(call, data, self._core.in_features, self.dtype, name)
+        if isinstance(self._layers[0], Columns):
+            self._layers[0].check(call, name, x)
+        return x
 
     @contextmanager
     def _exclusive(self, call: str) -> Iterator[None]:
