@@ -86,11 +86,11 @@ def test_gradients_of_the_others_are_what_they_were(isa, rng, dtype, frozen, fus
 
 
 @pytest.mark.parametrize("fuse", [True, False])
-def test_frozen_batchnorm_uses_its_running_statistics(isa, rng, dtype, fuse):
+@pytest.mark.parametrize("units", [None, (0, 1, 5)], ids=str)
+def test_frozen_batchnorm_uses_its_running_statistics(isa, rng, dtype, units, fuse):
     """What a pass in training gives then is what one in inference does, but for dropout: also for a single row."""
-    net = lamina.Sequential(
-        lamina.Linear(4, 8), lamina.BatchNorm(8), lamina.Tanh(), lamina.Linear(8, 3), dtype=dtype, fuse=fuse
-    )
+    layers = lamina.Linear(4, 8), lamina.BatchNorm(8, units=units), lamina.Tanh(), lamina.Linear(8, 3)
+    net = lamina.Sequential(*layers, dtype=dtype, fuse=fuse)
     x, y = rng.normal(size=(40, 4)).astype(dtype), rng.integers(0, 3, 40)
     net.forward(x, training=True)
     expected, gradients = net.loss_and_gradients(x, y, training=False)
@@ -103,6 +103,7 @@ def test_frozen_batchnorm_uses_its_running_statistics(isa, rng, dtype, fuse):
         assert_same_bits(copied(gradient), np.zeros_like(gradients[name]) if name[0] == "1" else gradients[name])
     assert_same_bits(net.forward(x, training=True), net.forward(x))
     assert_same_bits(net.forward(x[:1], training=True), net.forward(x[:1]))
+    lamina.Trainer(net, layer_rates={0: 0, 3: 0}).fit(x, y, epochs=1, progress=False)
     assert_same_bits(net.state_dict(), before)
     net.unfreeze()
     net.forward(x, training=True)

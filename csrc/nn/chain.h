@@ -20,7 +20,7 @@ class Chain {
   int64_t in_features() const { return layers_.front().in_features; }
   int64_t out_features() const { return layers_.back().out_features; }
   int64_t features_after(int layers) const;                // width of the output of the first `layers` layers
-  size_t first_trained() const { return first_trained_; }  // stage with parameters
+  size_t first_trained() const { return first_trained_; }  // of the stages
   int place_of(int id) const;                              // of the layer with this id, or of the one that it is in
   const Chain<T>* inner(int place) const;                  // of the layer at this place, or null
 
@@ -63,7 +63,7 @@ class Chain {
   std::vector<LayerSpec> layers_;
   std::vector<LaminaPlan> plan_;
   std::vector<Stage<T>> stages_;
-  size_t first_trained_ = 0;  // the first stage that is trained
+  size_t first_trained_ = 0;
 };
 
 }  // namespace lamina

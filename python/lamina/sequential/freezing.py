@@ -114,7 +114,7 @@ class Freezing:
         return self._core.parameters() | self._core.buffers()
 
     def _owners(self) -> list[str]:
-        """The names of all layers with arrays."""
+        """The names of all layers with parameters."""
         return list(dict.fromkeys(name.rpartition(".")[0] for name in self._core.parameters()))
 
     def _names_of(self, call: str, *layers: Any) -> list[str]:
