@@ -133,6 +133,17 @@ def test_frozen_inside_of_other_layers(data, frozen, names):
     assert_same_bits(dict(gradients), expected)
 
 
+def test_frozen_columns_stay(isa):
+    """Their embeddings and frequencies are no matrices of a lamina."""
+    columns = lamina.Columns(lamina.Category(0, 3, 2), lamina.Periodic(1, frequencies=4))
+    net = lamina.Sequential(columns, lamina.Linear(10, 2))
+    net.freeze(0)
+    before = net.state_dict()
+    x, y = np.stack([np.arange(40) % 3, np.linspace(-1, 1, 40)], axis=1), np.arange(40) % 2
+    lamina.Trainer(net, optimizer=DECAYING, decay_all=True).fit(x, y, epochs=2, batch_size=8, progress=False)
+    assert moved(net, before) == {"1.weight", "1.bias"}
+
+
 def test_gradients_with_frozen_batchnorm_are_right(rng):
     for fuse in (True, False):
         net = deep_net(fuse=fuse)
