@@ -112,6 +112,11 @@ def selu_depth(numbers):
     assert 0.9 < spread("SELU") < 1.1 and spread("ReLU") == pytest.approx(16, rel=1e-3)
 
 
+def transfer_learning(numbers):
+    scratch, copied, *stages = numbers.values()
+    assert copied > scratch + 0.03 and max(stages) > copied + 0.02
+
+
 def vanishing_gradients(numbers):
     assert numbers["standard"] == pytest.approx([np.sqrt(1 / 3)] * 4, abs=0.03)
     assert numbers["Glorot"] == pytest.approx([1] * 4, abs=0.05)
