@@ -1,6 +1,6 @@
 """Fused layers, deep nets and greedy pre-training in native code, the same bits at every ISA level and thread count."""
 
-from lamina import augment, cuda, init, ops, pretrain, reference
+from lamina import augment, cuda, datasets, init, ops, plots, pretrain, reference
 from lamina._core import BackendError
 from lamina._memory import memory, reset_peak_memory
 from lamina.averaging import EMA, SWA
@@ -78,8 +78,8 @@ __all__ = [
     "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "SWA",
     "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step",
     "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp", "Whiteout", "Zoneout", "augment",
-    "available_isas", "bagging", "calibrate", "config", "cuda", "diagnose", "expected_calibration_error",
+    "available_isas", "bagging", "calibrate", "config", "cuda", "datasets", "diagnose", "expected_calibration_error",
     "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
-    "overfit_check", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",
+    "overfit_check", "plots", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",
     "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -236,6 +237,11 @@ class Trainer(TrainerState):
             On Ctrl-C, within a second or one step; the net stays usable and `history` keeps what was reached. An epoch
             whose entries stand has had its schedule; a callback that Ctrl-C kept from seeing them can in `on_fit_end`.
 
+        Warns
+        -----
+        RuntimeWarning
+            When an epoch's loss is no finite number.
+
         Notes
         -----
         For each epoch: the rows are permuted by (seed, number of the epoch) and walked through in batches, each giving
@@ -286,6 +292,10 @@ class Trainer(TrainerState):
             val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
         last_rate = rates if isinstance(rates, float) else rates[-1]
         self._enter(loss, val_loss, val_score, last_rate, time.perf_counter() - start)
+        if not np.isfinite(loss):
+            after = f"Trainer.fit: the loss is {loss} after {len(self.history['loss'])} epochs"
+            advice = "a lower learning rate or clip_norm may help, lamina.diagnose looks for reasons"
+            warnings.warn(f"{after}; {advice}", RuntimeWarning, stacklevel=3)
         for callback in self.callbacks:
             callback.on_epoch_end(self)
         return f"loss {loss:.4g}" + (f", val_loss {val_loss:.4g}, val_score {val_score:.4g}" if validation else "")
