@@ -5,6 +5,8 @@ before its ReLUs. See S. Ioffe and C. Szegedy, "Batch normalization", 2015, sect
 learning", Carnegie Mellon University, 2020: to get its benefit, learning rates must be increased.
 """
 
+import warnings
+
 import numpy as np
 from common import finish, new_figure, read_arguments, spirals
 
@@ -20,6 +22,9 @@ def main(arguments=None):
     (X, y), (X_test, y_test) = spirals(2000, 0.03, rng), spirals(2000, 0.03, rng)
     figure, (axis,) = new_figure(1, width=6)
     numbers = {}
+    warnings.simplefilter(
+        "ignore", RuntimeWarning
+    )  # of losses that are no numbers: some rates are too large on purpose
     for batchnorm in (False, True):
         scores = []
         for rate in RATES:
