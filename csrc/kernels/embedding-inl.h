@@ -8,13 +8,17 @@ namespace lamina::LAMINA_ISA {
 
 template <class T>
 void embedding_forward(const Context& context, const Codes<T>& codes, Matrix<const T> table, Matrix<T> y) {
-  over_rows(context, y.rows, y.columns, 0.2, [&](int64_t first, int64_t count) {
+  const int64_t columns = y.columns;
+  over_rows(context, y.rows, columns, 0.1, [=](int64_t first, int64_t count) {
     for (int64_t r = first; r < first + count; ++r) {
       const int64_t code = codes.at(r, table.rows);
-      const T* const from = code >= 0 ? table.row(code) : nullptr;
       T* const to = y.row(r);
-      over<T>(y.columns,
-              [&](int64_t c, auto lanes) { store(to + c, from ? load(from + c, lanes) : constant<Vec<T>>(__builtin_nan("")), lanes); });
+      if (code >= 0) {
+        const T* const from = table.row(code);
+        over<T>(columns, [=](int64_t c, auto lanes) { store(to + c, load(from + c, lanes), lanes); });
+      } else {
+        over<T>(columns, [=](int64_t c, auto lanes) { store(to + c, constant<Vec<T>>(__builtin_nan("")), lanes); });
+      }
     }
   });
 }

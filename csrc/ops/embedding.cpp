@@ -13,8 +13,12 @@ constexpr const char *forward_op = "embedding_forward", *backward_op = "embeddin
 template <class T>
 Codes<T> checked(const char* op, const Context& context, Vector<const int64_t> codes, int64_t batch, int64_t rows) {
   if (codes.size != batch) fail(op, "codes has ", codes.size, " elements, needs ", batch);
-  for (int64_t i = 0; context.device.is_host() && i < codes.size; ++i) {
-    if (codes[i] < 0 || codes[i] >= rows) fail(op, "code ", codes[i], " at row ", i, ", needs 0 to ", rows - 1);
+  if (!context.device.is_host()) return {codes.data, nullptr, 1};
+  const auto is_wrong = [&](int64_t i) { return static_cast<uint64_t>(codes[i]) >= static_cast<uint64_t>(rows); };
+  bool wrong = false;  // all are looked at without a branch
+  for (int64_t i = 0; i < codes.size; ++i) wrong |= is_wrong(i);
+  for (int64_t i = 0; wrong; ++i) {
+    if (is_wrong(i)) fail(op, "code ", codes[i], " at row ", i, ", needs 0 to ", rows - 1);
   }
   return {codes.data, nullptr, 1};
 }

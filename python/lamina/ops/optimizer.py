@@ -89,6 +89,9 @@ def adagrad_step(params, grads, square_sum, *, lr, eps=1e-10, weight_decay=0.0, 
     -----
     g ← g + weight_decay p; s ← s + g²; p ← p - lr g / (sqrt(s) + eps). Sums below 2^-100 are written as +0.
 
+    The lectures (H. Larochelle, "Neural networks", training neural networks) have sqrt(s + ε) in its stead: the same
+    but for rounding where gradients are large, and with eps = sqrt(ε) where they vanish.
+
     References
     ----------
     .. [1] J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic
@@ -147,6 +150,9 @@ def rmsprop_step(
     g ← g + weight_decay p; s ← rho s + (1 - rho) g²; d = g / (sqrt(s) + eps); v ← momentum v + d;
     p ← p - lr v, or without momentum p - lr d. Means and velocities below 2^-100 in magnitude are written as +0.
 
+    The lectures (H. Larochelle, "Neural networks", training neural networks) have sqrt(s + ε) in its stead: the same
+    but for rounding where gradients are large, and with eps = sqrt(ε) where they vanish.
+
     References
     ----------
     .. [1] T. Tieleman, G. Hinton, "Lecture 6.5: RMSProp", Neural networks for machine learning, 2012.
@@ -203,6 +209,9 @@ def adam_step(
     -----
     m ← β1 m + (1 - β1) g; v ← β2 v + (1 - β2) g²; p ← p - lr m̂ / (sqrt(v̂) + eps) with m̂ = m / (1 - β1^step) and
     v̂ = v / (1 - β2^step). Moments below 2^-100 are written as +0.
+
+    The lectures (H. Larochelle, "Neural networks", training neural networks) have sqrt(v̂ + ε) in its stead: the same
+    but for rounding where gradients are large, and with eps = sqrt(ε) where they vanish.
 
     References
     ----------
