@@ -132,3 +132,9 @@ SOFT = [[0.9, 0.1], [0.8, 0.2], [0.5, 0.5]]
 def test_calibration_mistakes_are_told(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_net_that_ends_in_zoneout_is_not_calibrated(rng):
+    net = lamina.Sequential(lamina.Linear(4, 3), lamina.Zoneout(3, 3))
+    with pytest.raises(ValueError, match="calibrate: the last layer is Zoneout"):
+        lamina.calibrate(net, rng.standard_normal((6, 4)), [0, 1, 2, 0, 1, 2])

@@ -197,3 +197,37 @@ def test_streams_do_not_disturb_nets(data):
         if stream:
             stream.__exit__()
     assert_same_bits(*results)
+
+
+def test_a_net_is_not_moved_while_it_is_trained(data):
+    class Moves(lamina.Callback):
+        def on_epoch_end(self, trainer):
+            with pytest.raises(lamina.BackendError, match="Sequential.to: this net is being trained"):
+                trainer.net.to("cuda")
+
+    net = make_net("cpu")
+    assert len(lamina.Trainer(net, callbacks=[Moves()]).fit(*data, epochs=2, progress=False)["loss"]) == 2
+    assert net.device == "cpu" and net.to("cuda").device == "cuda"
+
+
+def test_recorded_steps_are_told_anew_when_any_of_the_memory_moved(rng):
+    """The blocks of a plan for a row more may be the same but for the losses of the rows."""
+    rows = 33
+    x, y = cuda.array(rng.standard_normal((rows * 5, 8)).astype(np.float32)), cuda.array(np.arange(rows * 5) % 3)
+    net = lamina.Sequential(lamina.Linear(8, 8), lamina.ReLU(), lamina.Linear(8, 3), device="cuda")
+
+    def weighing():
+        return lamina.Trainer(net, lamina.Loss("cross_entropy", class_weight=[1.0, 2.0, 3.0]), lamina.SGD(0.0))
+
+    def some(count):
+        return cuda.array(np.ones((count, 8), np.float32))
+
+    old, trainer = weighing(), lamina.Trainer(net, optimizer=lamina.SGD(0.0))
+    net.forward(some(4), training=True)
+    trainer.fit(x, y, epochs=2, batch_size=rows, progress=False)
+    del old
+    net.forward(some(rows + 1), training=True)
+    others = [weighing() for _ in range(8)]
+    before = [other.evaluate(x, y)["loss"] for other in others]
+    trainer.fit(x, y, epochs=1, batch_size=rows, progress=False)
+    assert [other.evaluate(x, y)["loss"] for other in others] == before

@@ -298,3 +298,60 @@ def test_unfreeze_in_stages_is_recorded(data):
 def test_unfreeze_in_stages_refuses(options):
     with pytest.raises(ValueError, match=r"UnfreezeInStages: (every|first) is 0"):
         lamina.UnfreezeInStages(**options)
+
+
+def test_a_layer_thawed_late_takes_adams_first_steps(tmp_path):
+    """Steps are counted for each parameter: the first one is as long as the rate, also after 500 of other layers."""
+    x, y = np.ones((4, 2)), [1e3] * 4
+    net = lamina.Sequential(lamina.Linear(2, 3), lamina.Linear(3, 1), seed=0, dtype="float64")
+    trainer = lamina.Trainer(net, "mean_squared_error", lamina.Adam(1e-3))
+    net.freeze(0)
+    trainer.fit(x, y, epochs=500, progress=False)
+    net.unfreeze()
+    trainer.save(tmp_path / "trainer.safetensors")
+    for going_on in (
+        trainer,
+        pickle.loads(pickle.dumps(trainer)),
+        lamina.Trainer.resume(tmp_path / "trainer.safetensors"),
+    ):
+        before = going_on.net.state_dict()["0.weight"]
+        going_on.fit(x, y, epochs=1, progress=False)
+        np.testing.assert_allclose(abs(going_on.net.state_dict()["0.weight"] - before), 1e-3, rtol=1e-6)
+
+
+def test_a_failing_freeze_changes_nothing(rng):
+    """A device without room for what a frozen box computes in vain."""
+    if not lamina._core.emulated():
+        pytest.skip("the device is a real one")
+    x, y = rng.integers(0, 9, (20, 1)).astype(float), rng.integers(0, 2, 20)
+    layers = lamina.Columns(lamina.Category(0, 100_000, 16), in_features=1), lamina.PReLU(), lamina.Linear(16, 2)
+    net = lamina.Sequential(*layers, device="cuda")
+    net.freeze(1)
+    lamina.cuda.release_unused()
+    lamina._core.emulation_set_memory_limit(lamina.cuda.memory()["held"] + 2**20)
+    try:
+        with pytest.raises(lamina.BackendError):
+            net.freeze(0, 1)
+    finally:
+        lamina._core.emulation_set_memory_limit(8 << 30)
+    assert net.frozen == ("1",)
+    before = {name: lamina._arrays.copied(view) for name, view in net.parameters().items()}
+    lamina.Trainer(net, optimizer=lamina.SGD(lr=0.5)).fit(x, y, epochs=1, progress=False)
+    moved = {name for name, array in net.state_dict().items() if not np.array_equal(array, before[name])}
+    assert moved == {"0.embedding_0", "2.weight", "2.bias"}
+
+
+def test_frozen_batch_norms_need_no_batch(rng):
+    net = lamina.Sequential(lamina.BatchNorm(4), lamina.Linear(4, 3))
+    net.freeze(0)
+    lamina.Trainer(net).fit(rng.standard_normal((5, 4)), [0, 1, 2, 0, 1], batch_size=1, epochs=1, progress=False)
+    net.unfreeze()
+    with pytest.raises(ValueError, match="batch_size is 1"):
+        lamina.Trainer(net).fit(rng.standard_normal((5, 4)), [0, 1, 2, 0, 1], batch_size=1, progress=False)
+
+
+def test_a_frozen_net_is_not_pretrained(rng):
+    net = lamina.Sequential(lamina.Linear(4, 3), lamina.Tanh(), lamina.Linear(3, 2))
+    net.freeze(0)
+    with pytest.raises(ValueError, match="greedy: frozen are the layers 0"):
+        lamina.pretrain.greedy(net, rng.random((5, 4)), progress=False)

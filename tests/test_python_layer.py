@@ -153,7 +153,7 @@ def test_files_and_copies(tmp_path, data):
     assert again[2] == Power(1.25)
     for other in (again, copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
         np.testing.assert_array_equal(other(data[0]), net(data[0]))
-    with pytest.raises(ValueError, match="kind is 'Power'"):
+    with pytest.raises(ValueError, match="the class Power, written in Python"):
         lamina.load(tmp_path / "net.safetensors")
     with pytest.raises(TypeError, match="Pairs is no dataclass"):
         net_of(Pairs(), Linear(3, 2)).save(tmp_path / "other.safetensors")
@@ -214,3 +214,53 @@ def test_errors_of_its_own_arrive_as_they_are(data):
 def test_a_device_is_refused():
     with pytest.raises((ValueError, lamina.BackendError), match="Power. is computed in Python, needs a net on the CPU"):
         Sequential(Linear(2, 2), Power(), device="cuda")
+
+
+def test_its_class_is_asked_once_for_what_it_learns(data):
+    """What changes its mind later writes over nobody."""
+
+    class Grows(PythonLayer):
+        features = 4
+
+        def initial(self, features):
+            return {"w": np.ones(self.features)}
+
+        def forward(self, x, parameters, mode):
+            assert parameters["w"].shape == (4,)
+            return x * parameters["w"]
+
+        def backward(self, dy, x, y, parameters, mode):
+            return dy * parameters["w"], {"w": (dy * x).sum(axis=0)}
+
+    layer = Grows()
+    net = net_of(layer, Linear(4, 2))
+    layer.features = 20
+    net.freeze(0)
+    assert lamina.gradcheck(net_of(Grows(), Linear(4, 2)), *data).ok
+    lamina.Trainer(net).fit(*data, epochs=1, progress=False)
+    assert net.parameters()["2.w"].shape == (4,)
+
+
+def test_of_the_name_of_another_layer(tmp_path, data):
+    @dataclasses.dataclass(frozen=True)
+    class Tanh(PythonLayer):
+        def forward(self, x, parameters, mode):
+            return 1.7159 * np.tanh(2 * x / 3)
+
+        def backward(self, dy, x, y, parameters, mode):
+            return dy * (1.7159 * 2 / 3 - 2 / 3 * y * y / 1.7159)
+
+    net = net_of(Tanh(), Linear(4, 2))
+    net.save(tmp_path / "net.safetensors")
+    with pytest.raises(ValueError, match=r"the class Tanh, written in Python: give it with layers=\[Tanh\]"):
+        lamina.load(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(lamina.load(tmp_path / "net.safetensors", layers=[Tanh])(data[0]), net(data[0]))
+
+
+def test_fields_that_no_file_holds(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Table(PythonLayer):
+        values: np.ndarray
+
+    with pytest.raises(TypeError, match="Table.* has a field that no file can hold"):
+        net_of(Table(np.ones(3)), Linear(4, 2)).save(tmp_path / "net.safetensors")

@@ -209,3 +209,14 @@ def test_population_statistics_refuse():
     with pytest.raises(TypeError, match="numbers"):
         net.set_population_statistics([["a"] * 4])
     assert_same_bits(net.state_dict(), before)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_zoneout_is_no_linear_layer_to_fold_into(rng, place):
+    layers = [lamina.Zoneout(4, 4), lamina.BatchNorm(4)]
+    net = lamina.Sequential(*layers[:: 1 if place else -1], lamina.Tanh(), lamina.Linear(4, 2), dtype="float64")
+    x = 3 * rng.standard_normal((50, 4)) + 1
+    net.set_population_statistics(x)
+    folded = net.fold_batchnorm()
+    assert len(folded) == 4
+    np.testing.assert_array_equal(folded(x), net(x))

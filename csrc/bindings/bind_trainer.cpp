@@ -177,6 +177,10 @@ void bind_trainer(py::module_& m) {
           },
           "Live views of the weights' average by parameter, empty where none is kept.")
       .def_property(
+          "missed", [](const PyTrainer& p) { return with(p, [](auto& t, auto) { return t.missed(); }); },
+          [](const PyTrainer& p, const std::vector<int64_t>& value) { with(p, [&](auto& t, auto) { t.set_missed(value); }); },
+          "Of the updates, those that each parameter did not have.")
+      .def_property(
           "averaged", [](const PyTrainer& p) { return with(p, [](auto& t, auto) { return t.average().count; }); },
           [](const PyTrainer& p, const py::object& value) {
             with(p, [&](auto& t, auto) { t.average().count = counter_in("Trainer", "averaged", value); });

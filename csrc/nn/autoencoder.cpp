@@ -162,8 +162,8 @@ std::optional<double> Autoencoder<T>::run_epoch(const Context& context, Matrix<c
     }
     void advance() const { ++self.step; }
     std::vector<uint64_t> made_of() const {
-      return {address_of(self.corrupted_.data()), address_of(self.h_.data()), address_of(self.read_.data()), address_of(self.r_.data()),
-              address_of(self.row_loss_.data())};
+      return {address_of(self.corrupted_.data()), address_of(self.h_.data()),  address_of(self.read_.data()), address_of(self.r_.data()),
+              address_of(self.row_loss_.data()),  address_of(self.dr_.data()), address_of(self.dh_.data())};
     }
   } steps{*this, lr};
   const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, steps);

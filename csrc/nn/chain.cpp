@@ -42,7 +42,7 @@ std::unique_ptr<Box<T>> make_box(const BoxPlace<T>& place) {
 // Whether training moves anything of a layer.
 template <class T>
 bool moves(const LayerSpec& layer, const NetworkArrays<T>& arrays) {
-  if (!layer.parameters().empty() && !arrays.frozen(layer.id)) return true;
+  if (arrays.value(layer.id, 0) && !arrays.frozen(layer.id)) return true;
   const std::vector<LayerSpec>* const within = layer.inner();
   return within && std::ranges::any_of(*within, [&](const LayerSpec& inside) { return moves(inside, arrays); });
 }

@@ -11,8 +11,10 @@ class Foreign final : public Box<T> {
  public:
   Foreign(std::shared_ptr<const ForeignLayer> layer, const BoxPlace<T>& place) : layer_(std::move(layer)), id_(place.layer.id) {
     int nth = 0;
-    for (const ParameterSpec& spec : place.layer.parameters()) {
-      parameters_.push_back({spec.name, spec.shape, place.value(nth).data, place.gradient(nth).data});
+    for (const ParameterEntry& entry : place.arrays.parameters().entries()) {  // the user's class is not asked again
+      if (entry.layer != id_) continue;
+      const std::string name = entry.name.substr(entry.name.rfind('.') + 1);
+      parameters_.push_back({name, entry.shape, place.value(nth).data, place.gradient(nth).data});
       ++nth;
     }
   }

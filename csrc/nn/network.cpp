@@ -46,8 +46,16 @@ void Network<T>::freeze(const std::set<std::string>& names) {
   for (const LayerSpec* layer : all_layers(layers_)) {
     if (names.contains(layer->name)) ids.insert(layer->id);
   }
-  arrays_.freeze(std::move(ids));
-  auto chain = std::make_shared<const Chain<T>>(layers_, fuse_, arrays_, device_);
+  if (ids == arrays_.frozen()) return;
+  auto before = arrays_.freeze({std::move(ids), {}});
+  std::shared_ptr<const Chain<T>> chain;
+  try {
+    chain = std::make_shared<const Chain<T>>(layers_, fuse_, arrays_, device_);
+  } catch (...) {
+    arrays_.freeze(std::move(before));
+    throw;
+  }
+  arrays_.clear_gradients();
   {
     const std::lock_guard chain_lock(chain_mutex_);
     chain_ = std::move(chain);
@@ -91,8 +99,9 @@ double Network<T>::loss_and_gradients(const Context& context, Matrix<const T> x,
   check<T>("loss_and_gradients", context.device, loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
   const TrainingLock lock(busy_, "loss_and_gradients");
   plan_memory(x.rows);
+  const double value = number_on_host(context, [&](double* at) { step_gradients(context, x, targets, loss, sample_weight, pass, at); });
   if (pass.training) count_batch();
-  return number_on_host(context, [&](double* value) { step_gradients(context, x, targets, loss, sample_weight, pass, value); });
+  return value;
 }
 
 template <class T>
@@ -102,13 +111,13 @@ double Network<T>::layer_gradients(const Context& context, Matrix<const T> x, co
   const char* op = "layer_gradients";
   check_input(op, x);
   check<T>(op, context.device, loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
-  if (chain_->stages().size() != layers_.size()) fail(op, "layers of this network are fused, needs fuse=False");
   const TrainingLock lock(busy_, op);
+  if (chain_->stages().size() != layers_.size()) fail(op, "layers of this network are fused, needs fuse=False");
   plan_memory(x.rows);
-  if (pass.training) count_batch();
   const auto keep = [&](size_t i, Matrix<const T> gradient) { copy_matrix(context, gradient, gradients[i]); };
   const double value =
       number_on_host(context, [&](double* at) { step_gradients(context, x, targets, loss, sample_weight, pass, at, keep); });
+  if (pass.training) count_batch();
   for (size_t i = 0; i < outputs.size(); ++i) copy_matrix<T>(context, memory().h(i, x.rows), outputs[i]);
   return value;
 }

@@ -1,6 +1,7 @@
 // A network: owns a chain of layers with its arrays and memory, and says who may use them when.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -31,7 +32,11 @@ class Network {
   int64_t features_after(int layers) const { return chain()->features_after(layers); }
   const std::vector<LayerSpec>& layers() const { return layers_; }
   int layer_count() const { return static_cast<int>(layers_.size()); }
-  bool has_batchnorm() const { return !arrays_.running_statistics().empty(); }
+  // Whether training takes the statistics of batches.
+  bool has_batchnorm() const {
+    const auto& all = arrays_.running_statistics();
+    return std::any_of(all.begin(), all.end(), [&](const auto& statistics) { return !frozen(statistics.layer); });
+  }
   // Which layers are one lamina, and for a number of rows also how the products and passes of a training step run.
   std::string explain() const { return chain()->explain(); }
   std::string explain(const Context& context, int64_t rows) const;
@@ -67,8 +72,9 @@ class Network {
   // one pass over the data instead of an average over batches). False when `poll` stopped it; nothing has changed then.
   bool set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x, int64_t block_rows, const Poll& poll);
 
-  const void* memory_address() const { return values_.data(); }  // another once it was planned anew
-  void count_batch();                                            // that batch norm has seen
+  // Others once the memory was planned anew.
+  std::vector<const void*> memory_addresses() const { return {values_.data(), row_loss_.data()}; }
+  void count_batch();  // that batch norm has seen
   // For a training loop, which holds the lock for many steps, plans the memory first and counts its batches.
   std::atomic<bool>& busy() { return busy_; }
   void plan_memory(int64_t rows);

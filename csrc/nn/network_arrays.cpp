@@ -45,9 +45,7 @@ NetworkArrays<T>::NetworkArrays(const std::vector<const LayerSpec*>& layers, con
 }
 
 template <class T>
-void NetworkArrays<T>::freeze(std::set<int> layers) {
-  frozen_ = std::move(layers);
-  unseen_.clear();
+void NetworkArrays<T>::clear_gradients() {
   const Vector<T> gradients = parameters_.gradients();
   device_.memory->zero(gradients.data, static_cast<size_t>(gradients.size) * sizeof(T), device_.stream);
 }
@@ -56,7 +54,7 @@ template <class T>
 Vector<T> NetworkArrays<T>::box_gradient(int layer, int nth) const {
   const Vector<T> value = this->value(layer, nth);
   if (!value || !frozen(layer)) return gradient(layer, nth);
-  return unseen_.emplace_back(value.size, device_).view();
+  return frozen_.unseen.emplace_back(value.size, device_).view();
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -32,9 +33,15 @@ class NetworkArrays {
   // For boxes, which cannot but compute it: a frozen layer's goes where nobody looks.
   Vector<T> box_gradient(int layer, int nth) const;
 
-  // Training leaves exactly these layers as they are; the gradients become 0.
-  void freeze(std::set<int> layers);
-  bool frozen(int layer) const { return frozen_.contains(layer); }
+  // Training leaves exactly these layers as they are; gives back what was frozen before, to be put back if need be.
+  struct Frozen {
+    std::set<int> layers;
+    std::vector<AlignedBuffer<T>> unseen;  // gradients of their boxes
+  };
+  Frozen freeze(Frozen frozen) { return std::exchange(frozen_, std::move(frozen)); }
+  bool frozen(int layer) const { return frozen_.layers.contains(layer); }
+  const std::set<int>& frozen() const { return frozen_.layers; }
+  void clear_gradients();
 
   const std::vector<RunningStatistics<T>>& running_statistics() const { return statistics_; }
   const RunningStatistics<T>* statistics_of(int layer) const;
@@ -48,8 +55,7 @@ class NetworkArrays {
 
   Device device_;
   ParameterBuffer<T> parameters_;
-  std::set<int> frozen_;
-  mutable std::vector<AlignedBuffer<T>> unseen_;  // gradients of frozen boxes
+  mutable Frozen frozen_;
   AlignedBuffer<T> statistics_buffer_;
   std::vector<RunningStatistics<T>> statistics_;
 };

@@ -37,13 +37,14 @@ const ParameterEntry* ParameterBuffer<T>::find(int layer, int nth) const {
 }
 
 template <class T>
-std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool merged, const std::vector<double>& rates) const {
+std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool merged, const std::vector<double>& rates,
+                                                           const std::vector<int64_t>& missed) const {
   std::vector<ParameterSegment> result;
   for (size_t i = 0; i < entries_.size(); ++i) {
     const ParameterEntry& entry = entries_[i];
     const double rate = rates.empty() ? 1 : rates[i];
     const int64_t size = merged ? padded<T>(entry.size()) : entry.size();
-    if (rate != 0 && size != 0) result.push_back({entry.offset, size, decay_all || entry.decays, rate});
+    if (rate != 0 && size != 0) result.push_back({entry.offset, size, decay_all || entry.decays, rate, missed.empty() ? 0 : missed[i]});
   }
   if (!merged || result.empty()) return result;
   std::ranges::sort(result, {}, &ParameterSegment::offset);
@@ -51,7 +52,8 @@ std::vector<ParameterSegment> ParameterBuffer<T>::segments(bool decay_all, bool 
   for (size_t i = 1; i < result.size(); ++i) {
     ParameterSegment& before = result[last];
     const ParameterSegment& next = result[i];
-    if (before.offset + before.size == next.offset && before.decayed == next.decayed && before.rate == next.rate) {
+    const bool alike = before.decayed == next.decayed && before.rate == next.rate && before.missed == next.missed;
+    if (before.offset + before.size == next.offset && alike) {
       before.size += next.size;
     } else {
       result[++last] = next;

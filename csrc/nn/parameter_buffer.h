@@ -22,7 +22,8 @@ struct ParameterEntry {
 struct ParameterSegment {
   int64_t offset, size;
   bool decayed;
-  double rate;  // what the learning rate is multiplied by
+  double rate;         // what the learning rate is multiplied by
+  int64_t missed = 0;  // steps that are not counted
 };
 
 // Every entry starts on a cache line and the padding stays zero. What decays comes first, so that weight decay splits
@@ -40,7 +41,8 @@ class ParameterBuffer {
 
   // `rates` has what the learning rate is multiplied by for each entry, or is empty; an entry with 0 is in no segment.
   // merged: neighbours that are treated alike in one segment, padding included. Otherwise one per entry, without its padding.
-  std::vector<ParameterSegment> segments(bool decay_all, bool merged, const std::vector<double>& rates) const;
+  std::vector<ParameterSegment> segments(bool decay_all, bool merged, const std::vector<double>& rates,
+                                         const std::vector<int64_t>& missed) const;
 
  private:
   std::vector<ParameterEntry> entries_;

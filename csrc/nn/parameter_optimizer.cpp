@@ -34,11 +34,11 @@ ParameterOptimizer<T>::ParameterOptimizer(const char* op, const OptimizerSpec& s
 }
 
 template <class T>
-void ParameterOptimizer<T>::set_rates(const std::vector<double>& rates) {
+void ParameterOptimizer<T>::set_rates(const std::vector<double>& rates, const std::vector<int64_t>& missed) {
   // Weights and the rest merge when they are updated alike; padding is left out where it would not stay 0.
   const auto [alike, merged] =
       std::visit([](const auto& s) { return std::pair(s.weight_decay == 0 && s.l1 == 0, s.keeps_zero()); }, decayed_);
-  segments_ = buffer_.segments(decay_all_ || alike, merged, rates);
+  segments_ = buffer_.segments(decay_all_ || alike, merged, rates, missed);
 }
 
 template <class T>
@@ -52,7 +52,7 @@ template <class T>
 std::vector<StepConstants> ParameterOptimizer<T>::constants(double lr, int64_t step) const {
   std::vector<StepConstants> all;
   all.reserve(segments_.size());
-  for (const ParameterSegment& segment : segments_) all.push_back(step_constants(spec_for(segment, lr), step));
+  for (const ParameterSegment& segment : segments_) all.push_back(step_constants(spec_for(segment, lr), step - segment.missed));
   return all;
 }
 
@@ -61,8 +61,8 @@ void ParameterOptimizer<T>::update(const Context& context, double lr, int64_t st
   for (const ParameterSegment& segment : segments_) {
     OptimizerState<T> state;
     for (size_t i = 0; i < state_.size(); ++i) state[i] = part(state_[i].second.view(), segment);
-    optimizer_step<T>(context, spec_for(segment, lr), step, part(buffer_.parameters(), segment), part(buffer_.gradients(), segment), state,
-                      there ? there++->data() : nullptr);
+    optimizer_step<T>(context, spec_for(segment, lr), step - segment.missed, part(buffer_.parameters(), segment),
+                      part(buffer_.gradients(), segment), state, there ? there++->data() : nullptr);
   }
 }
 

@@ -19,7 +19,8 @@ class ParameterOptimizer {
   ParameterOptimizer(const char* op, const OptimizerSpec& spec, const ParameterBuffer<T>& buffer, bool decay_all,
                      const std::vector<double>& rates = {});
 
-  void set_rates(const std::vector<double>& rates);
+  // `missed`: of the steps so far, those that an entry did without. Its own are counted, as Adam's first ones are like no others.
+  void set_rates(const std::vector<double>& rates, const std::vector<int64_t>& missed = {});
 
   // step counts from 1. Recorded work finds the constants on the device instead.
   void update(const Context& context, double lr, int64_t step, const StepConstants* there = nullptr) const;

@@ -19,6 +19,14 @@ Trainer<T>::Trainer(std::shared_ptr<Network<T>> network, const TrainingSpec& spe
       seed_(seed) {
   if (max_norm_ != 0) check_limit<T>("Trainer", "max_norm", max_norm_);
   rates_.resize(network_->parameters().entries().size(), 1);
+  missed_.resize(rates_.size(), 0);
+  choose_parameters();
+}
+
+template <class T>
+void Trainer<T>::set_missed(std::vector<int64_t> missed) {
+  if (missed.size() != missed_.size()) fail("Trainer", "missed has ", missed.size(), " numbers, needs ", missed_.size());
+  missed_ = std::move(missed);
   choose_parameters();
 }
 
@@ -27,12 +35,14 @@ void Trainer<T>::choose_parameters() {
   const ParameterBuffer<T>& parameters = network_->parameters();
   std::vector<double> rates = rates_;
   bounded_.clear();
+  resting_.clear();
   for (size_t i = 0; i < rates.size(); ++i) {
     const ParameterEntry& entry = parameters.entries()[i];
     if (network_->frozen(entry.layer)) rates[i] = 0;
+    if (rates[i] == 0) resting_.push_back(i);
     if (max_norm_ > 0 && rates[i] != 0 && network_->is_linear_weight(entry)) bounded_.push_back(matrix_at(parameters.parameters(), entry));
   }
-  optimizer_.set_rates(rates);
+  optimizer_.set_rates(rates, missed_);
   freezings_ = network_->freezings();
 }
 
@@ -92,8 +102,13 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
     void advance() const {
       self.network_->count_batch();
       ++self.step;
+      for (const size_t i : self.resting_) ++self.missed_[i];
     }
-    std::vector<uint64_t> made_of() const { return {address_of(self.network_->memory_address()), self.freezings_}; }
+    std::vector<uint64_t> made_of() const {
+      std::vector<uint64_t> numbers{self.freezings_};
+      for (const void* address : self.network_->memory_addresses()) numbers.push_back(address_of(address));
+      return numbers;
+    }
   } work{*this, loss, rates};
   const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, work);
   if (mean) average_.after_epoch(context, ++epoch);

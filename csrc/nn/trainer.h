@@ -71,6 +71,9 @@ class Trainer {
   WeightAverage<T>& average() { return average_; }
   // Updates so far, and finished epochs: the `step` of masks and of shuffles.
   uint32_t step = 0, epoch = 0;
+  // Of the updates, those that each parameter did not have.
+  const std::vector<int64_t>& missed() const { return missed_; }
+  void set_missed(std::vector<int64_t> missed);
 
  private:
   void choose_parameters();  // those that move, which freezing may change between epochs
@@ -78,7 +81,9 @@ class Trainer {
 
   std::shared_ptr<Network<T>> network_;
   std::vector<double> rates_;  // of each parameter
-  uint64_t freezings_ = 0;     // of the network that are taken into account
+  std::vector<int64_t> missed_;
+  std::vector<size_t> resting_;  // which parameters do not move
+  uint64_t freezings_ = 0;       // of the network that are taken into account
   ParameterOptimizer<T> optimizer_;
   GradientClipping<T> clipping_;
   std::vector<Matrix<T>> bounded_;  // weights whose rows have a largest norm

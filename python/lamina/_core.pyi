@@ -182,6 +182,14 @@ class Trainer:
     def epoch(self, arg1: typing.Any) -> None:
         ...
     @property
+    def missed(self) -> list[int]:
+        """
+        Of the updates, those that each parameter did not have.
+        """
+    @missed.setter
+    def missed(self, arg1: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> None:
+        ...
+    @property
     def step(self) -> int:
         ...
     @step.setter

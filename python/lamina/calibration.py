@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina._arrays import on_host
 from lamina._checks import finite, matrix, values, weights, whole
-from lamina.layers import Linear
+from lamina.layers import Linear, Zoneout
 from lamina.losses import Loss
 from lamina.sequential import Sequential
 
@@ -145,7 +145,7 @@ def calibrate(net: Sequential, X: Any, y: Any, sample_weight: Any = None, *, mul
     """
     if not isinstance(net, Sequential):
         raise TypeError(f"calibrate: net is {net!r}, a lamina.Sequential is needed")
-    if not isinstance(net[-1], Linear):
+    if not isinstance(net[-1], Linear) or isinstance(net[-1], Zoneout):
         raise ValueError(f"calibrate: the last layer is {net[-1]}, a linear one is needed; see fit_temperature")
     temperature = fit_temperature(net.predict(X), y, sample_weight, multi_label=multi_label)
     result, state = copy.deepcopy(net), net.state_dict()

@@ -152,6 +152,7 @@ def without_randomness(net: Sequential, **options: Any) -> Sequential:
     own: dict[str, Any] = {"seed": net.seed, "dtype": net.dtype, "fuse": net.fuse, "device": net.device}
     twin = Sequential(*map(_still, net), **own | options)
     twin.load_state_dict(net.state_dict())
+    twin._set_frozen("without_randomness", net.frozen)
     return twin
 
 

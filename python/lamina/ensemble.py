@@ -295,6 +295,8 @@ def bagging(
             draws = ops.random_uniform(len(x), seed=seed, layer=index, step=LAST_STEP, dtype="float64")
             bag = (draws * len(x)).astype(np.int64)
             sampled = None if weight is None else weight[bag]
+            if sampled is not None and not sampled.any():
+                raise ValueError(f"{call}: bag {index} drew rows of weight 0 alone, more rows that count are needed")
             history = member.fit(x[bag], targets[bag], sample_weight=sampled, progress=False, **fit)
             nets.append(member.net)
             bags.append(bag)

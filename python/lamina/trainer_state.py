@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainerState"]
 
-_COUNTERS = ("step", "epoch", "averaged")  # of native code
+_COUNTERS = ("step", "epoch", "averaged", "missed")  # of native code
 
 
 class TrainerState(Evaluator):
@@ -46,10 +46,10 @@ class TrainerState(Evaluator):
         self._set_arrays(arrays)
         self._set_counters(counters)
 
-    def _counters(self) -> dict[str, int]:
+    def _counters(self) -> dict[str, Any]:
         return {name: getattr(self._core, name) for name in _COUNTERS}
 
-    def _set_counters(self, counters: Mapping[str, int]) -> None:
+    def _set_counters(self, counters: Mapping[str, Any]) -> None:
         for name in _COUNTERS:
             setattr(self._core, name, counters[name])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from lamina.layers.activations import ACTIVATIONS, LogSoftmax, Softmax
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.columns import Column, Columns
 from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
+from lamina.layers.python_layer import PythonLayer
 from lamina.layers.residual import Residual
 from lamina.layers.weight_noise import DropConnect, Shakeout, Whiteout, Zoneout
 
@@ -24,6 +26,13 @@ LAYERS: dict[str, type[Layer]] = {
         GaussianNoise, MaskingNoise, SaltAndPepper, AlphaDropout, DropConnect, Shakeout, Whiteout, Zoneout,
     )
 }  # fmt: skip
+
+
+OWN = "python."  # before the names of layers written in Python
+
+
+class UnknownLayer(ValueError):
+    """A file needs a class that was not given."""
 
 
 def describe(layer: Layer | Column) -> dict[str, Any]:
@@ -40,10 +49,17 @@ def describe(layer: Layer | Column) -> dict[str, Any]:
     >>> describe(lamina.Dropout(0.5))
     {'kind': 'Dropout', 'p': 0.5, 'scaling': 'inverted'}
     """
+    name = type(layer).__name__
     if not dataclasses.is_dataclass(layer):
-        raise TypeError(f"describe: {type(layer).__name__} is no dataclass, so its fields are not known")
+        raise TypeError(f"describe: {name} is no dataclass, so its fields are not known; make it one")
     fields = {field.name: _plain(getattr(layer, field.name)) for field in dataclasses.fields(layer)}
-    return {"kind": type(layer).__name__, **fields}
+    if not isinstance(layer, PythonLayer):
+        return {"kind": name, **fields}
+    try:
+        json.dumps(fields)
+    except TypeError as error:
+        raise TypeError(f"describe: {layer} has a field that no file can hold: {error}") from None
+    return {"kind": OWN + name, **fields}
 
 
 def _plain(value: Any) -> Any:
@@ -68,15 +84,22 @@ def from_description(description: Mapping[str, Any], own: Iterable[type[Layer]] 
     ------
     ValueError or TypeError
         If it describes none.
+    UnknownLayer
+        If it describes a layer written in Python that is not among `own`.
 
     Examples
     --------
     >>> from_description({"kind": "BatchNorm", "num_features": 3})
     BatchNorm(num_features=3, momentum=0.1, eps=1e-05)
     """
-    known = LAYERS | {kind.__name__: kind for kind in own}
     fields = dict(description)
-    kind = known[one_of("from_description", "kind", fields.pop("kind", None), known)]
+    given = {OWN + kind.__name__: kind for kind in own}
+    name = fields.pop("kind", None)
+    if isinstance(name, str) and name.startswith(OWN) and name not in given:
+        name = name.removeprefix(OWN)
+        raise UnknownLayer(f"it has layers of the class {name}, written in Python: give it with layers=[{name}]")
+    known = LAYERS | given
+    kind = known[one_of("from_description", "kind", name, known)]
     if isinstance(fields.get("layers"), list):
         fields["layers"] = [from_description(layer, own) for layer in fields["layers"]]
     return kind.from_fields(fields)

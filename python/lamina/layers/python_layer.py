@@ -138,6 +138,8 @@ class PythonLayer(Layer):
         try:
             yield
         except (ValueError, TypeError) as error:
+            if type(error) not in (ValueError, TypeError):  # others are not made of a text alone
+                raise
             raise type(error)(f"layer: {type(self).__name__}.{method}: {error}") from error
 
 

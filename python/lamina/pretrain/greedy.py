@@ -186,6 +186,10 @@ def _start(weight: np.ndarray, learner: Autoencoder) -> np.ndarray:
 
 def _groups(net: Sequential) -> list[range]:
     """The places of each hidden Linear and of all that follows it up to the next one."""
+    if net.frozen:
+        raise ValueError(
+            f"greedy: frozen are the layers {', '.join(net.frozen)}, a net that may change is needed: unfreeze()"
+        )
     for place, layer in enumerate(net):
         if layer.inside:
             raise ValueError(f"greedy: layer {place} is a {type(layer).__name__}, whose layers have no module; "

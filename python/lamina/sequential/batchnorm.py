@@ -21,6 +21,7 @@ from lamina.layers import (
     MaskingNoise,
     Residual,
     SaltAndPepper,
+    Zoneout,
     walk,
 )
 from lamina.sequential.state import NetState
@@ -162,7 +163,8 @@ def _foldable(parts: list[Part]) -> tuple[int, int] | None:
         for k, place in enumerate(places):
             beside = k + step
             if isinstance(parts[place][0], BatchNorm) and 0 <= beside < len(places):
-                if isinstance(parts[places[beside]][0], Linear):
+                neighbour = parts[places[beside]][0]
+                if isinstance(neighbour, Linear) and not isinstance(neighbour, Zoneout):
                     return place, places[beside]
     return None
 

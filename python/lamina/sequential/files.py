@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina.io import load_safetensors
 from lamina.layers import BatchNorm, Category, Columns, Layer, Linear, from_description, walk
+from lamina.layers.descriptions import UnknownLayer
 from lamina.sequential.net import Sequential
 from lamina.sequential.state import KEY, TRAINER
 
@@ -35,7 +36,7 @@ def load(path: str | os.PathLike[str], layers: Iterable[type[Layer]] = ()) -> Se
     Raises
     ------
     ValueError
-        If the file is damaged, or is no net of lamina's.
+        If the file is damaged, is no net of lamina's, or has layers whose classes are not given.
     OSError
         If it cannot be read.
 
@@ -66,6 +67,8 @@ def net_in(
     tensors = {key: array for key, array in tensors.items() if not key.startswith(TRAINER)}
     try:
         net = described_net(metadata[KEY], tensors, layers, **options)
+    except UnknownLayer as error:
+        raise ValueError(f"{call}: {name}: {error}") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"{call}: {name} holds a damaged net: {reason}") from None

@@ -102,12 +102,15 @@ class Freezing:
     def _set_frozen(self, call: str, names: Iterable[str]) -> None:
         """Freeze exactly the layers of these names."""
         chosen = set(names)
-        frozen = tuple(name for name in self._owners() if name in chosen)
-        if frozen == self._frozen:
-            return
+        before, frozen = self._frozen, tuple(name for name in self._owners() if name in chosen)
         with self._exclusive(call), errors_of(call):
-            self._core.freeze(chosen)
-            self._frozen = frozen
+            try:
+                self._frozen = frozen
+                self._core.freeze(chosen)
+            except BaseException:  # Ctrl-C may have come behind
+                self._frozen = before
+                self._core.freeze(set(before))
+                raise
 
     def _arrays(self) -> dict[str, Any]:
         """Parameters and running statistics by name, live."""

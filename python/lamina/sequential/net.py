@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import _core, ops
 from lamina._arrays import is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, one_of, weights, whole
 from lamina.layers import Layer, walk
@@ -339,6 +339,9 @@ class Sequential(NormalisedNet):
         """
         device = one_of("Sequential.to", "device", str(device), ["cpu", "cuda"])
         if device != self.device:
+            with self._exclusive("Sequential.to"):
+                if self._held > 1:
+                    raise _core.BackendError("Sequential.to: this net is being trained, move it before or after")
             state, before = self.state_dict(), (self._device, self._core, self._training)
             try:
                 self._device = device

@@ -48,6 +48,7 @@ class NetState(Freezing):
             raise type(error)(f"Sequential: {str(error).partition(': ')[2]}") from None
         self._core.freeze(set(self._frozen))
         self._training = threading.RLock()  # re-entered by callbacks of the fit that holds it
+        self._held = 0  # how many times over
 
     def _input(self, call: str, data: Any, name: str = "X") -> Any:
         """Return data as native code takes it, or say what is wrong with it."""
@@ -61,13 +62,15 @@ class NetState(Freezing):
         """Hold the net for training, or say that it is being trained already."""
         if not self._training.acquire(blocking=False):
             raise _core.BackendError(f"{call}: this net is being trained already, train a copy (copy.deepcopy) or wait")
+        self._held += 1
         try:
             yield
         finally:
+            self._held -= 1
             self._training.release()
 
     def __getstate__(self) -> dict[str, Any]:
-        hidden = ("_core", "_training")
+        hidden = ("_core", "_training", "_held")
         return {key: value for key, value in vars(self).items() if key not in hidden} | {"state": self.state_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -156,8 +159,8 @@ class NetState(Freezing):
         ({'note': 'small'}, True)
         """
         extra = dict(self.extra if extra is None else extra)
-        if KEY in extra:
-            raise ValueError(f"Sequential.save: extra has the key {KEY!r}, which holds the net's own description")
+        for key in {KEY, TRAINER} & extra.keys():
+            raise ValueError(f"Sequential.save: extra has the key {key!r}, which files of lamina's own need")
         save_safetensors(path, self.state_dict(), {KEY: self._description(), **extra})
 
     def _description(self) -> str:
