@@ -122,7 +122,7 @@ def test_batchnorm_of_other_conventions():
         assert_within(state["0.running_var"], [momentum * 3 + (1 - momentum)], 1e-15)
         assert_within(y[:, 0], np.array([-1, 1]) / np.sqrt(1 + eps), 1e-15)
     for convention in (lamina.BatchNorm.from_keras, lamina.BatchNorm.from_onnx):
-        with pytest.raises(ValueError, match="momentum"):
+        with pytest.raises(ValueError, match="momentum is 1.5"):
             convention(3, momentum=1.5)
         with pytest.raises(TypeError, match="momentum is 'a'"):
             convention(3, momentum="a")

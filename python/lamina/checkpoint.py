@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina import averaging, callbacks, optim, schedules, step_schedules
 from lamina._arrays import copied, on_host
-from lamina._checks import number
+from lamina._checks import number, one_of
 from lamina.io import load_safetensors, save_safetensors
 from lamina.layers import Layer
 from lamina.losses import Loss
@@ -124,6 +124,7 @@ def read(
 ) -> Any:
     """Read a trainer, as `Trainer.resume` says."""
     call, name = "Trainer.resume", os.fspath(path)
+    one_of(call, "device", device, ["cpu", "cuda"])
     tensors, metadata = load_safetensors(path)
     if TRAINER not in metadata:
         raise ValueError(f"{call}: {name} holds no trainer, its metadata has no {TRAINER!r}")

@@ -228,7 +228,7 @@ class Trainer(TrainerState):
         ValueError
             If shapes do not fit, X is empty or holds NaN or infinities, targets or weights are out of range, batch_size
             is 1 or there is a single row for a net with batch norm, or something monitored is not measured. Nothing has
-            changed then.
+            changed then, but for running statistics of batch norm where a layer cannot compute with its settings.
         TypeError
             If data is not made of numbers.
         lamina.BackendError

@@ -216,7 +216,7 @@ class BatchNorm(Layer):
         >>> lamina.BatchNorm.from_keras(512, momentum=0.75)
         BatchNorm(num_features=512, momentum=0.25, eps=0.001, unbiased_running_var=False)
         """
-        return cls(num_features, 1 - number("BatchNorm.from_keras", "momentum", momentum), epsilon, False)
+        return cls._of_old_weight("BatchNorm.from_keras", num_features, momentum, epsilon)
 
     @classmethod
     def from_onnx(cls, num_features: int, momentum: float = 0.9, epsilon: float = 1e-5) -> BatchNorm:
@@ -230,7 +230,13 @@ class BatchNorm(Layer):
         >>> lamina.BatchNorm.from_onnx(512, momentum=0.75)
         BatchNorm(num_features=512, momentum=0.25, eps=1e-05, unbiased_running_var=False)
         """
-        return cls(num_features, 1 - number("BatchNorm.from_onnx", "momentum", momentum), epsilon, False)
+        return cls._of_old_weight("BatchNorm.from_onnx", num_features, momentum, epsilon)
+
+    @classmethod
+    def _of_old_weight(cls, call: str, num_features: int, momentum: float, epsilon: float) -> BatchNorm:
+        if number(call, "momentum", momentum) > 1:
+            raise ValueError(f"{call}: momentum is {momentum}, a number in [0, 1] is needed")
+        return cls(num_features, 1 - float(momentum), number(call, "epsilon", epsilon), False)
 
     def settings(self) -> dict[str, Any]:
         numbers = {"momentum": self.momentum, "eps": self.eps, "unbiased_running_var": self.unbiased_running_var}
