@@ -57,6 +57,7 @@ LAYERS = [
         "schedules",
         "sequential",
         "step_schedules",
+        "together",
         "trainer",
         "trainer_state",
     },

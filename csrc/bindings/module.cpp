@@ -13,6 +13,7 @@ void bind_config(py::module_& m) {
   m.def("set_isa", set_isa);
   m.def("get_num_threads", get_num_threads);
   m.def("set_num_threads", set_num_threads);
+  m.def("work_alone", work_alone, "What the calling thread asks for is computed by it alone from now on.");
   m.def("get_precision", [] { return precision_name(get_precision()); });
   m.def("set_precision", [](const std::string& name) { set_precision(find_precision("set_precision", name)); });
   m.def(

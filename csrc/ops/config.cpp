@@ -56,12 +56,14 @@ std::atomic<Precision>& precision() {
   return current;
 }
 
+thread_local bool alone = false;
+
 }  // namespace
 
 Context current_context() {
   Context context;
   context.table = table().load(std::memory_order_relaxed);
-  context.threads = thread_count().load(std::memory_order_relaxed);
+  context.threads = alone ? 1 : thread_count().load(std::memory_order_relaxed);
   context.stream_bytes = stream_bytes().load(std::memory_order_relaxed);
   context.precision = precision().load(std::memory_order_relaxed);
   return context;
@@ -83,6 +85,8 @@ void set_num_threads(int threads) {
   if (threads < 1 || threads > 1024) fail("set_num_threads", "got ", threads, ", needs 1 to 1024");
   thread_count().store(threads);
 }
+
+void work_alone() { alone = true; }
 
 const char* precision_name(Precision p) { return p == Precision::highest ? "highest" : p == Precision::high ? "high" : "medium"; }
 Precision find_precision(const char* op, const std::string& name) {

@@ -16,6 +16,7 @@ void set_isa(const std::string& name);
 
 int get_num_threads();
 void set_num_threads(int threads);
+void work_alone();  // from now on what the calling thread asks for is computed by it alone
 
 const char* precision_name(Precision p);
 Precision find_precision(const char* op, const std::string& name);

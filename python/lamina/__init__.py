@@ -68,6 +68,7 @@ from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
 from lamina.sequential import Sequential, load
 from lamina.step_schedules import CosineDecay, OneCycle, StepSchedule, WarmUp
+from lamina.together import fit_together
 from lamina.trainer import Trainer
 
 __all__ = [
@@ -79,7 +80,7 @@ __all__ = [
     "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step",
     "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp", "Whiteout", "Zoneout", "augment",
     "available_isas", "bagging", "calibrate", "config", "cuda", "datasets", "diagnose", "expected_calibration_error",
-    "fit_temperature", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load", "memory", "ops",
-    "overfit_check", "plots", "precision", "pretrain", "quantile_edges", "reference", "reset_peak_memory", "set_isa",
-    "set_num_threads", "set_precision", "show_config",
+    "fit_temperature", "fit_together", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load",
+    "memory", "ops", "overfit_check", "plots", "precision", "pretrain", "quantile_edges", "reference",
+    "reset_peak_memory", "set_isa", "set_num_threads", "set_precision", "show_config",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from lamina._seeds import LAST_STEP, derived_seeds
 from lamina.io import load_safetensors, save_safetensors
 from lamina.layers import Layer, Linear
 from lamina.losses import Loss
-from lamina.progress import progress_bar
 from lamina.sequential import Sequential
 from lamina.sequential.files import described_net
+from lamina.together import run_together
 from lamina.trainer import Trainer
 
 __all__ = ["Ensemble", "bagging"]
@@ -225,6 +226,7 @@ def bagging(
     seed: int = 0,
     trainer: Mapping[str, Any] | None = None,
     sample_weight: Any = None,
+    jobs: int = 1,
     progress: bool = True,
     **fit: Any,
 ) -> Ensemble:
@@ -243,6 +245,8 @@ def bagging(
     trainer : mapping, optional
         Settings of `lamina.Trainer`: loss, optimizer, schedule … All trainers share them, callbacks too, one after the
         other.
+    jobs : int
+        How many nets are trained at a time, see `lamina.fit_together`; with callbacks one.
     progress : bool
         Whether a progress bar of the nets is shown on standard error.
     **fit
@@ -284,23 +288,30 @@ def bagging(
     if not callable(make_net) or isinstance(make_net, Sequential):
         raise TypeError(f"{call}: make_net is {make_net!r}, a callable is needed that makes a net from a seed")
     n, seed = whole(call, "n", n, 1), whole(call, "seed", seed, 0, 2**64 - 1)
+    jobs, settings = whole(call, "jobs", jobs, 1), dict(trainer or {})
+    if jobs > 1 and settings.get("callbacks"):
+        raise ValueError(f"{call}: jobs is {jobs}, callbacks that all trainers share need jobs=1")
     nets: list[Sequential] = []
+    members: list[Trainer] = []
     bags: list[np.ndarray] = []
-    with progress_bar(n, "nets", progress) as advance:
-        for index, own_seed in enumerate(derived_seeds(seed, n)):
-            member = Trainer(make_net(own_seed), seed=own_seed, **dict(trainer or {}))
-            if any(member.net is net for net in nets):
-                raise ValueError(f"{call}: make_net returned the same net twice, a new one is needed each time")
-            x, targets, weight = map(on_host, member._data(call, X, y, sample_weight))
-            draws = ops.random_uniform(len(x), seed=seed, layer=index, step=LAST_STEP, dtype="float64")
-            bag = (draws * len(x)).astype(np.int64)
-            sampled = None if weight is None else weight[bag]
-            if sampled is not None and not sampled.any():
-                raise ValueError(f"{call}: bag {index} drew rows of weight 0 alone, more rows that count are needed")
-            history = member.fit(x[bag], targets[bag], sample_weight=sampled, progress=False, **fit)
-            nets.append(member.net)
-            bags.append(bag)
-            advance(f"loss {history['loss'][-1]:.4g}" if history["loss"] else "")
+    for index, own_seed in enumerate(derived_seeds(seed, n)):
+        member = Trainer(make_net(own_seed), seed=own_seed, **settings)
+        if any(member.net is net for net in nets):
+            raise ValueError(f"{call}: make_net returned the same net twice, a new one is needed each time")
+        x, targets, weight = map(on_host, member._data(call, X, y, sample_weight))
+        draws = ops.random_uniform(len(x), seed=seed, layer=index, step=LAST_STEP, dtype="float64")
+        bag = (draws * len(x)).astype(np.int64)
+        if weight is not None and not weight[bag].any():
+            raise ValueError(f"{call}: bag {index} drew rows of weight 0 alone, more rows that count are needed")
+        nets.append(member.net)
+        members.append(member)
+        bags.append(bag)
+
+    def fitted(member: Trainer, bag: np.ndarray) -> dict[str, list[float]]:
+        sampled = None if weight is None else weight[bag]
+        return member.fit(x[bag], targets[bag], sample_weight=sampled, progress=False, **fit)
+
+    run_together([partial(fitted, *pair) for pair in zip(members, bags, strict=True)], members, jobs, progress)
     ensemble = Ensemble(nets)
     ensemble.oob_score = _out_of_bag_score(nets, bags, member.loss, x, targets, weight)
     return ensemble
