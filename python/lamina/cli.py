@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from lamina.layers.activations import ACTIVATIONS
+from lamina.layers.lone_activations import ACTIVATIONS
 from lamina.optim import NAMES as OPTIMIZERS
 
 __all__ = ["main"]

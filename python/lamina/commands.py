@@ -13,7 +13,7 @@ import numpy as np
 
 import lamina
 from lamina.datasets import LabelEncoder, read_table, split
-from lamina.layers.activations import ACTIVATIONS
+from lamina.layers.lone_activations import ACTIVATIONS
 from lamina.losses import NAMES as LOSSES
 from lamina.mlp import mlp
 from lamina.optim import NAMES as OPTIMIZERS

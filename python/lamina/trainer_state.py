@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,14 @@ __all__ = ["TrainerState"]
 _COUNTERS = ("step", "epoch", "averaged", "missed")  # of native code
 
 
-class TrainerState(Evaluator):
+class TrainerState(Evaluator, ABC):
     """The part of `lamina.Trainer` that keeps, copies and saves what training goes on from."""
 
     average: Average | None
 
+    @abstractmethod
     def _build(self) -> None:
-        raise NotImplementedError
+        """Make the native trainer anew from the settings: `Trainer` has them."""
 
     def __getstate__(self) -> dict[str, Any]:
         native = {name: copied(view) for name, view in self._arrays().items()}, self._counters()

@@ -7,22 +7,18 @@ from lamina.layers.activations import (
     Activation,
     GELUTanh,
     LeakyReLU,
-    LogSoftmax,
-    PReLU,
     ReLU,
-    RReLU,
     Sigmoid,
     SiLU,
-    Softmax,
     Softplus,
     Softsign,
     Step,
     Tanh,
-    activation_layer,
 )
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.columns import Category, Column, Columns, Numeric, Periodic, PiecewiseLinear
 from lamina.layers.descriptions import describe, from_description
+from lamina.layers.lone_activations import LogSoftmax, PReLU, RReLU, Softmax, activation_layer
 from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from lamina.layers.python_layer import Mode, PythonLayer
 from lamina.layers.residual import Residual

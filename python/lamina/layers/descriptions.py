@@ -9,9 +9,9 @@ from typing import Any
 
 from lamina._checks import one_of
 from lamina.init import Initializer
-from lamina.layers.activations import ACTIVATIONS, LogSoftmax, Softmax
 from lamina.layers.basic import BatchNorm, Dropout, Layer, LayerNorm, Linear
 from lamina.layers.columns import Column, Columns
+from lamina.layers.lone_activations import ACTIVATIONS, LogSoftmax, Softmax
 from lamina.layers.noise import AlphaDropout, GaussianNoise, MaskingNoise, SaltAndPepper
 from lamina.layers.python_layer import PythonLayer
 from lamina.layers.residual import Residual

@@ -41,7 +41,10 @@ class PythonLayer(Layer):
 
     Notes
     -----
-    For teaching and for trying things out: a net calls it once a batch and copies what it sees, on the CPU alone.
+    A class must have `forward`, and `backward` where something is learned at or below the layer; the ones here only say
+    in their error what is missing. For teaching and for trying things out: a net calls it once a batch and copies what
+    it sees, on the CPU alone.
+
     Make the class a dataclass whose fields are plain values, and nets that hold it can be saved; `lamina.load` is then
     given the class. `lamina.gradcheck` checks backward against forward, as for every layer.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lamina._checks import number, one_of
-from lamina.layers.activations import activation_layer
 from lamina.layers.basic import Linear
+from lamina.layers.lone_activations import activation_layer
 from lamina.ops import activations
 
 __all__ = ["DropConnect", "Shakeout", "Whiteout", "Zoneout"]

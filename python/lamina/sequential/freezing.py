@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,15 +13,16 @@ from lamina.layers import Layer
 __all__ = ["Freezing"]
 
 
-class Freezing:
+class Freezing(ABC):
     """The part of `lamina.Sequential` that freezes layers."""
 
     _layers: tuple[Layer, ...]
     _core: Any
     _frozen: tuple[str, ...]
 
+    @abstractmethod
     def _exclusive(self, call: str) -> AbstractContextManager[None]:
-        raise NotImplementedError
+        """Hold the net while it changes: `NetState`, which is made of this part, has the lock."""
 
     @property
     def frozen(self) -> tuple[str, ...]:
