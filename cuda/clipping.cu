@@ -15,18 +15,17 @@ __global__ void clip_by_value_kernel(T* g, int64_t n, double limit) {
   if (i < n) g[i] = clip(g[i], static_cast<T>(limit));
 }
 
-// Half a warp a chunk, each of its lanes a partial sum.
 template <class T>
-__global__ void square_sums_kernel(const T* g, int64_t n, double* sums) {
-  constexpr int lanes = order::row_partials;
-  const int64_t first = thread_number() / lanes * order::square_chunk;
-  double partial = 0;
-  for (int64_t i = first + threadIdx.x % lanes; i < n && i < first + order::square_chunk; i += lanes) {
-    const double x = g[i];
-    partial = partial + x * x;
-  }
-  for (int half = lanes / 2; half >= 1; half /= 2) partial = partial + __shfl_down_sync(all_lanes, partial, half, lanes);
-  if (threadIdx.x % lanes == 0 && first < n) sums[first / order::square_chunk] = partial;
+__device__ double squares(const RowOfThread& at, int64_t columns, const T* x) {
+  return row_sum<double>(at, columns, [&](int64_t i) { return double{x[i]} * double{x[i]}; });
+}
+// A chunk is a row.
+template <class T>
+__global__ void square_sums_kernel(const T* g, int64_t n, int64_t chunks, double* sums) {
+  const RowOfThread at(chunks);
+  const int64_t first = at.row * order::square_chunk, left = n - first;
+  const double sum = squares(at, left < order::square_chunk ? left : order::square_chunk, g + first);
+  if (at.inside && at.lane == 0) sums[at.row] = sum;
 }
 
 template <class T>
@@ -41,8 +40,7 @@ template <class T>
 __global__ void max_norm_kernel(Matrix<T> w, double limit) {
   const RowOfThread at(w.rows);
   T* const row = w.row(at.row);
-  const double squares = row_sum<double>(at, w.columns, [&](int64_t i) { return double{row[i]} * double{row[i]}; });
-  const double factor = norm_scale(sqrt(squares), limit);
+  const double factor = norm_scale(sqrt(squares(at, w.columns, row)), limit);
   if (factor != 1) over_row(at, w.columns, [&](int64_t i) { row[i] = static_cast<T>(row[i] * factor); });
 }
 
@@ -52,7 +50,8 @@ void clip_by_value(const Context& context, T* g, int64_t n, double limit) {
 }
 template <class T>
 void square_sums(const Context& context, const T* g, int64_t n, double* sums) {
-  launch_threads(context, "square_sums", divide_up(n, order::square_chunk) * order::row_partials, square_sums_kernel<T>, g, n, sums);
+  const int64_t chunks = divide_up(n, order::square_chunk);
+  launch_rows(context, "square_sums", chunks, square_sums_kernel<T>, g, n, chunks, sums);
 }
 template <class T>
 void scale_to_norm(const Context& context, T* g, int64_t n, const double* squares, double limit, double* norm) {

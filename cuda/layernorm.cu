@@ -13,15 +13,11 @@ __global__ void layernorm_forward_kernel(Matrix<const T> x, const T* gamma, cons
   T* const out = y.row(at.row);
   const T origin = at.inside ? in[0] : T(0);
   const T about = mean_about(origin, row_sum<T>(at, x.columns, [&](int64_t i) { return in[i] - origin; }), x.columns);
-  T sum = 0, squares = 0;
-  over_row(at, x.columns, [&](int64_t i) {
+  const auto sums = row_sums<T, 2>(at, x.columns, [&](int64_t i) {
     const T d = in[i] - about;
-    sum = sum + d;
-    squares = squares + d * d;
+    return Sums<T, 2>{d, d * d};
   });
-  sum = row_total(sum);
-  squares = row_total(squares);
-  const RowStatistics<T> measured = row_statistics(x.columns, about, sum, squares, eps);
+  const RowStatistics<T> measured = row_statistics(x.columns, about, sums.of[0], sums.of[1], eps);
   if (at.inside && at.lane == 0) {
     mean[at.row] = measured.mean;
     rstd[at.row] = measured.rstd;
@@ -40,13 +36,11 @@ __global__ void layernorm_backward_kernel(Matrix<const T> dy, Matrix<const T> x,
   T* const out = dx.row(at.row);
   const T m = at.inside ? mean[at.row] : T(0), s = at.inside ? rstd[at.row] : T(0), count = static_cast<T>(x.columns);
   const auto g = [&](int64_t i) { return gamma ? d[i] * gamma[i] : d[i]; };
-  T sum = 0, sum_xhat = 0;
-  over_row(at, x.columns, [&](int64_t i) {
+  const auto sums = row_sums<T, 2>(at, x.columns, [&](int64_t i) {
     const T gi = g(i);
-    sum = sum + gi;
-    sum_xhat = sum_xhat + gi * normalise(in[i], m, s);
+    return Sums<T, 2>{gi, gi * normalise(in[i], m, s)};
   });
-  const T mean_g = row_total(sum) / count, mean_g_xhat = row_total(sum_xhat) / count;
+  const T mean_g = sums.of[0] / count, mean_g_xhat = sums.of[1] / count;
   over_row(at, x.columns, [&](int64_t i) { out[i] = layernorm_gradient(g(i), normalise(in[i], m, s), s, mean_g, mean_g_xhat); });
 }
 

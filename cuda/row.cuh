@@ -1,5 +1,5 @@
-// Half a warp owns a row: lane i holds partial i of the row's sum (math/order.h), and the partials are added as the tree
-// there says.
+// Half a warp owns a row: lane i sums partial i of the row's runs (math/order.h), and the partials are added as the tree there
+// says.
 #pragma once
 
 #include "cuda/tile.cuh"
@@ -27,16 +27,32 @@ __device__ void over_row(const RowOfThread& at, int64_t columns, const F& f) {
   for (int64_t i = at.lane; at.inside && i < columns; i += row_lanes) f(i);
 }
 
-template <class T>
-__device__ T row_total(T partial) {
-  for (int half = row_lanes / 2; half >= 1; half /= 2) partial = partial + __shfl_down_sync(all_lanes, partial, half, row_lanes);
-  return __shfl_sync(all_lanes, partial, 0, row_lanes);
+// The sums of all terms(i).of[s] over the row, in every lane.
+template <class T, int count>
+struct Sums {
+  T of[count];
+};
+template <class T, int count, class F>
+__device__ Sums<T, count> row_sums(const RowOfThread& at, int64_t columns, const F& terms) {
+  Sums<T, count> partial{};
+  for (int64_t i = at.lane; at.inside && i < columns;) {
+    Sums<T, count> run{};
+    const int64_t left = columns - i, end = left < order::row_run ? columns : i + order::row_run;
+    for (; i < end; i += row_lanes) {
+      const Sums<T, count> term = terms(i);
+      for (int s = 0; s < count; ++s) run.of[s] = run.of[s] + term.of[s];
+    }
+    for (int s = 0; s < count; ++s) partial.of[s] = partial.of[s] + run.of[s];
+  }
+  for (T& sum : partial.of) {
+    for (int half = row_lanes / 2; half >= 1; half /= 2) sum = sum + __shfl_down_sync(all_lanes, sum, half, row_lanes);
+    sum = __shfl_sync(all_lanes, sum, 0, row_lanes);
+  }
+  return partial;
 }
 template <class T, class F>
 __device__ T row_sum(const RowOfThread& at, int64_t columns, const F& term) {
-  T partial = 0;
-  over_row(at, columns, [&](int64_t i) { partial = partial + term(i); });
-  return row_total(partial);
+  return row_sums<T, 1>(at, columns, [&](int64_t i) { return Sums<T, 1>{term(i)}; }).of[0];
 }
 
 }  // namespace lamina::cuda

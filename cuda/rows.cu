@@ -23,12 +23,11 @@ struct ExpSums {
 };
 template <class T>
 __device__ ExpSums<T> exp_sums(const RowOfThread& at, int64_t columns, const T* x, T m) {
-  ExpSums<T> sums{0, 0};
-  over_row(at, columns, [&](int64_t i) {
+  const auto sums = row_sums<T, 2>(at, columns, [&](int64_t i) {
     const T e = exp(x[i] - m);
-    sums = {sums.all + e, sums.others + (x[i] == m ? T(0) : e)};
+    return Sums<T, 2>{e, x[i] == m ? T(0) : e};
   });
-  return {row_total(sums.all), row_total(sums.others)};
+  return {sums.of[0], sums.of[1]};
 }
 
 template <class T>

@@ -54,6 +54,22 @@ def bits(array):
     return np.where(array != array, integers.dtype.type(2 ** (8 * min(4, array.dtype.itemsize)) - 1), integers)
 
 
+def row_sums_as_written(terms):
+    """Each row's sum in the order of csrc/math/order.h: runs of 256 to 16 partial sums, then their tree."""
+    rows, columns = terms.shape
+    runs = np.zeros((rows, -(-columns // 256), 16, 16), terms.dtype)
+    runs.reshape(rows, runs.shape[1] * 256)[:, :columns] = terms
+    partial = np.zeros((rows, 16), terms.dtype)
+    for run in runs.swapaxes(0, 1):
+        chain = np.zeros_like(partial)
+        for step in run.swapaxes(0, 1):
+            chain = chain + step
+        partial = partial + chain
+    for half in (8, 4, 2, 1):
+        partial = partial[:, :half] + partial[:, half : 2 * half]
+    return partial[:, 0]
+
+
 def assert_levels_agree(op, *arguments, **options):
     """`op(*arguments, **options)` has to give, at the level in use with 1 and 2 threads, the bits of the generic level
     with 1: in what it returns and in its arrays, of which every call gets its own copies.

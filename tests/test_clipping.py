@@ -7,7 +7,7 @@ import lamina
 import on_device
 import tolerances
 from bad_inputs import changed, check_refused, spoiled
-from comparison import assert_levels_agree, assert_same_bits
+from comparison import assert_levels_agree, assert_same_bits, row_sums_as_written
 from lamina import ops
 from lamina import reference as ref
 from lamina._arrays import copied
@@ -22,18 +22,10 @@ def data(rng):
 
 
 def norm_as_written(grads):
-    """math/order.h: chunks of 1024 to 16 partial sums each, their tree, and 32 chunks together."""
-    squares = grads.astype(np.float64) ** 2
-    rows = []
-    for first in range(0, len(squares), 1024):
-        chunk = np.zeros(1024)
-        chunk[: len(squares[first : first + 1024])] = squares[first : first + 1024]
-        partial = np.zeros(16)
-        for row in chunk.reshape(-1, 16):
-            partial = partial + row
-        for half in (8, 4, 2, 1):
-            partial = partial[:half] + partial[half : 2 * half]
-        rows.append(partial[0])
+    """math/order.h: chunks of 1024 as rows are, and 32 chunks together."""
+    squares = np.zeros((-(-len(grads) // 1024), 1024))
+    squares.ravel()[: len(grads)] = grads.astype(np.float64) ** 2
+    rows = row_sums_as_written(squares)
     total = 0.0
     for first in range(0, len(rows), 32):
         together = 0.0

@@ -5,7 +5,7 @@ import pytest
 
 import lamina
 from bad_inputs import changed, check_refused, spoiled, strided
-from comparison import assert_levels_agree, assert_same_bits
+from comparison import assert_levels_agree, assert_same_bits, row_sums_as_written
 from lamina import ops
 from lamina import reference as ref
 from small_nets import clouds, make_net, steps_of_a_fit, trained_bits
@@ -19,15 +19,8 @@ def data(rng):
 
 
 def norms_as_written(weight):
-    """math/order.h: squares of a row in float64, to 16 partial sums and their tree."""
-    squares = np.zeros((len(weight), -(-weight.shape[1] // 16) * 16))
-    squares[:, : weight.shape[1]] = weight.astype(np.float64) ** 2
-    partial = np.zeros((len(weight), 16))
-    for first in range(0, squares.shape[1], 16):
-        partial = partial + squares[:, first : first + 16]
-    for half in (8, 4, 2, 1):
-        partial = partial[:, :half] + partial[:, half : 2 * half]
-    return np.sqrt(partial)
+    """math/order.h: squares of a row in float64, summed as a row is."""
+    return np.sqrt(row_sums_as_written(weight.astype(np.float64) ** 2))[:, None]
 
 
 @pytest.mark.parametrize("share", [0.01, 1.0, 1.5])

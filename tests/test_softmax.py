@@ -5,12 +5,12 @@ import pytest
 
 import lamina
 from bad_inputs import changed, check_refused, spoiled, strided, with_bad_out
-from comparison import assert_levels_agree, assert_same_bits, assert_within
+from comparison import assert_levels_agree, assert_same_bits, assert_within, row_sums_as_written
 from lamina import ops
 from lamina import reference as ref
 from tolerances import LOG_SOFTMAX_ULPS, log_softmax, row_sum_backward, softmax, ulp
 
-SHAPES = [(1, 1), (3, 2), (5, 7), (1, 15), (31, 16), (32, 17), (33, 35), (97, 33), (0, 4), (2, 1000)]
+SHAPES = [(1, 1), (3, 2), (5, 7), (1, 15), (31, 16), (32, 17), (33, 35), (97, 33), (0, 4), (3, 256), (2, 513)]
 FORWARD = [ops.softmax_forward, ops.log_softmax_forward]
 BACKWARD = [ops.softmax_backward, ops.log_softmax_backward]
 
@@ -56,7 +56,7 @@ def test_softmax_levels_agree_on_special_values(isa, rng, dtype):
     assert ops.softmax_forward(x)[2, 3] == 0 and ops.log_softmax_forward(x)[2, 3] == -np.inf
 
 
-@pytest.mark.parametrize("classes", [2, 10, 100])
+@pytest.mark.parametrize("classes", [2, 10, 100, 1000, 5000])
 def test_log_softmax_and_its_loss_to_the_last_digits(isa, rng, classes):
     """Logits of ±1e4 and near them: where a probability is almost 1, its logarithm has all its digits too."""
     shape = (300, classes)
@@ -69,6 +69,13 @@ def test_log_softmax_and_its_loss_to_the_last_digits(isa, rng, classes):
         at_label = -expected[np.arange(300), labels]
         assert_within(loss, at_label, ulp(LOG_SOFTMAX_ULPS, np.float32, at_label))
         assert np.isfinite(gradient).all()
+
+
+def test_row_sums_keep_the_order_of_the_contract(isa, rng, dtype):
+    for shape in [*SHAPES, (3, 257), (2, 511), (2, 1300)]:
+        dy = rng.normal(size=shape).astype(dtype)
+        dx = ops.log_softmax_backward(dy, np.zeros(shape, dtype))  # dy - e^0 sum(dy)
+        assert_same_bits(dx, dy - row_sums_as_written(dy)[:, None])
 
 
 def test_softmax_does_not_depend_on_a_shift(isa, dtype):

@@ -9,7 +9,7 @@ import numpy as np
 
 DEPTH_CHUNK = 256  # depth steps of one fma chain of a matrix product
 ROW_CHUNK = 32  # rows of one chain of a column sum
-ROW_PARTIALS = 16  # partial sums of a row sum, joined by a tree of four levels
+ROW_PARTIALS, ROW_RUN = 16, 256  # partial sums of a row sum, each by runs of a row, joined by a tree of four levels
 
 # Central differences: h² of truncation and eps / h of rounding, both about 1e-10, times the condition of the formulas.
 GRADIENT_CHECK = 1e-7
@@ -109,8 +109,9 @@ def column_sum(terms, dtype):
 
 
 def row_sum_roundings(columns, dtype):
-    """Roundings a term meets in a row sum: its partial, the tree, and four operations before and after."""
-    return -(-columns // ROW_PARTIALS) + 4 + 4 + (columns if dtype == np.float64 else 0)
+    """Roundings a term meets in a row sum: its run, the runs, the tree, and four operations before and after."""
+    own = -(-min(columns, ROW_RUN) // ROW_PARTIALS) + -(-columns // ROW_RUN)
+    return own + 4 + 4 + (columns if dtype == np.float64 else 0)
 
 
 def activation(name, params, dtype, z_error, y):

@@ -15,21 +15,26 @@ void clip_by_value(const Context& context, T* g, int64_t n, double limit) {
   });
 }
 
-// The sum of squares of a chunk or a row, as of a row (math/order.h), in double. Plain C++, for the vocabulary has no vector of
+// The sum of squares of a chunk or a row, as of a row (math/order.h), in float64. Plain C++, for the vocabulary has no vector of
 // doubles from one of floats; compilers make vectors of it, since the partial sums do not meet.
 template <class T>
 LAMINA_INLINE double squares(const T* g, int64_t count) {
   constexpr int64_t width = order::row_partials;
   double partial[width] = {};
-  const auto add = [&](int64_t first, int64_t some) {
-    for (int64_t j = 0; j < some; ++j) {
-      const double x = g[first + j];
-      partial[j] += x * x;
-    }
-  };
-  int64_t i = 0;
-  for (; i + width <= count; i += width) add(i, std::integral_constant<int64_t, width>());
-  add(i, count - i);
+  for (int64_t first = 0; first < count; first += order::row_run) {
+    const int64_t end = smaller(count, first + order::row_run);
+    double run[width] = {};
+    const auto add = [&](int64_t i, int64_t some) {
+      for (int64_t j = 0; j < some; ++j) {
+        const double x = g[i + j];
+        run[j] += x * x;
+      }
+    };
+    int64_t i = first;
+    for (; i + width <= end; i += width) add(i, std::integral_constant<int64_t, width>());
+    add(i, end - i);
+    for (int64_t j = 0; j < width; ++j) partial[j] += run[j];
+  }
   for (int64_t half = width / 2; half >= 1; half /= 2) {
     for (int64_t j = 0; j < half; ++j) partial[j] += partial[j + half];
   }

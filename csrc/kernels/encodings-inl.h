@@ -46,9 +46,8 @@ void periodic_backward_x(const Context& context, Matrix<const T> dy, Matrix<cons
   over_features(context, dx.rows, dx.columns, 0.5 * static_cast<double>(count), [&](int64_t r, int64_t feature) {
     const int64_t column = 2 * feature * count;
     const T *const d = dy.row(r) + column, *const v = y.row(r) + column, *const c = frequencies.row(feature);
-    RowSum<T> sum;
-    over<T>(count, [&](int64_t i, auto lanes) { sum.add(i, gradient_of_product(d, v, count, i, lanes) * load(c + i, lanes)); });
-    dx.row(r)[feature] = sum.total();
+    dx.row(r)[feature] =
+        row_sum<T>(count, [&](int64_t i, auto lanes) { return gradient_of_product(d, v, count, i, lanes) * load(c + i, lanes); });
   });
 }
 

@@ -24,14 +24,12 @@ struct ExpSums {
 template <class T>
 LAMINA_INLINE ExpSums<T> exp_row(int64_t n, const T* x, T m, T* out) {
   const Vec<T> lowest(-static_cast<T>(__builtin_huge_val()));
-  RowSum<T> all, others;
-  over<T>(n, [&](int64_t i, auto lanes) {
+  const auto sums = row_sums<T, 1, 2>(n, [&](int, int64_t i, auto lanes) {
     const Vec<T> xi = load(x + i, lanes, lowest), e = exp(xi - Vec<T>(m));
     if (out) store(out + i, e, lanes);
-    all.add(i, e);
-    others.add(i, select(xi == Vec<T>(m), Vec<T>(T(0)), e));
+    return std::array{e, select(xi == Vec<T>(m), Vec<T>(T(0)), e)};
   });
-  return {all.total(), others.total()};
+  return {sums.of[0][0], sums.of[1][0]};
 }
 
 template <class T>
@@ -59,12 +57,10 @@ void softmax_backward(const Context& context, Matrix<const T> dy, Matrix<const T
     for (int64_t r = first; r < first + count; ++r) {
       const T *d = dy.row(r), *p = y.row(r);
       T* out = dx.row(r);
-      RowSum<T> sum;
-      over<T>(y.columns, [&](int64_t i, auto lanes) {
-        const Vec<T> term = load(d + i, lanes);
-        sum.add(i, logarithm ? term : term * load(p + i, lanes));
-      });
-      const Vec<T> total(sum.total());
+      const Vec<T> total(row_sum<T>(y.columns, [&](int64_t i, auto lanes) {
+        const Vec<T> di = load(d + i, lanes);
+        return logarithm ? di : di * load(p + i, lanes);
+      }));
       over<T>(y.columns, [&](int64_t i, auto lanes) {
         const Vec<T> di = load(d + i, lanes), pi = load(p + i, lanes);
         store(out + i, logarithm ? fma(Vec<T>(T(0)) - exp(pi), total, di) : pi * (di - total), lanes);
@@ -134,9 +130,8 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
         const T at_label = x[labels[r]] - m;
         T value = log_sum - at_label;
         if (smoothing != T(0)) {
-          RowSum<T> others;
-          over<T>(classes, [&](int64_t i, auto lanes) { others.add(i, load(x + i, lanes, Vec<T>(m)) - Vec<T>(m)); });
-          value = lamina::fma(kept, value, spread * lamina::fma(static_cast<T>(classes), log_sum, -others.total()));
+          const T others = row_sum<T>(classes, [&](int64_t i, auto lanes) { return load(x + i, lanes, Vec<T>(m)) - Vec<T>(m); });
+          value = lamina::fma(kept, value, spread * lamina::fma(static_cast<T>(classes), log_sum, -others));
         }
         row_loss[r] = static_cast<double>(value) * weight;
         if (!d) continue;
@@ -146,17 +141,16 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
       } else {
         const T* t = probabilities.row(r);
         const auto target = [&](int64_t i, auto lanes) { return fma(Vec<T>(kept), load(t + i, lanes), Vec<T>(spread)); };
-        RowSum<T> value, mass;
-        over<T>(classes, [&](int64_t i, auto lanes) {
+        const auto sums = row_sums<T, 1, 2>(classes, [&](int, int64_t i, auto lanes) {
           const Vec<T> ti = target(i, lanes);
           Vec<T> surprise = Vec<T>(log_sum) - (load(x + i, lanes) - Vec<T>(m));
           if (divergence) surprise = log(ti) + surprise;
-          value.add(i, select(ti == Vec<T>(T(0)), Vec<T>(T(0)), ti * surprise), lanes);  // a logit of -inf may have target 0
-          mass.add(i, ti, lanes);
+          const Vec<T> value = select(ti == Vec<T>(T(0)), Vec<T>(T(0)), ti * surprise);  // a logit of -inf may have target 0
+          return std::array{inside(value, lanes), inside(ti, lanes)};
         });
-        row_loss[r] = static_cast<double>(value.total()) * weight;
+        row_loss[r] = static_cast<double>(sums.of[0][0]) * weight;
         if (!d) continue;
-        const Vec<T> total(mass.total());
+        const Vec<T> total(sums.of[1][0]);
         over<T>(classes,
                 [&](int64_t i, auto lanes) { store(d + i, (load(d + i, lanes) / Vec<T>(sum) * total - target(i, lanes)) * scale, lanes); });
       }
@@ -178,13 +172,12 @@ void elementwise_loss_of(const Context& context, T constant, Matrix<const T> x, 
       T* d = dx ? dx.row(r) : nullptr;
       const double weight = row_weight(weights, r, nullptr);
       const Vec<T> scale(static_cast<T>(weight * factor) * unit_factor);
-      RowSum<T> value;
-      over<T>(x.columns, [&](int64_t i, auto lanes) {
+      const T value = row_sum<T>(x.columns, [&](int64_t i, auto lanes) {
         const Vec<T> xi = load(in + i, lanes), ti = load(t + i, lanes);
-        value.add(i, Formula::value(xi, ti, c), lanes);
         if (d) store(d + i, Formula::gradient(xi, ti, c) * scale, lanes);
+        return inside(Formula::value(xi, ti, c), lanes);
       });
-      row_loss[r] = static_cast<double>(value.total() * unit_factor) * weight;
+      row_loss[r] = static_cast<double>(value * unit_factor) * weight;
     }
   });
 }

@@ -8,35 +8,47 @@
 
 namespace lamina::LAMINA_ISA {
 
-// Sum of a row in the order of math/order.h: element j goes to partial j mod 16.
+// Sum of a row in the order of math/order.h: element j goes to partial j mod 16 of its run.
 template <class T>
 struct RowSum {
   static constexpr int vectors = order::row_partials / lanes<T>;
-  Vec<T> partial[vectors];
+  Vec<T> run[vectors], partial[vectors];
   LAMINA_INLINE RowSum() {
-    for (int v = 0; v < vectors; ++v) partial[v] = Vec<T>(T(0));
+    for (int v = 0; v < vectors; ++v) run[v] = partial[v] = Vec<T>(T(0));
   }
-  // x holds elements i, i + 1, ...; lanes beyond the row must be +0.
-  LAMINA_INLINE void add(int64_t i, Vec<T> x) {
-    Vec<T>& p = partial[i / lanes<T> % vectors];
-    p = p + x;
-  }
-  LAMINA_INLINE void add(int64_t i, Vec<T> x, Full) { add(i, x); }
-  LAMINA_INLINE void add(int64_t i, Vec<T> x, Partial<T> rest) {
-    T kept[lanes<T>];
-    store(kept, x, Full{});
-    add(i, load(kept, rest));
-  }
-  LAMINA_INLINE T total() {
-    for (int half = vectors / 2; half >= 1; half /= 2) {
-      for (int v = 0; v < half; ++v) partial[v] = partial[v] + partial[v + half];
+  LAMINA_INLINE void add(int v, Vec<T> x) { run[v] = run[v] + x; }
+  LAMINA_INLINE void end_run() {
+    for (int v = 0; v < vectors; ++v) {
+      partial[v] = partial[v] + run[v];
+      run[v] = Vec<T>(T(0));
     }
-    return tree_sum(partial[0]);
+  }
+  // After the last run, which for a row of one run is all.
+  LAMINA_INLINE T total(bool one_run) {
+    if (!one_run) {
+      for (int v = 0; v < vectors; ++v) run[v] = partial[v] + run[v];
+    }
+    for (int half = vectors / 2; half >= 1; half /= 2) {
+      for (int v = 0; v < half; ++v) run[v] = run[v] + run[v + half];
+    }
+    return tree_sum(run[0]);
   }
 };
 
-// of[s][r] = the sum of terms(r, i, lanes)[s] over row r, for some rows at a time: one row's chains of additions would wait
-// for themselves.
+// x with 0 in the lanes beyond a row, as sums need it.
+template <class T>
+LAMINA_INLINE Vec<T> inside(Vec<T> x, Full) {
+  return x;
+}
+template <class T>
+LAMINA_INLINE Vec<T> inside(Vec<T> x, Partial<T> rest) {
+  T kept[lanes<T>];
+  store(kept, x, Full{});
+  return load(kept, rest);
+}
+
+// of[s][r] = the sum of terms(r, i, lanes)[s] over row r, 0 in lanes beyond it; some rows at a time, for one row's chains of
+// additions would wait for themselves.
 template <class T, int rows, int count>
 struct RowTotals {
   T of[count][rows];
@@ -44,28 +56,37 @@ struct RowTotals {
 template <class T, int rows, int count, class Terms>
 LAMINA_INLINE RowTotals<T, rows, count> row_sums(int64_t n, const Terms& terms) {
   RowSum<T> sums[count][rows];
-  int64_t i = 0;
-  for (; i + order::row_partials <= n; i += order::row_partials) {
-#pragma GCC unroll 16
-    for (int v = 0; v < RowSum<T>::vectors; ++v) {
+  const auto add = [&](int v, int64_t i, auto lanes) {
 #pragma GCC unroll 4
-      for (int r = 0; r < rows; ++r) {
-        const std::array<Vec<T>, count> term = terms(r, i + v * lanes<T>, Full{});
-        for (int s = 0; s < count; ++s) sums[s][r].partial[v] = sums[s][r].partial[v] + term[s];
-      }
+    for (int r = 0; r < rows; ++r) {
+      const std::array<Vec<T>, count> term = terms(r, i, lanes);
+      for (int s = 0; s < count; ++s) sums[s][r].add(v, term[s]);
+    }
+  };
+  int64_t i = 0;
+  const auto steps = [&](int64_t end) {
+    for (; i + order::row_partials <= end; i += order::row_partials) {
+#pragma GCC unroll 16
+      for (int v = 0; v < RowSum<T>::vectors; ++v) add(v, i + v * lanes<T>, Full{});
+    }
+  };
+  while (n - i > order::row_run) {
+    steps(i + order::row_run);
+    for (auto& of_rows : sums) {
+      for (RowSum<T>& sum : of_rows) sum.end_run();
     }
   }
-  over<T>(n - i, [&](int64_t rest, auto lanes) {
-    for (int r = 0; r < rows; ++r) {
-      const std::array<Vec<T>, count> term = terms(r, i + rest, lanes);
-      for (int s = 0; s < count; ++s) sums[s][r].add(rest, term[s], lanes);
-    }
-  });
+  steps(n);
+  over<T>(n - i, [&](int64_t rest, auto lanes_) { add(static_cast<int>(rest / lanes<T>), i + rest, lanes_); });
   RowTotals<T, rows, count> totals;
   for (int s = 0; s < count; ++s) {
-    for (int r = 0; r < rows; ++r) totals.of[s][r] = sums[s][r].total();
+    for (int r = 0; r < rows; ++r) totals.of[s][r] = sums[s][r].total(n <= order::row_run);
   }
   return totals;
+}
+template <class T, class Term>
+LAMINA_INLINE T row_sum(int64_t n, const Term& term) {
+  return row_sums<T, 1, 1>(n, [&](int, int64_t i, auto lanes) { return std::array{term(i, lanes)}; }).of[0][0];
 }
 
 }  // namespace lamina::LAMINA_ISA

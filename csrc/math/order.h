@@ -16,9 +16,10 @@ inline constexpr int64_t row_chunk = 32;
 // The gradient of an embedding's row is the column sum of the rows that took it, with +0 in the stead of all others: a chain
 // in each chunk of `row_chunk` rows of the batch, the chunks' sums added in order.
 
-// A row's sum goes to `row_partials` partial sums, element j to partial j mod 16, each a chain from +0 in ascending j;
-// then partial i takes partial i + 8, then + 4, + 2, + 1.
-inline constexpr int64_t row_partials = 16;
+// A row's sum goes to `row_partials` partial sums, element j to partial j mod 16. Each runs down `row_run` elements of the row
+// as a chain from +0 in ascending j, and the runs' chains are added in order to +0: a chain as long as the row would lose digits.
+// Then partial i takes partial i + 8, then + 4, + 2, + 1.
+inline constexpr int64_t row_partials = 16, row_run = 256;
 
 // Losses: a row's loss in the data's type; rows are summed in float64 down chunks of `row_chunk`, merged in order.
 
