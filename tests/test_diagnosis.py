@@ -191,14 +191,33 @@ def test_diagnosis_of_noisy_weights_repeats(data):
     assert repr(diagnose(net, *data)) == repr(diagnose(net, *data))
 
 
-def test_diagnosis_takes_a_residual_for_one_layer(data):
-    block = lamina.Residual(lamina.Linear(20, 20), lamina.BatchNorm(20), lamina.Dropout(0.5), lamina.ReLU())
-    net = lamina.Sequential(lamina.Linear(20, 20), block, lamina.Linear(20, 5), seed=1)
+@pytest.mark.parametrize("device", DEVICES)
+def test_diagnosis_looks_inside_of_residuals(data, device):
+    inside = [lamina.Linear(20, 20), lamina.BatchNorm(20), lamina.Dropout(0.5), lamina.Residual(lamina.Tanh())]
+    net = lamina.Sequential(
+        lamina.Linear(20, 20), lamina.Residual(*inside), lamina.Linear(20, 5), seed=1, device=device
+    )
     report = diagnose(net, *data)
-    assert report.ok and [at.index for at in report.layers] == [0, 1, 2]
-    parameters = [array.ravel() for name, array in net.parameters().items() if name.startswith("1.")]
+    assert report.ok and [at.place for at in report.layers] == ["0", "1", "1.0", "1.1", "1.2", "1.3", "1.3.0", "2"]
+    assert [type(at.layer).__name__ for at in report.layers[3:6]] == ["BatchNorm", "Dropout", "Residual"]
+    assert report.layers[4].layer == inside[2]
+    parameters = [on_host(array).ravel() for name, array in net.parameters().items() if name.startswith("1.")]
     assert report.layers[1].weight_norm == pytest.approx(np.linalg.norm(np.concatenate(parameters)))
-    assert report.loss == diagnose(net, *data).loss
+
+    at = {layer.place: layer for layer in report.layers}
+    assert at["1.0"].gradient > 0 and at["1.3"].gradient == at["1"].gradient  # that of a sum's terms is the sum's
+    x, _ = data
+    z = on_host(net[:1].predict(x)) @ on_host(net.parameters()["1.0.weight"]).T
+    assert_within(at["1.0"].mean, z.mean(), 1e-6)
+    normed = (z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5)
+    for place, expected in (("1.1", normed), ("1.3.0", np.tanh(normed)), ("1.3", normed + np.tanh(normed))):
+        assert_within([at[place].mean, at[place].deviation], [expected.mean(), expected.std()], 1e-6)
+
+
+def test_trouble_inside_of_residuals_is_found_out(data):
+    block = lamina.Residual(lamina.Linear(20, 20, init=normal(50)), lamina.Tanh(), lamina.Linear(20, 20))
+    report = diagnose(lamina.Sequential(block, lamina.Linear(20, 5), seed=1), *data)
+    assert "saturated units" in problems(report) and "layer 0.1 (Tanh)" in report.findings[0].where
 
 
 def test_native_layer_gradients_need_layers_by_themselves(data):

@@ -182,7 +182,22 @@ double loss_and_gradients(const PyNetwork& network, const py::object& x, const p
   });
 }
 
-// Also the output of each layer and its gradient, None where there is none.
+// Copies what it sees to arrays, one for each layer by its id.
+template <class T>
+struct Copies final : Watcher<T> {
+  Copies(const Context& context, const std::vector<Matrix<T>>& outputs, const std::vector<Matrix<T>>& gradients, std::vector<bool>& reached)
+      : context(context), outputs(outputs), gradients(gradients), reached(reached) {}
+  void output(int layer, Matrix<const T> h) const override { copy_matrix(context, h, outputs[static_cast<size_t>(layer)]); }
+  void gradient(int layer, Matrix<const T> dh) const override {
+    copy_matrix(context, dh, gradients[static_cast<size_t>(layer)]);
+    reached[static_cast<size_t>(layer)] = true;
+  }
+  const Context& context;
+  const std::vector<Matrix<T>>&outputs, &gradients;
+  std::vector<bool>& reached;
+};
+
+// Also the output of each layer by its name and its gradient, None where there is none.
 py::tuple layer_gradients(const PyNetwork& network, const py::object& x, const py::object& targets, const py::object& loss_,
                           const py::object& training_, const py::object& seed, const py::object& step) {
   const char* op = "layer_gradients";
@@ -193,26 +208,33 @@ py::tuple layer_gradients(const PyNetwork& network, const py::object& x, const p
     using T = decltype(zero);
     const OwnedLoss<T> loss = loss_in<T>(op, loss_, net.device());
     const DataSet<T> data = arrays.view<T>();
-    std::vector<Matrix<T>> outputs, gradients;
-    py::list output_arrays, gradient_arrays;
-    for (int i = 0; i < net.layer_count(); ++i) {
-      const Shape shape{data.x.rows, net.features_after(i + 1)};
-      const Array output = new_array(op, "output", arrays.x, arrays.x.dtype, shape);
-      outputs.push_back(matrix_view<T>(output));
-      output_arrays.append(output.object());
-      const bool reached = static_cast<size_t>(i) >= net.first_trained();
-      const Array gradient =
-          reached ? new_array(op, "gradient", arrays.x, arrays.x.dtype, shape) : no_array(op, "gradient", arrays.x.dtype);
-      gradients.push_back(reached ? matrix_view<T>(gradient) : Matrix<T>{});
-      gradient_arrays.append(reached ? gradient.object() : py::none());
+    const std::vector<const LayerSpec*> layers = all_layers(net.layers());
+    std::vector<Array> arrays_of[2];
+    std::vector<Matrix<T>> views[2];
+    for (int which = 0; which < 2; ++which) {
+      views[which].resize(layers.size());
+      for (const LayerSpec* layer : layers) {
+        arrays_of[which].push_back(
+            new_array(op, which ? "gradient" : "output", arrays.x, arrays.x.dtype, {data.x.rows, layer->out_features}));
+        views[which][static_cast<size_t>(layer->id)] = matrix_view<T>(arrays_of[which].back());
+      }
     }
+    std::vector<bool> reached(layers.size());
     double value;
     {
       const Native native(network.home);
-      value =
-          net.layer_gradients(native.context, data.x, data.targets, loss.view(), {}, {training, key.seed, key.step}, outputs, gradients);
+      const Copies<T> copies(native.context, views[0], views[1], reached);
+      Pass pass{training, key.seed, key.step};
+      std::get<const Watcher<T>*>(pass.watchers) = &copies;
+      value = net.loss_and_gradients(native.context, data.x, data.targets, loss.view(), {}, pass);
     }
-    return py::make_tuple(value, output_arrays, gradient_arrays);
+    py::dict outputs, gradients;
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const py::str name(layers[i]->name);
+      outputs[name] = arrays_of[0][i].object();
+      gradients[name] = reached[static_cast<size_t>(layers[i]->id)] ? arrays_of[1][i].object() : py::none();
+    }
+    return py::make_tuple(value, outputs, gradients);
   });
 }
 

@@ -123,8 +123,12 @@ template <class T>
 void Chain<T>::forward_stage(const Context& context, const TrainingMemory<T>& memory, size_t index, Matrix<const T> x, const Pass& pass,
                              Matrix<T> h) const {
   const Stage<T>& stage = stages_[index];
-  if (stage.box) return stage.box->forward(context, pass, input(memory, index, x), h, memory.kept(index));
-  lamina_forward<T>(context, for_pass(stage.lamina, pass), input(memory, index, x), h, memory.saved(index, x.rows));
+  if (stage.box) {
+    stage.box->forward(context, pass, input(memory, index, x), h, memory.kept(index));
+  } else {
+    lamina_forward<T>(context, for_pass(stage.lamina, pass), input(memory, index, x), h, memory.saved(index, x.rows));
+  }
+  if (const Watcher<T>* const watcher = pass.watcher<T>()) watcher->output(layer(stage.plan.first).id, h);
 }
 
 template <class T>
@@ -168,15 +172,16 @@ void Chain<T>::backward_stage(const Context& context, const TrainingMemory<T>& m
 
 template <class T>
 void Chain<T>::backward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass, Matrix<const T> dh,
-                        Matrix<T> dx, const Watch& watch) const {
+                        Matrix<T> dx) const {
+  const Watcher<T>* const watcher = pass.watcher<T>();
   Downward down{dh, {}};
   for (size_t i = stages_.size(); i-- > (dx ? 0 : first_trained_);) {
-    if (watch && down.above.dz) {
+    if (watcher && down.above.dz) {
       const Matrix<T> place = memory.gradient(++down.turn, x.rows, stages_[i].plan.out_features);
       gemm<T>(context, down.above.dz, false, down.above.weight, false, 1, 0, place);
       down.dh = place, down.above = {};
     }
-    if (watch) watch(i, down.dh);
+    if (watcher) watcher->gradient(layer(stages_[i].plan.first).id, down.dh);
     backward_stage(context, memory, i, x, pass, down, dx);
   }
 }

@@ -1,7 +1,6 @@
 // Layers in a row as laminae and boxes, over arrays and memory of their owner's: which op is called when, forward and backward.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,10 +28,9 @@ class Chain {
                           Matrix<T> out = {}) const;
   // dh is the gradient of the last stage's output and may be the memory's gradient 0. Those of the parameters go to the flat
   // buffer, that of x to dx if it is given; otherwise backward ends at the first stage that is trained.
-  // `watch` is told the gradient of each stage's output, which nothing is joined with then; the bits are the same.
-  using Watch = std::function<void(size_t stage, Matrix<const T> dh)>;
+  // Nothing is joined with the gradients that a watcher sees; the bits are the same.
   void backward(const Context& context, const TrainingMemory<T>& memory, Matrix<const T> x, const Pass& pass, Matrix<const T> dh,
-                Matrix<T> dx = {}, const Watch& watch = {}) const;
+                Matrix<T> dx = {}) const;
 
   // In inference, the first `layers` layers on one block of rows.
   InferenceLayout inference_layout(int64_t rows) const;

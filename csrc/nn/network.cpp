@@ -97,6 +97,9 @@ double Network<T>::loss_and_gradients(const Context& context, Matrix<const T> x,
                                       Vector<const T> sample_weight, const Pass& pass) {
   check_input("loss_and_gradients", x);
   check<T>("loss_and_gradients", context.device, loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
+  if (pass.watcher<T>() && chain()->stages().size() != layers_.size()) {
+    fail("loss_and_gradients", "layers of this network are fused, a watcher needs fuse=False");
+  }
   const TrainingLock lock(busy_, "loss_and_gradients");
   plan_memory(x.rows);
   const double value = number_on_host(context, [&](double* at) { step_gradients(context, x, targets, loss, sample_weight, pass, at); });
@@ -105,31 +108,13 @@ double Network<T>::loss_and_gradients(const Context& context, Matrix<const T> x,
 }
 
 template <class T>
-double Network<T>::layer_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
-                                   Vector<const T> sample_weight, const Pass& pass, const std::vector<Matrix<T>>& outputs,
-                                   const std::vector<Matrix<T>>& gradients) {
-  const char* op = "layer_gradients";
-  check_input(op, x);
-  check<T>(op, context.device, loss, {nullptr, x.rows, out_features(), out_features()}, targets, sample_weight);
-  const TrainingLock lock(busy_, op);
-  if (chain_->stages().size() != layers_.size()) fail(op, "layers of this network are fused, needs fuse=False");
-  plan_memory(x.rows);
-  const auto keep = [&](size_t i, Matrix<const T> gradient) { copy_matrix(context, gradient, gradients[i]); };
-  const double value =
-      number_on_host(context, [&](double* at) { step_gradients(context, x, targets, loss, sample_weight, pass, at, keep); });
-  if (pass.training) count_batch();
-  for (size_t i = 0; i < outputs.size(); ++i) copy_matrix<T>(context, memory().h(i, x.rows), outputs[i]);
-  return value;
-}
-
-template <class T>
 void Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
-                                Vector<const T> sample_weight, const Pass& pass, double* value, const typename Chain<T>::Watch& watch) {
+                                Vector<const T> sample_weight, const Pass& pass, double* value) {
   const TrainingMemory<T> memory = this->memory();
   const Matrix<const T> prediction = chain_->forward(context, memory, x, pass);
   const Matrix<T> gradient = memory.gradient(0, x.rows, out_features());
   lamina::loss<T>(context, loss, prediction, targets, sample_weight, gradient, {row_loss_.data(), x.rows}, value);
-  chain_->backward(context, memory, x, pass, gradient, {}, watch);
+  chain_->backward(context, memory, x, pass, gradient);
 }
 
 template <class T>

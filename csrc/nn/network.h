@@ -62,12 +62,6 @@ class Network {
   void forward_training(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out);
   double loss_and_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                             Vector<const T> sample_weight, const Pass& pass);
-  // The same in a net whose layers are not fused, with the output of each layer and its gradient. There is none below the
-  // first layer that is trained.
-  double layer_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
-                         Vector<const T> sample_weight, const Pass& pass, const std::vector<Matrix<T>>& outputs,
-                         const std::vector<Matrix<T>>& gradients);
-  size_t first_trained() const { return chain()->first_trained(); }
   // The mean and variance of this batch-norm layer's input over all rows of x (S. Ioffe & C. Szegedy 2015, algorithm 2, in
   // one pass over the data instead of an average over batches). False when `poll` stopped it; nothing has changed then.
   bool set_batchnorm_statistics(const Context& context, const std::string& layer, Matrix<const T> x, int64_t block_rows, const Poll& poll);
@@ -82,7 +76,7 @@ class Network {
   size_t statistics_bytes() const { return arrays_.statistics_bytes(); }
   // The loss goes to where value points, on the device.
   void step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
-                      Vector<const T> sample_weight, const Pass& pass, double* value, const typename Chain<T>::Watch& watch = {});
+                      Vector<const T> sample_weight, const Pass& pass, double* value);
 
  private:
   // For what does not hold the training lock.

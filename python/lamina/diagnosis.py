@@ -12,6 +12,7 @@ import numpy as np
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import errors_of, finite
 from lamina.layers import Layer, LeakyReLU, Linear, PythonLayer, ReLU, Residual, RReLU, Sigmoid, Softsign, Tanh
+from lamina.layers.traversal import walk
 from lamina.losses import Loss
 from lamina.sequential import Sequential
 
@@ -43,7 +44,8 @@ class LayerDiagnosis:
 
     Attributes
     ----------
-    index : int
+    place : str
+        As in the names of parameters: "2", or "2.0" for the first layer inside of a `Residual`.
     layer : lamina.layers.Layer
     mean, deviation : float
         Of the outputs, over rows and units.
@@ -58,7 +60,7 @@ class LayerDiagnosis:
         Of all parameters of the layer; NaN without any. `ratio` is the latter over the former.
     """
 
-    index: int
+    place: str
     layer: Layer
     mean: float
     deviation: float
@@ -70,7 +72,7 @@ class LayerDiagnosis:
 
     @property
     def name(self) -> str:
-        return f"layer {self.index} ({type(self.layer).__name__})"
+        return f"layer {self.place} ({type(self.layer).__name__})"
 
     @property
     def ratio(self) -> float:
@@ -181,7 +183,7 @@ def diagnose(
     Parameters
     ----------
     net : lamina.Sequential
-        Left as it is: a float64 copy without noise is looked at. A `Residual` counts as one layer.
+        Left as it is: a float64 copy without noise is looked at, also inside of a `Residual`.
     x : array_like of shape (batch, in)
         Some 50 rows or more.
     targets : array_like
@@ -249,19 +251,19 @@ def diagnose(
         value, outputs, gradients = core.layer_gradients(*arrays, settings, bool(training), twin.seed, 0)
     layers = []
     with np.errstate(all="ignore"):  # what is not finite is a finding
-        for index, (layer, h, d) in enumerate(zip(twin, outputs, gradients, strict=True)):
-            h = on_host(h)
-            norms = (_norm(core.parameters(), index), _norm(core.gradients(), index))
+        for (place, layer, _), (_, own, _) in zip(walk([*twin]), walk([*net]), strict=True):
+            h, d = on_host(outputs[place]), gradients[place]
+            norms = (_norm(core.parameters(), place), _norm(core.gradients(), place))
             gradient = np.nan if d is None else float(np.linalg.norm(on_host(d)))
             shares = _saturated(layer, h), _dead(layer, h)
-            layers.append(LayerDiagnosis(index, net[index], float(h.mean()), float(h.std()), *shares, gradient, *norms))
+            layers.append(LayerDiagnosis(place, own, float(h.mean()), float(h.std()), *shares, gradient, *norms))
         findings = (*_findings(value, layers), *([] if history is None else _bouncing(history["loss"])))
     return Diagnosis(value, tuple(layers), findings)
 
 
-def _norm(arrays: Mapping[str, Any], index: int) -> float:
+def _norm(arrays: Mapping[str, Any], place: str) -> float:
     """Of all arrays of a layer; NaN where there are none."""
-    own = [on_host(array).ravel() for name, array in arrays.items() if name.startswith(f"{index}.")]
+    own = [on_host(array).ravel() for name, array in arrays.items() if name.startswith(f"{place}.")]
     return float(np.linalg.norm(np.concatenate(own))) if own else np.nan
 
 

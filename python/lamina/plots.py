@@ -233,9 +233,9 @@ def plot_diagnosis(diagnosis: Any, *, title: str = "") -> Any:
         Mean and deviation of the outputs; shares of saturated values and dead units; norms of the gradients.
     """
     layers = diagnosis.layers
-    places = np.array([layer.index for layer in layers])
+    places = np.arange(len(layers))
     figure, axes = _subplots(3, (12.6, 0.8 + 0.34 * max(len(layers), 6)), sharey=True)
-    names = [f"{layer.index}  {type(layer.layer).__name__}" for layer in layers]
+    names = [f"{layer.place}  {type(layer.layer).__name__}" for layer in layers]
     means, deviations = (np.array([getattr(layer, what) for layer in layers]) for what in ("mean", "deviation"))
     axes[0].errorbar(means, places, xerr=deviations, fmt="o", color=PALETTE[1], markersize=5, elinewidth=1.8)
     axes[0].set_xlabel("outputs: mean and deviation")
