@@ -107,18 +107,18 @@ def shapeset(rows: int, *, side: int = 32, seed: int = 0) -> tuple[np.ndarray, n
 
     Notes
     -----
-    The paper says: 32 x 32 pixels, one or two shapes of random form, size, turn, place and grey, the second covering
-    at most half of the first, nine classes. The authors' program fixes the numbers: one shape or two, and
-    each of any kind, with equal odds, so that a class of one shape has 1/6 of the images, one of two unlike shapes
-    1/9, one of two alike 1/18. A shape is R(β) diag(a, b) R(α) applied to the regular triangle, square or polygon
-    of 20 sides of diameter 1, where a and b are uniform in [0.2, 0.8) of the side and the angles over the circle; the
-    place is uniform over those that leave a pixel free at each border. Either the background is dark (0 to 114 of
-    255) and the shapes bright (140 to 255), each of a grey of its own, or the other way round.
+    The paper says: 32 x 32 pixels, one or two shapes of random form, size, turn, place and grey, the second covering at
+    most half of the first, nine classes. The authors' program fixes the numbers: one shape or two, and each of any
+    kind, with equal odds, so that a class of one shape has 1/6 of the images, one of two unlike shapes 1/9, one of two
+    alike 1/18. A shape is R(β) diag(a, b) R(α) applied to the regular triangle, square or polygon of 20 sides of
+    diameter 1, where a and b are uniform in [0.2, 0.8) of the side and the angles over the circle; the place is uniform
+    over those that leave a pixel free at each border. Either the background is dark (0 to 114 of 255) and the shapes
+    bright (140 to 255), each of a grey of its own, or the other way round.
 
     Chosen here: a pixel belongs to a shape if its centre does, and the part covered is counted in pixels where the
-    program estimates it; a second shape that covers too much is drawn again, all but its kind, until it does
-    not, where the program leaves it out after 50 attempts. Its example scales pixels to [-1, 1], which is 2 X - 1.
-    Sines and cosines are NumPy's: a pixel on an edge may differ from machine to machine.
+    program estimates it; a second shape that covers too much is drawn again, all but its kind, until it does not, where
+    the program leaves it out after 50 attempts. Its example scales pixels to [-1, 1], which is 2 X - 1. Sines and
+    cosines are NumPy's: a pixel on an edge may differ from machine to machine.
 
     References
     ----------
