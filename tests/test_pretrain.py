@@ -119,6 +119,9 @@ def test_autoencoder_copies_are_whole_and_independent(x, make_copy):
     twin = make_copy(coder)
     assert_same_bits(twin.transform(x), coder.transform(x))
     assert twin.history == coder.history and repr(twin) == repr(coder)
+    for each in (coder, twin):
+        each.fit(x, epochs=1, progress=False)
+    assert_same_bits(twin.transform(x), coder.transform(x))
     twin.parameters()["weight"][...] = 0
     assert coder.parameters()["weight"].any()
 
