@@ -321,8 +321,10 @@ def test_greedy_shows_each_layer(x, capfd):
         (
             {"module": "rbm", "loss": "squared_error"},
             ValueError,
-            "greedy: loss='squared_error' given with module='rbm'",
+            "greedy: loss='squared_error', tied=True given with module='rbm'",
         ),
+        ({"module": "rbm", "tied": False}, ValueError, "greedy: loss='auto', tied=False given with module='rbm'"),
+        ({"module": "rbm", "net": stack(lamina.BatchNorm), "persistent": -1}, ValueError, "greedy: persistent"),
         ({"module": "rbm", "k": 0}, ValueError, "greedy: k"),
         ({"k": 2}, ValueError, "greedy: k=2, persistent=False given with module='autoencoder'"),
         ({"loss": "cross_entropy"}, ValueError, "greedy: loss.*auto"),

@@ -1,5 +1,6 @@
 """Restricted Boltzmann machines that learn: steps by hand, likelihoods, sampling, state; and what papers report."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -76,10 +77,21 @@ def test_loss_is_the_distance_to_the_chains_ends():
     assert loss == pytest.approx(0.5 * np.sum((end - PATTERNS) ** 2) / 20)
 
 
-def test_learning_has_the_same_bits_everywhere(isa, dtype):
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_learning_has_the_same_bits_everywhere(isa, dtype, visible):
+    """Batches enough that a device repeats a recorded step, and other ones from fit to fit."""
+    X = np.tile(PATTERNS, (5, 1)).astype(dtype)
+
     def run():
         device = on_device.level() if on_device.level() == "cuda" else "cpu"
-        return parameters(learned(dtype.name, device=device))
+        optimizer = lamina.SGD(lr=0.05, momentum=0.5, weight_decay=1e-3)
+        rbm = RBM(
+            6, 5, visible=visible, optimizer=optimizer, sparsity_cost=0.1, seed=3, layer=2, dtype=dtype, device=device
+        )
+        losses = []
+        for k, persistent, batch_size in ((1, False, 8), (3, False, 8), (2, 7, 8), (2, 5, 11), (1, True, 9)):
+            losses += rbm.fit(X, k=k, persistent=persistent, epochs=2, batch_size=batch_size, progress=False)["loss"]
+        return parameters(rbm), copied(rbm._core.chains()), losses
 
     assert_levels_agree(run)
 
@@ -158,6 +170,40 @@ def test_units_of_a_machine(rng, device):
         there = lamina.cuda.array(PATTERNS)
         for call in (rbm.transform, rbm.reconstruct, rbm.free_energy):
             assert np.array_equal(on_host(call(there)), call(PATTERNS))
+
+
+def test_chains_that_find_no_memory_leave_a_machine_that_learns():
+    rbm = learned()
+    before = parameters(rbm)
+    for count in (2**31 - 1, 2**61):
+        with pytest.raises((MemoryError, ValueError)):
+            rbm.fit(PATTERNS, persistent=count, epochs=1, progress=False)
+        assert_same_bits(parameters(rbm), before)
+        pickle.dumps(rbm)
+    rbm.fit(PATTERNS, persistent=7, epochs=1, progress=False)
+    assert np.isfinite(rbm.transform(PATTERNS)).all()
+
+
+def test_chains_go_on_when_batches_are_small():
+    """As many as batch_size says, also where there are fewer rows."""
+    rbm = RBM(6, 5, seed=3)
+    for rows in (20, 7, 20):
+        rbm.fit(PATTERNS[:rows], persistent=True, epochs=1, batch_size=12, progress=False)
+        assert rbm._core.chains().shape == (12, 5)
+    assert rbm._core.chains().any()
+
+
+def test_learning_that_diverges_is_told():
+    rbm = RBM(6, 5, visible="gaussian", hidden="relu", optimizer=lamina.SGD(lr=10.0))
+    with pytest.warns(RuntimeWarning, match="RBM.fit: the biases are no finite numbers.*learning rate"):
+        rbm.fit(PATTERNS, epochs=50, progress=False)
+
+
+def test_a_copy_has_a_history_of_its_own():
+    rbm = learned()
+    entries = len(rbm.history["loss"])
+    copy.copy(rbm).fit(PATTERNS, epochs=2, progress=False)
+    assert len(rbm.history["loss"]) == len(rbm.history["seconds"]) == entries
 
 
 @pytest.mark.parametrize("device", DEVICES)

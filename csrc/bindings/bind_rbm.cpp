@@ -162,7 +162,6 @@ double train_epoch(const PyRbm& rbm, const py::object& x_, const py::object& bat
 
 void start_chains(const PyRbm& rbm, const py::object& count_) {
   const int64_t count = integer_in("start_chains", "count", count_);
-  if (count < 0) fail("start_chains", "count is ", count, ", needs at least 0");
   with(rbm, [&](auto& r, auto) {
     const Native native(rbm.home);
     r.start_chains(native.context, count);
@@ -191,12 +190,6 @@ void bind_rbm(py::module_& m) {
            [=](const py::object& self) {
              return views(self, [](auto& home, auto& r, auto& owner) {
                return entry_views(home, r.parameters(), r.parameters().parameters(), owner);
-             });
-           })
-      .def("gradients",
-           [=](const py::object& self) {
-             return views(self, [](auto& home, auto& r, auto& owner) {
-               return entry_views(home, r.parameters(), r.parameters().gradients(), owner);
              });
            })
       .def("state",

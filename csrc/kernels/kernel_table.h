@@ -157,8 +157,7 @@ struct Kernels {
   void (*whiteout_forward)(const Context&, const Draw&, const Whiteout<T>&, Matrix<const T> weight, Matrix<T> out);
   void (*whiteout_backward)(const Context&, const Draw&, const Whiteout<T>&, Matrix<const T> dy, Matrix<const T> weight, Matrix<T> out);
   // Units of a restricted Boltzmann machine (math/rbm.h): drawn from their probabilities or inputs, `out` may be the same;
-  // a sparsity target's part of a
-  // gradient; and the free energy of each row, from the hidden units' inputs a.
+  // a sparsity target's part of a gradient; and the free energy of each row, from the hidden units' inputs a.
   void (*bernoulli)(const Context&, const Draw&, Matrix<const T> p, Matrix<T> out);
   void (*noisy_relu)(const Context&, const Draw&, Matrix<const T> a, Matrix<T> out);
   void (*pull)(const Context&, T* g, const T* x, int64_t n, T target, T cost);  // g += cost (x - target)

@@ -9,6 +9,7 @@
 namespace lamina {
 namespace {
 
+constexpr int64_t most_chains = int64_t{1} << 31;
 enum Part { weight, hidden_bias, visible_bias };
 
 RbmSpec checked(const RbmSpec& spec) {
@@ -22,6 +23,10 @@ RbmSpec checked(const RbmSpec& spec) {
 
 std::vector<ParameterEntry> parameter_entries(const RbmSpec& spec) {
   return {{"weight", {spec.hidden, spec.visible}, true}, {"hidden_bias", {spec.hidden}}, {"visible_bias", {spec.visible}}};
+}
+
+void check_chains(const char* op, int64_t count) {
+  if (count < 0 || count >= most_chains) fail(op, "persistent is ", count, ", needs fewer than 2**31 chains");
 }
 
 }  // namespace
@@ -43,11 +48,12 @@ Rbm<T> RbmTrainer<T>::rbm() const {
 
 template <class T>
 void RbmTrainer<T>::start_chains(const Context& context, int64_t count) {
-  chains_.ensure(count * spec_.hidden, device_);
+  check_chains("start_chains", count);
+  chain_count_ = 0;  // there are none while memory is sought
+  const int64_t size = count * spec_.hidden;
+  chains_.ensure(size, device_);
+  device_.memory->zero(chains_.data(), static_cast<size_t>(size) * sizeof(T), context.device.stream);
   chain_count_ = count;
-  const std::vector<T> zeros(static_cast<size_t>(count * spec_.hidden));
-  const size_t bytes = zeros.size() * sizeof(T);
-  context.device.memory->copy_in(chains_.data(), zeros.data(), {1, bytes, bytes, bytes}, context.device.stream);
 }
 
 template <class T>
@@ -87,7 +93,7 @@ std::optional<double> RbmTrainer<T>::run_epoch(const Context& context, Matrix<co
   check_batches(op, x.rows, batch_size, false);
   check_learning_rate(op, lr);
   if (gibbs.k < 1) fail(op, "k is ", gibbs.k, ", needs at least 1");
-  if (gibbs.persistent < 0) fail(op, "chains is ", gibbs.persistent, ", needs at least 0");
+  check_chains(op, gibbs.persistent);
   const TrainingLock lock(busy_, op);
 
   const DataSet<T> data{x, {}, {}};

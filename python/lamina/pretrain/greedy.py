@@ -13,7 +13,7 @@ from lamina._arrays import on_device_of, on_host
 from lamina._checks import finite, number, one_of, whole
 from lamina.layers import Activation, BatchNorm, Linear, PReLU, ReLU, RReLU, Sigmoid, Zoneout, activation_after
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
-from lamina.pretrain.rbm import RBM
+from lamina.pretrain.rbm import RBM, chains_of
 from lamina.sequential import Sequential
 
 __all__ = ["MODULES", "greedy"]
@@ -75,7 +75,7 @@ def greedy(
     persistent : bool
         Of "rbm": whether chains go on from update to update.
     seed : int in [0, 2**64)
-        Settles shuffles and corruption; the net's seed settled the weights to start from.
+        Settles shuffles, corruption and chains; the net's seed settled the weights to start from.
     progress : bool
         Whether a progress bar is shown on standard error for each layer.
 
@@ -138,8 +138,9 @@ def greedy(
         raise ValueError(f"{call}: corruption={corruption!r} given with module={module!r}, it needs module='denoising'")
     number(call, "corruption", corruption, below=1)
     k = whole(call, "k", k, 1)
-    if module == "rbm" and loss != "auto":
-        raise ValueError(f"{call}: loss={loss!r} given with module='rbm', which has its own")
+    chains_of(call, persistent, batch_size)
+    if module == "rbm" and (loss != "auto" or not tied):
+        raise ValueError(f"{call}: loss={loss!r}, tied={tied} given with module='rbm', which has neither")
     if module != "rbm" and (k > 1 or persistent):
         raise ValueError(f"{call}: k={k}, persistent={persistent} given with module={module!r}, they need module='rbm'")
     x = on_host(finite(call, net._input(call, X)))

@@ -68,7 +68,10 @@ class Likelihood(Module):
         weight, visible_bias, hidden_bias = self._arrays(call)
         x = finite(call, matrix(call, on_host(X) if is_on_device(X) else X, self.n_visible, np.dtype("float64")))
         energy = ops.rbm_free_energy(x, weight, visible_bias, hidden_bias, visible=self.visible)
-        return float(-energy.mean() - (self.log_partition() if log_z is None else log_z))
+        if log_z is None:
+            with errors_of(call):
+                log_z = partition.exact(weight, visible_bias, hidden_bias, self.visible)
+        return float(-energy.mean() - log_z)
 
     def ais(self, *, runs: int = 100, betas: int | Any = 1000, base: Any = None, seed: int = 0) -> AisEstimate:
         """Estimate log Z by annealed importance sampling, in float64.
@@ -122,6 +125,7 @@ class Likelihood(Module):
             If units are of another kind, or X holds other numbers than 0 and 1.
         """
         call = "RBM.pseudo_likelihood"
+        self._bernoulli_hidden(call)
         if self.visible != "bernoulli":
             raise ValueError(f"{call}: visible is {self.visible!r}, it is one of Bernoulli units")
         x = on_host(finite(call, matrix(call, X, self.n_visible, self.dtype)))
@@ -135,7 +139,9 @@ class Likelihood(Module):
 
     def _bernoulli_hidden(self, call: str) -> None:
         if self.hidden != "bernoulli":
-            raise ValueError(f"{call}: hidden units are ReLUs, whose free energy has no closed form")
+            raise ValueError(
+                f"{call}: hidden units are ReLUs, whose free energy has no closed form, hidden='bernoulli' is needed"
+            )
 
     def _arrays(self, call: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weight, visible and hidden bias on the host in float64, of a machine that has a free energy."""

@@ -61,6 +61,7 @@ class Module(ABC):
         arrays = {"parameters": core.parameters(), "state": core.state()}
         saved = {what: {name: copied(view) for name, view in views.items()} for what, views in arrays.items()}
         own = {key: value for key, value in vars(self).items() if key != "_core"}
+        own["history"] = {key: list(column) for key, column in self.history.items()}
         return own | {"_saved": saved, "_counted": {name: getattr(core, name) for name in self._counters}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -82,7 +83,17 @@ class Module(ABC):
                 start = time.perf_counter()
                 with errors_of(call):
                     loss = run()
-                self.history["loss"].append(loss)
-                self.history["seconds"].append(time.perf_counter() - start)
+                self._enter(loss, time.perf_counter() - start)
                 advance("" if np.isnan(loss) else f"loss {loss:.4g}")
         return self.history
+
+    def _enter(self, loss: float, seconds: float) -> None:
+        """Enter an epoch into the history: both numbers, or neither if Ctrl-C comes between."""
+        epochs = len(self.history["loss"])
+        try:
+            self.history["loss"].append(loss)
+            self.history["seconds"].append(seconds)
+        except BaseException:
+            for column in self.history.values():
+                del column[epochs:]
+            raise

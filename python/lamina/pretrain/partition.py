@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina import ops
+from lamina._seeds import LAST_LAYER, SAMPLE_STEP
 
 __all__ = ["AisEstimate", "MOST_UNITS", "annealed", "exact"]
 
@@ -60,6 +61,9 @@ def exact(weight: Any, visible_bias: Any, hidden_bias: Any, visible: str, over: 
         raise ValueError(
             f"log Z: the {over} layer has {units} units, at most {MOST_UNITS} can be listed; estimate it by ais"
         )
+    if visible == "gaussian":  # ½‖c + Wᵀh‖² = ½‖c‖² + hᵀWc + ½ hᵀ(WWᵀ)h
+        inputs, products = hidden_bias + weight @ visible_bias, weight @ weight.T
+        constant = 0.5 * visible_bias @ visible_bias + 0.5 * visible_units * np.log(2 * np.pi)
     total = -np.inf
     for first in range(0, 2**units, _BLOCK):
         states = _states(first, min(_BLOCK, 2**units - first), units)
@@ -68,8 +72,7 @@ def exact(weight: Any, visible_bias: Any, hidden_bias: Any, visible: str, over: 
         elif visible == "bernoulli":  # the machine turned over
             logs = -ops.rbm_free_energy(states, np.ascontiguousarray(weight.T), hidden_bias, visible_bias)
         else:
-            means = states @ weight + visible_bias
-            logs = states @ hidden_bias + 0.5 * np.sum(means * means, axis=1) + 0.5 * visible_units * np.log(2 * np.pi)
+            logs = states @ inputs + 0.5 * np.einsum("ij,ij->i", states @ products, states) + constant
         total = np.logaddexp(total, _log_sum(logs))
     return float(total)
 
@@ -112,18 +115,18 @@ def annealed(
     True
     """
     hidden_units, visible_units = weight.shape
-    key = {"sample": True, "seed": seed}
+    key = {"seed": seed, "layer": LAST_LAYER}
     no_weight = np.zeros((1, visible_units))
-    v = ops.rbm_visible(np.zeros((runs, 1)), no_weight, base, unit=visible, **key)
+    v = ops.rbm_visible(np.zeros((runs, 1)), no_weight, base, unit=visible, sample=True, step=SAMPLE_STEP, **key)
     logs = np.zeros(runs)
-    for step, (before, beta) in enumerate(zip(betas[:-1], betas[1:], strict=True), 1):
+    for step, (before, beta) in enumerate(zip(betas[:-1], betas[1:], strict=True), SAMPLE_STEP + 1):
         inputs = ops.linear_forward(v, weight, hidden_bias)
         growth = ops.activation_forward(beta * inputs, "softplus") - ops.activation_forward(before * inputs, "softplus")
         logs += (beta - before) * (v @ (visible_bias - base)) + growth.sum(axis=1)
-        h = (ops.random_uniform(inputs.shape, seed=seed, step=step, dtype="float64")
-             < ops.activation_forward(beta * inputs, "sigmoid")).astype(np.float64)  # fmt: skip
+        uniform = ops.random_uniform(inputs.shape, step=step, dtype="float64", **key)
+        h = (uniform < ops.activation_forward(beta * inputs, "sigmoid")).astype(np.float64)
         bias = (1 - beta) * base + beta * visible_bias
-        v = ops.rbm_visible(beta * h, weight, bias, unit=visible, step=step, **key)
+        v = ops.rbm_visible(beta * h, weight, bias, unit=visible, sample=True, step=step, **key)
     if visible == "bernoulli":
         log_z0 = np.logaddexp(0, base).sum()
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from lamina._seeds import SAMPLE_STEP
 from lamina.init import Initializer, initializer
 from lamina.pretrain.likelihood import Likelihood
 
-__all__ = ["RBM"]
+__all__ = ["RBM", "chains_of"]
 
 _SMALL = Initializer("normal", 0.01)
 
@@ -167,8 +168,8 @@ class RBM(Likelihood):
         k : int
             Steps of Gibbs sampling for each update, at least 1.
         persistent : bool or int
-            Whether chains go on from update to update, as many as rows in a batch, or how many. They start with hidden
-            units of 0 and are kept for the next fit with as many.
+            Whether chains go on from update to update, `batch_size` of them, or how many. They start with hidden units
+            of 0 and are kept for the next fit with as many.
         epochs, batch_size : int
             At least 0, at least 1.
         shuffle : bool
@@ -187,6 +188,11 @@ class RBM(Likelihood):
             If X has another shape, no rows, or values that the units do not take.
         KeyboardInterrupt
             On Ctrl-C; what was reached is kept.
+
+        Warns
+        -----
+        RuntimeWarning
+            When the biases are no finite numbers any more after an epoch.
         """
         return self._fit("RBM.fit", X, k, persistent, epochs, batch_size, shuffle, progress, "epochs")
 
@@ -197,16 +203,20 @@ class RBM(Likelihood):
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
         k = whole(call, "k", k, 1)
         x = self._data(call, X)
-        if isinstance(persistent, bool):
-            chains = min(batch_size, len(x)) if persistent else 0
-        else:
-            chains = whole(call, "persistent", persistent, 1)
+        chains = chains_of(call, persistent, batch_size)
 
         def run() -> float:
             loss = self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr), k, chains)
+            self._warn_of_strange_biases(call)
             return np.nan if chains else loss
 
         return self._epochs(call, epochs, progress, description, run)
+
+    def _warn_of_strange_biases(self, call: str) -> None:
+        p = self.parameters()
+        if not all(np.isfinite(on_host(p[name])).all() for name in ("hidden_bias", "visible_bias")):
+            text = f"{call}: the biases are no finite numbers any more, a lower learning rate may help"
+            warnings.warn(text, RuntimeWarning, stacklevel=5)
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the means of the hidden units (rows, n_hidden) given data (rows, n_visible)."""
@@ -263,7 +273,7 @@ class RBM(Likelihood):
         if start is None:
             h = on_device_of(self._core, np.zeros((n, self.n_hidden), self.dtype))
         else:
-            if np.shape(start)[:1] != (n,):
+            if np.shape(start) != (n, self.n_visible):
                 raise ValueError(f"{call}: start has shape {np.shape(start)}, {(n, self.n_visible)} is needed")
             h = self._units(call, start, self.n_visible, True, step=SAMPLE_STEP, **key)
         for step in range(SAMPLE_STEP + 1, SAMPLE_STEP + steps + 1):
@@ -271,3 +281,16 @@ class RBM(Likelihood):
             if step < SAMPLE_STEP + steps:
                 h = self._units(call, v, self.n_visible, True, step=step, **key)
         return on_host(v)
+
+
+def chains_of(call: str, persistent: Any, batch_size: int) -> int:
+    """How many chains go on from update to update: none, as many as rows in a batch, or a number given.
+
+    Examples
+    --------
+    >>> chains_of("fit", False, 10), chains_of("fit", True, 10), chains_of("fit", 3, 10)
+    (0, 10, 3)
+    """
+    if isinstance(persistent, (bool, np.bool_)):
+        return batch_size if persistent else 0
+    return whole(call, "persistent", persistent, 1, 2**31 - 1)
