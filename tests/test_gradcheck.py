@@ -147,7 +147,8 @@ def on_kinks():
         "two layers on a kink": [lamina.MaskingNoise(0.5), lamina.Linear(4, 4), lamina.LeakyReLU(), lamina.Linear(4, 4),
                                  lamina.LeakyReLU()],
         "batch norm of dead units": [lamina.Linear(4, 4), lamina.ReLU(), lamina.BatchNorm(4), lamina.ReLU()],
-        "frozen on a kink": [lamina.Linear(4, 4), lamina.ReLU(), lamina.Dropout(0.5), lamina.Linear(4, 4), lamina.ReLU()],
+        "frozen on a kink": [lamina.Linear(4, 4), lamina.ReLU(), lamina.Dropout(0.5), lamina.Linear(4, 4),
+                             lamina.ReLU()],
     }  # fmt: skip
 
 

@@ -13,6 +13,11 @@ std::vector<LayerSpec> with_widths(std::vector<LayerSpec> layers) {
   return layers;
 }
 
+bool any_foreign(const std::vector<LayerSpec>& layers) {
+  const std::vector<const LayerSpec*> all = all_layers(layers);
+  return std::any_of(all.begin(), all.end(), [](const LayerSpec* layer) { return std::holds_alternative<ForeignSpec>(layer->form); });
+}
+
 }  // namespace
 
 template <class T>
@@ -21,6 +26,7 @@ Network<T>::Network(std::vector<LayerSpec> layers, bool fuse, const Device& devi
       layers_(with_widths(std::move(layers))),
       arrays_(all_layers(layers_), device),
       fuse_(fuse),
+      foreign_(any_foreign(layers_)),
       chain_(std::make_shared<const Chain<T>>(layers_, fuse, arrays_, device)) {}
 
 template <class T>
@@ -83,12 +89,26 @@ void Network<T>::count_batch() {
   }
 }
 
+// A training pass. Where it fails, as layers from outside of the library may at any time, running statistics are as before.
+template <class T>
+template <class Compute>
+void Network<T>::guarded(const Compute& compute) {
+  if (!foreign_) return compute();
+  const std::vector<T> before = arrays_.statistics();
+  try {
+    compute();
+  } catch (...) {
+    arrays_.set_statistics(before);
+    throw;
+  }
+}
+
 template <class T>
 void Network<T>::forward_training(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out) {
   check_input("forward", x);
   const TrainingLock lock(busy_, "forward");
   plan_memory(x.rows);
-  chain_->forward(context, memory(), x, pass, out);
+  guarded([&] { chain_->forward(context, memory(), x, pass, out); });
   count_batch();
 }
 
@@ -111,10 +131,12 @@ template <class T>
 void Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                                 Vector<const T> sample_weight, const Pass& pass, double* value) {
   const TrainingMemory<T> memory = this->memory();
-  const Matrix<const T> prediction = chain_->forward(context, memory, x, pass);
-  const Matrix<T> gradient = memory.gradient(0, x.rows, out_features());
-  lamina::loss<T>(context, loss, prediction, targets, sample_weight, gradient, {row_loss_.data(), x.rows}, value);
-  chain_->backward(context, memory, x, pass, gradient);
+  guarded([&] {
+    const Matrix<const T> prediction = chain_->forward(context, memory, x, pass);
+    const Matrix<T> gradient = memory.gradient(0, x.rows, out_features());
+    lamina::loss<T>(context, loss, prediction, targets, sample_weight, gradient, {row_loss_.data(), x.rows}, value);
+    chain_->backward(context, memory, x, pass, gradient);
+  });
 }
 
 template <class T>

@@ -245,6 +245,7 @@ def diagnose(
     x = finite(call, twin._input(call, on_host(x), "x"), "x")
     targets = chosen.targets(call, on_host(targets), rows=len(x), outputs=twin.out_features, dtype=twin.dtype)
     settings = chosen.settings(call, twin.out_features, twin.dtype)
+    chosen.row_weights(call, None, targets, twin.dtype)
     core = twin._core
     with errors_of(call):
         arrays = on_device_of(core, x), on_device_of(core, targets)

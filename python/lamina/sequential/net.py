@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import _core, ops
 from lamina._arrays import is_on_device, on_device_of, on_host
-from lamina._checks import errors_of, one_of, weights, whole
+from lamina._checks import errors_of, one_of, whole
 from lamina.layers import Layer, walk
 from lamina.losses import Loss
 from lamina.sequential.batchnorm import NormalisedNet
@@ -284,8 +284,9 @@ class Sequential(NormalisedNet):
         chosen = loss if isinstance(loss, Loss) else Loss(loss)
         settings = chosen.settings(call, self.out_features, self.dtype)
         x = self._input(call, x, "x")
+        targets, sample_weight = on_host(targets), on_host(sample_weight)
         targets = chosen.targets(call, targets, rows=len(x), outputs=self.out_features, dtype=self.dtype)
-        sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
+        sample_weight = chosen.row_weights(call, sample_weight, targets, self.dtype)
         key = self._key(call, seed, step)
         with errors_of(call):
             x, targets, sample_weight = (on_device_of(self._core, array) for array in (x, targets, sample_weight))
