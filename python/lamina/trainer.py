@@ -19,7 +19,7 @@ from lamina.evaluation import Arrays
 from lamina.losses import Loss
 from lamina.progress import progress_bar
 from lamina.regularizers import Elastic
-from lamina.schedules import Schedule, rates_of, schedule_in
+from lamina.schedules import Schedule, next_rate, rates_of, schedule_in
 from lamina.sequential import Sequential
 from lamina.trainer_state import TrainerState
 
@@ -228,9 +228,10 @@ class Trainer(TrainerState):
         ValueError
             If shapes do not fit, X is empty or holds NaN or infinities, targets or weights are out of range, batch_size
             is 1 or there is a single row for a net with batch norm, or something monitored is not measured. Nothing has
-            changed then, but for running statistics of batch norm where a layer cannot compute with its settings.
+            changed then, but for running statistics of batch norm where a layer cannot compute with its settings. Or if
+            the schedule gives no rate: its epoch stands in the history, and `lr` is what it was.
         TypeError
-            If data is not made of numbers.
+            If data is not made of numbers, or the schedule's rate is none.
         lamina.BackendError
             If the net is being trained in another thread.
         KeyboardInterrupt
@@ -261,11 +262,15 @@ class Trainer(TrainerState):
         for watcher in (self.schedule, *self.callbacks):
             if validation is None and str(getattr(watcher, "monitor", "")).startswith("val_"):
                 raise ValueError(f"{call}: {watcher} needs validation_data, or monitor='loss'")
+        with errors_of(call):
+            self._core.steps(data[0].shape[0], batch_size)
         with self.net._exclusive(call), progress_bar(epochs, "epochs", progress) as advance:
             self.should_stop = False
-            for callback in self.callbacks:
-                callback.on_fit_begin(self)
+            begun = list[Callback]()
             try:
+                for callback in self.callbacks:
+                    callback.on_fit_begin(self)
+                    begun.append(callback)
                 seen = data
                 for _ in range(epochs):
                     if augment is not None:
@@ -276,7 +281,7 @@ class Trainer(TrainerState):
                     if self.should_stop:
                         break
             finally:
-                for callback in self.callbacks:
+                for callback in begun:
                     callback.on_fit_end(self)
         return self.history
 
@@ -287,11 +292,15 @@ class Trainer(TrainerState):
         with errors_of("Trainer.fit"):
             steps = self._core.steps(data[0].shape[0], batch_size)
         rates = rates_of("Trainer", self.schedule, lr, self.history, steps)
-        with errors_of("Trainer.fit"):
-            loss = self._core.run_epoch(*data, batch_size, shuffle, rates)
-            val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
-        last_rate = rates if isinstance(rates, float) else rates[-1]
-        self._enter(loss, val_loss, val_score, last_rate, time.perf_counter() - start)
+        counted, entered = self._core.epoch, len(self.history["loss"])
+        try:
+            with errors_of("Trainer.fit"):
+                loss = self._core.run_epoch(*data, batch_size, shuffle, rates)
+                val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
+            last_rate = rates if isinstance(rates, float) else rates[-1]
+            self._enter(loss, val_loss, val_score, last_rate, time.perf_counter() - start)
+        finally:  # only what was entered counts
+            self._core.epoch = counted + len(self.history["loss"]) - entered
         if not np.isfinite(loss):
             after = f"Trainer.fit: the loss is {loss} after {len(self.history['loss'])} epochs"
             advice = "a lower learning rate or clip_norm may help, lamina.diagnose looks for reasons"
@@ -301,13 +310,17 @@ class Trainer(TrainerState):
         return f"loss {loss:.4g}" + (f", val_loss {val_loss:.4g}, val_score {val_score:.4g}" if validation else "")
 
     def _enter(self, *entries: float) -> None:
-        """Enter an epoch into the history and settle the next one's rate: both, or neither if Ctrl-C comes between."""
+        """Enter an epoch into the history and settle the next one's rate: both, or neither if Ctrl-C comes between.
+
+        Where the schedule fails, the epoch has been trained nevertheless, and stands; the rate stays.
+        """
         epochs, lr = len(self.history["loss"]), self.lr
         try:
             for key, entry in zip(_KEYS, entries, strict=True):
                 self.history[key].append(float(entry))
-            if self.schedule is not None:
-                self.lr = float(self.schedule(lr, self.history))
+            self.lr = next_rate("Trainer", self.schedule, lr, self.history)
+        except Exception:
+            raise
         except BaseException:
             for column in self.history.values():
                 del column[epochs:]
