@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina._checks import number, one_of, whole
+from lamina._checks import flag, number, one_of, whole
 from lamina.schedules import MONITORS, lower_is_better
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self.patience = whole("EarlyStopping", "patience", patience, 1)
         self.monitor = one_of("EarlyStopping", "monitor", monitor, MONITORS)
-        self.restore_best = bool(restore_best)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
         self.min_delta = number("EarlyStopping", "min_delta", min_delta)
         self.best: float | None = None
         self.best_epoch: int | None = None

@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina import _core
 from lamina._checks import number, one_of, values, weights
+from lamina.layers import Layer, Sigmoid, Softmax
 
 __all__ = ["NAMES", "Loss"]
 
@@ -26,6 +27,12 @@ _RANGES = {
     "poisson_nll": (0.0, math.inf, "finite numbers >= 0"),
 }
 _EVERY_NUMBER = (-math.inf, math.inf, "finite numbers")
+# The layer that a loss of logits has in itself.
+_WITHIN: dict[str, type[Layer]] = {
+    "softmax_cross_entropy": Softmax,
+    "kl_divergence": Softmax,
+    "sigmoid_cross_entropy": Sigmoid,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +95,15 @@ class Loss:
     def _over_classes(self) -> bool:
         return self._classifies or self.name == "kl_divergence"
 
-    def settings(self, call: str, outputs: int, dtype: np.dtype) -> dict[str, Any]:
-        """Return what `lamina._core` takes, after checking that the loss suits a net of that many outputs."""
+    def settings(self, call: str, outputs: int, dtype: np.dtype, last: Layer | None = None) -> dict[str, Any]:
+        """Return what `lamina._core` takes, after checking that the loss suits a net of that many outputs.
+
+        `last` is the net's last layer.
+        """
+        within = _WITHIN.get(self.name)
+        if within is not None and isinstance(last, within):
+            raise ValueError(f"{call}: the net ends in {last}, which {self.name} applies itself; leave that layer out, "
+                             "so that the net ends in a linear layer, or take squared_error")  # fmt: skip
         if self._over_classes and outputs == 1:
             raise ValueError(f"{call}: {self.name} needs an output per class, the net has 1 output; "
                              "two classes can have one output with sigmoid_cross_entropy")  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina import _core, optim
 from lamina._arrays import on_device_of
-from lamina._checks import errors_of, number, whole
+from lamina._checks import errors_of, flag, number, whole
 from lamina.augment import Augmentation, augmented
 from lamina.averaging import Average
 from lamina.callbacks import Callback, callbacks_in
@@ -141,7 +141,7 @@ class Trainer(TrainerState):
         self.max_norm = max_norm
         self.average = average
         self.seed = whole("Trainer", "seed", seed, 0, 2**64 - 1)
-        self.decay_all = bool(decay_all)
+        self.decay_all = flag("Trainer", "decay_all", decay_all)
         self.precision = precision
         self.lr = float(self.optimizer.lr)
         self.history: dict[str, list[float]] = {key: [] for key in _KEYS}
@@ -164,7 +164,7 @@ class Trainer(TrainerState):
             "max_norm": self.max_norm,
             "average": None if self.average is None else self.average.settings(),
         }
-        loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
+        loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype, self.net[-1])
         with errors_of("Trainer"):
             self._trained = self.net._core
             self._core = _core.Trainer(self._trained, training, loss, self.seed, self.precision)
@@ -173,7 +173,10 @@ class Trainer(TrainerState):
         """What the rate of each parameter is multiplied by."""
         call, factors = "Trainer, layer_rates", dict[str, float]()
         for layer, factor in self.layer_rates.items():
-            factors |= dict.fromkeys(self.net._names_of(call, layer), number(call, "the factor", factor))
+            names = self.net._names_of(call, layer)
+            for name in factors.keys() & set(names):
+                raise ValueError(f"{call}: layer {name} is given more than once, one factor is needed")
+            factors |= dict.fromkeys(names, number(call, "the factor", factor))
         return [factors.get(name.rpartition(".")[0], 1.0) for name in self.net.parameters()]
 
     def __repr__(self) -> str:
@@ -231,7 +234,7 @@ class Trainer(TrainerState):
             changed then, but for running statistics of batch norm where a layer cannot compute with its settings. Or if
             the schedule gives no rate: its epoch stands in the history, and `lr` is what it was.
         TypeError
-            If data is not made of numbers, or the schedule's rate is none.
+            If data is not made of numbers, a flag is no bool, or the schedule's rate is no number.
         lamina.BackendError
             If the net is being trained in another thread.
         KeyboardInterrupt
@@ -250,6 +253,7 @@ class Trainer(TrainerState):
         average, validation, schedule, and the callbacks' `on_epoch_end`.
         """
         call = "Trainer.fit"
+        shuffle, progress = flag(call, "shuffle", shuffle), flag(call, "progress", progress)
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
         data = self._data(call, X, y, sample_weight)
         if augment is not None and not callable(augment):
@@ -262,8 +266,9 @@ class Trainer(TrainerState):
         for watcher in (self.schedule, *self.callbacks):
             if validation is None and str(getattr(watcher, "monitor", "")).startswith("val_"):
                 raise ValueError(f"{call}: {watcher} needs validation_data, or monitor='loss'")
-        with errors_of(call):
-            self._core.steps(data[0].shape[0], batch_size)
+        if epochs > 0:
+            with errors_of(call):
+                self._core.steps(data[0].shape[0], batch_size)
         with self.net._exclusive(call), progress_bar(epochs, "epochs", progress) as advance:
             self.should_stop = False
             begun = list[Callback]()
@@ -277,7 +282,7 @@ class Trainer(TrainerState):
                         x = augmented(call, augment, data[0], self.seed, self._core.epoch)
                         x = self.net._input(call, x, "what augment returned")
                         seen = (on_device_of(self.net._core, x), *data[1:])
-                    advance(self._epoch(seen, validation, batch_size, bool(shuffle)))
+                    advance(self._epoch(seen, validation, batch_size, shuffle))
                     if self.should_stop:
                         break
             finally:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import _core, optim
 from lamina._arrays import copied, is_on_device, on_device_of, on_host
-from lamina._checks import errors_of, matrix, number, one_of, whole
+from lamina._checks import errors_of, flag, matrix, number, one_of, whole
 from lamina.init import initializer
 from lamina.layers import Activation, activation_layer
 from lamina.progress import progress_bar
@@ -98,7 +98,7 @@ class Autoencoder:
         self.n_hidden = whole(call, "n_hidden", n_hidden, 1, 2**31 - 1)
         self.activation = activation_layer(call, activation)
         self.loss = one_of(call, "loss", loss, LOSSES)
-        self.tied = bool(tied)
+        self.tied = flag("Autoencoder", "tied", tied)
         self.corruption = number(call, "corruption", corruption, below=1)
         self.optimizer = optim.optimizer(call, optimizer)
         self.seed = whole(call, "seed", seed, 0, 2**64 - 1)
@@ -198,12 +198,13 @@ class Autoencoder:
         self, call: str, X: Any, epochs: int, batch_size: int, shuffle: bool, progress: bool, description: str
     ) -> dict[str, list[float]]:
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
+        shuffle, progress = flag(call, "shuffle", shuffle), flag(call, "progress", progress)
         x = self._data(call, X)
         with progress_bar(epochs, description, progress) as advance:
             for _ in range(epochs):
                 start = time.perf_counter()
                 with errors_of(call):
-                    loss = float(self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr)))
+                    loss = float(self._core.run_epoch(x, batch_size, shuffle, float(self.optimizer.lr)))
                 self.history["loss"].append(loss)
                 self.history["seconds"].append(time.perf_counter() - start)
                 advance(f"loss {loss:.4g}")
