@@ -89,18 +89,22 @@ void Network<T>::count_batch() {
   }
 }
 
-// A training pass. Where it fails, as layers from outside of the library may at any time, running statistics are as before.
+// Where a training pass fails, running statistics are as before. The first one may, by settings that an op does not take; later
+// ones where a layer is computed outside of the library.
 template <class T>
 template <class Compute>
-void Network<T>::guarded(const Compute& compute) {
-  if (!foreign_) return compute();
-  const std::vector<T> before = arrays_.statistics();
+void Network<T>::guarded(const Context& context, const Pass& pass, const Compute& compute) {
+  if (!pass.training || (passed_ && !foreign_)) return compute();
+  const Vector<T> statistics = arrays_.all_statistics();
+  const std::vector<T> before = on_host(context, Vector<const T>(statistics));
   try {
     compute();
   } catch (...) {
-    arrays_.set_statistics(before);
+    const size_t bytes = before.size() * sizeof(T);
+    context.device.memory->copy_in(statistics.data, before.data(), {1, bytes, bytes, bytes}, context.device.stream);
     throw;
   }
+  passed_ = true;
 }
 
 template <class T>
@@ -108,7 +112,7 @@ void Network<T>::forward_training(const Context& context, Matrix<const T> x, con
   check_input("forward", x);
   const TrainingLock lock(busy_, "forward");
   plan_memory(x.rows);
-  guarded([&] { chain_->forward(context, memory(), x, pass, out); });
+  guarded(context, pass, [&] { chain_->forward(context, memory(), x, pass, out); });
   count_batch();
 }
 
@@ -131,7 +135,7 @@ template <class T>
 void Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                                 Vector<const T> sample_weight, const Pass& pass, double* value) {
   const TrainingMemory<T> memory = this->memory();
-  guarded([&] {
+  guarded(context, pass, [&] {
     const Matrix<const T> prediction = chain_->forward(context, memory, x, pass);
     const Matrix<T> gradient = memory.gradient(0, x.rows, out_features());
     lamina::loss<T>(context, loss, prediction, targets, sample_weight, gradient, {row_loss_.data(), x.rows}, value);

@@ -1,7 +1,6 @@
 // The arrays of a network's layers: parameters and gradients in flat buffers, and what batch norm remembers for inference.
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <set>
 #include <utility>
@@ -46,9 +45,7 @@ class NetworkArrays {
 
   const std::vector<RunningStatistics<T>>& running_statistics() const { return statistics_; }
   const RunningStatistics<T>* statistics_of(int layer) const;
-  // All of them at once, of a network on the host.
-  std::vector<T> statistics() const { return {statistics_buffer_.data(), statistics_buffer_.data() + statistics_buffer_.size()}; }
-  void set_statistics(const std::vector<T>& values) { std::copy(values.begin(), values.end(), statistics_buffer_.data()); }
+  Vector<T> all_statistics() { return statistics_buffer_.view(); }
   size_t statistics_bytes() const { return AlignedBuffer<T>::bytes(statistics_buffer_.size()); }
 
  private:

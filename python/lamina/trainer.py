@@ -231,8 +231,7 @@ class Trainer(TrainerState):
         ValueError
             If shapes do not fit, X is empty or holds NaN or infinities, targets or weights are out of range, batch_size
             is 1 or there is a single row for a net with batch norm, or something monitored is not measured. Nothing has
-            changed then, but for running statistics of batch norm where a layer cannot compute with its settings. Or if
-            the schedule gives no rate: its epoch stands in the history, and `lr` is what it was.
+            changed then. Or if the schedule gives no rate: its epoch stands in the history, and `lr` is what it was.
         TypeError
             If data is not made of numbers, a flag is no bool, or the schedule's rate is no number.
         lamina.BackendError
