@@ -91,3 +91,29 @@ def test_trainer_errors_of_callbacks_come_through_and_free_the_net(data):
 def test_trainer_what_is_monitored_has_to_be_measured(options, data):
     with pytest.raises(ValueError, match="needs validation_data"):
         lamina.Trainer(make_net(), **options).fit(*data)
+
+
+def test_callbacks_end_what_they_began(data):
+    """One that fails at the beginning of a fit has nothing to end, nor have those behind it."""
+    told = []
+
+    class Watch(lamina.Callback):
+        def __init__(self, name, fails=False):
+            self.name, self.fails = name, fails
+
+        def on_fit_begin(self, trainer):
+            told.append(f"{self.name} begins")
+            if self.fails:
+                raise RuntimeError("no")
+
+        def on_fit_end(self, trainer):
+            told.append(f"{self.name} ends")
+
+    callbacks = [Watch("a"), Watch("b", fails=True), Watch("c")]
+    trainer = lamina.Trainer(make_net(), callbacks=callbacks)
+    with pytest.raises(ValueError, match="batch_size is 1"):
+        trainer.fit(*data, batch_size=1, progress=False)
+    assert told == []
+    with pytest.raises(RuntimeError, match="no"):
+        trainer.fit(*data, progress=False)
+    assert told == ["a begins", "b begins", "a ends"]

@@ -283,6 +283,44 @@ def test_unfreeze_in_stages_goes_from_the_top_down(data):
     assert seen[3:] == [(), ()] and {name[0] for name in moved(net, before)} == {"0", "1", "2", "3", "4", "5"}
 
 
+def test_unfreeze_in_stages_sees_inside_of_residuals(data):
+    seen = []
+
+    class Watch(lamina.Callback):
+        def on_epoch_end(self, trainer):
+            seen.append(trainer.net.frozen)
+
+    def block():
+        return lamina.Residual(lamina.Linear(4, 4), lamina.BatchNorm(4), lamina.ReLU())
+
+    net = lamina.Sequential(lamina.BatchNorm(4), block(), lamina.LayerNorm(4), block(), block(), lamina.Linear(4, 3))
+    trainer = lamina.Trainer(net, callbacks=[Watch(), lamina.UnfreezeInStages()])
+    trainer.fit(*data, epochs=5, progress=False)
+    assert seen == [
+        ("0", "1.0", "1.1", "2", "3.0", "3.1", "4.0", "4.1"), ("0", "1.0", "1.1", "2", "3.0", "3.1"),
+        ("0", "1.0", "1.1", "2"), (), (),
+    ]  # fmt: skip
+
+
+def test_unfreeze_in_stages_leaves_no_trace_of_a_fit_without_an_epoch(data):
+    class Fails(lamina.Callback):
+        def on_fit_begin(self, trainer):
+            raise RuntimeError("not today")
+
+    def bad_augment(x, seed, epoch):
+        raise RuntimeError("not today")
+
+    net = make_net()
+    net.freeze(0)
+    for callbacks, options in (([], {"batch_size": 1}), ([Fails()], {}), ([], {"augment": bad_augment})):
+        trainer = lamina.Trainer(net, callbacks=[lamina.UnfreezeInStages(), *callbacks])
+        with pytest.raises((RuntimeError, ValueError), match="not today|batch_size is 1"):
+            trainer.fit(*data, progress=False, **options)
+        assert net.frozen == ("0",)
+    lamina.Trainer(net, callbacks=[lamina.UnfreezeInStages()]).fit(*data, epochs=1, progress=False)
+    assert net.frozen == ()
+
+
 def test_unfreeze_in_stages_is_recorded(data):
     def train(device):
         with on_device.active(device):

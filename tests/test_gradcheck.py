@@ -135,6 +135,76 @@ def test_gradcheck_steps_around_a_kink():
     assert report.ok, report
 
 
+def on_kinks():
+    """Nets whose units lie exactly on a kink, as biases begin at 0: by dropping, by dead rows, by zeros in x."""
+    return {
+        "dropped rows": [lamina.Linear(4, 4), lamina.ReLU(), lamina.Dropout(0.5), lamina.Linear(4, 4), lamina.ReLU()],
+        "dropped rows, leaky": [lamina.Linear(4, 4), lamina.ReLU(), lamina.Dropout(0.5), lamina.Linear(4, 4),
+                                lamina.LeakyReLU()],
+        "dropped data": [lamina.MaskingNoise(0.5), lamina.Linear(4, 4), lamina.SELU()],
+        "dead rows": [lamina.Linear(4, 3), lamina.ReLU(), lamina.Linear(3, 4), lamina.ReLU()],
+        "dropped weights": [lamina.DropConnect(4, 4), lamina.ReLU()],
+        "two layers on a kink": [lamina.MaskingNoise(0.5), lamina.Linear(4, 4), lamina.LeakyReLU(), lamina.Linear(4, 4),
+                                 lamina.LeakyReLU()],
+        "batch norm of dead units": [lamina.Linear(4, 4), lamina.ReLU(), lamina.BatchNorm(4), lamina.ReLU()],
+        "frozen on a kink": [lamina.Linear(4, 4), lamina.ReLU(), lamina.Dropout(0.5), lamina.Linear(4, 4),
+                             lamina.ReLU()],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", on_kinks())
+def test_gradcheck_passes_nets_on_a_kink(rng, name):
+    x, y = rng.normal(size=(20, 4)), rng.integers(0, 3, 20)
+    x[3] = 0
+    for seed in range(5):
+        net = lamina.Sequential(*on_kinks()[name], lamina.Linear(4, 3), seed=seed)
+        if name == "frozen on a kink":
+            net.freeze(3)
+        report = lamina.gradcheck(net, x, y)
+        assert report.ok, report
+
+
+class Leaky(lamina.PythonLayer):
+    """A leaky ReLU."""
+
+    def forward(self, x, parameters, mode):
+        return np.where(x > 0, x, 0.1 * x)
+
+    def backward(self, dy, x, y, parameters, mode):
+        return np.where(x > 0, dy, 0.1 * dy)
+
+
+class WrongBelow(Leaky):
+    def backward(self, dy, x, y, parameters, mode):
+        return np.where(x > 0, dy, 0.101 * dy)
+
+
+class MeanSlope(Leaky):
+    """Wrong near the kink alone."""
+
+    def backward(self, dy, x, y, parameters, mode):
+        return np.where(abs(x) < 0.1, 0.55 * dy, super().backward(dy, x, y, parameters, mode))
+
+
+@pytest.mark.parametrize(("layer", "right"), [(Leaky(), True), (WrongBelow(), False), (MeanSlope(), False)],
+                         ids=["right", "wrong below", "mean of the slopes"])  # fmt: skip
+def test_gradcheck_tells_wrong_gradients_on_a_kink(rng, layer, right):
+    """The rows are all 0: what passes back does so through units that lie on the kink."""
+    net = lamina.Sequential(lamina.Linear(4, 6), layer, lamina.Linear(6, 3), seed=1)
+    report = lamina.gradcheck(net, np.zeros((5, 4)), rng.integers(0, 3, 5))
+    assert report.ok == right, report
+    assert right or report.worst.name == "0.bias"
+
+
+def test_gradcheck_says_where_nothing_is_trained(rng):
+    frozen = make_net(lamina.Tanh())
+    frozen.freeze(0, 2)
+    for net in (frozen, lamina.Sequential(lamina.LayerNorm(4, affine=False))):
+        report = lamina.gradcheck(net, rng.normal(size=(7, 4)), rng.integers(0, 3, 7))
+        assert report.ok and report.worst is None and report.checks == ()
+        assert "nothing to check" in repr(report)
+
+
 def test_gradcheck_leaves_the_net_alone_and_serves_float32(rng):
     net = make_net(lamina.BatchNorm(5), lamina.ReLU(), lamina.Dropout(0.3))
     before = net.state_dict()
@@ -158,7 +228,7 @@ def test_gradcheck_mistakes_are_told():
         lamina.gradcheck("net", x, [0, 1])
     with pytest.raises(ValueError, match="gradcheck: tolerance"):
         lamina.gradcheck(net, x, [0, 1], tolerance=-1)
-    with pytest.raises(ValueError, match="labels"):
+    with pytest.raises(ValueError, match="^gradcheck: y has 3 labels"):
         lamina.gradcheck(net, x, [0, 1, 2])
-    with pytest.raises(ValueError, match="hinge"):
+    with pytest.raises(ValueError, match="^gradcheck: loss is 'hinge'"):
         lamina.gradcheck(net, x, [0, 1], loss="hinge")

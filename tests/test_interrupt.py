@@ -151,7 +151,7 @@ def test_interrupt_never_splits_an_epoch(data, interrupt_line):
             sys.settrace(None)
         epochs = len(trainer.history["loss"])
         assert all(len(column) == epochs for column in trainer.history.values())
-        assert trainer.lr == 0.5 * 0.5**epochs
+        assert (trainer.lr, trainer._core.epoch) == (0.5 * 0.5**epochs, epochs)
         assert (stopping.best_epoch, stopping.best) == (
             (2, trainer.history["val_loss"][2]) if epochs == 3 else (None, None)
         )

@@ -264,3 +264,59 @@ def test_fields_that_no_file_holds(tmp_path):
 
     with pytest.raises(TypeError, match="Table.* has a field that no file can hold"):
         net_of(Table(np.ones(3)), Linear(4, 2)).save(tmp_path / "net.safetensors")
+
+
+class Fails(PythonLayer):
+    """Fails in the third pass."""
+
+    def __init__(self, where):
+        self.where, self.left = where, 2
+
+    def _count(self, where):
+        if self.where == where:
+            self.left -= 1
+            if self.left < 0:
+                raise RuntimeError("no more")
+
+    def forward(self, x, parameters, mode):
+        self._count("forward")
+        return x
+
+    def backward(self, dy, x, y, parameters, mode):
+        self._count("backward")
+        return dy
+
+
+@pytest.mark.parametrize("where", ["forward", "backward"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_statistics_stay_where_a_step_fails(data, where, inside):
+    """Running statistics and their count are those of the whole steps."""
+
+    def net_with(layer):
+        layers = lamina.BatchNorm(4), layer
+        return net_of(*([lamina.Residual(*layers)] if inside else layers), Linear(4, 2))
+
+    def run(net, how):
+        if how == "fit":
+            lamina.Trainer(net, seed=1).fit(*data, batch_size=5, epochs=1, shuffle=False, progress=False)
+        for rows in range(0, 20, 5):
+            part = data[0][rows : rows + 5], data[1][rows : rows + 5]
+            if how == "loss_and_gradients":
+                net.loss_and_gradients(*part)
+            elif how == "forward":
+                net.forward(part[0], training=True)
+
+    for how in ("fit", "loss_and_gradients", "forward"):
+        if (how, where) == ("forward", "backward"):
+            continue
+        net, twin = net_with(Fails(where)), net_with(Fails("nowhere"))
+        with pytest.raises(RuntimeError, match="no more"):
+            run(net, how)
+        if how == "fit":
+            lamina.Trainer(twin, seed=1).fit(data[0][:10], data[1][:10], batch_size=5, epochs=1, shuffle=False,
+                                             progress=False)  # fmt: skip
+        else:
+            for rows in (0, 5):
+                twin.forward(data[0][rows : rows + 5], training=True)
+        for name, array in net.state_dict().items():
+            np.testing.assert_array_equal(array, twin.state_dict()[name], name)

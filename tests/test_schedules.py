@@ -59,11 +59,35 @@ def test_trainer_rate_of_zero_changes_no_parameter(data):
     assert_same_bits(weights_of(net), before)
 
 
-def test_trainer_bad_rates_of_schedules_are_told(data):
-    trainer = lamina.Trainer(make_net(), schedule=lambda lr, history: -1.0)
-    with pytest.raises(ValueError, match="Trainer: lr is -1"):
+@pytest.mark.parametrize(
+    ("rate", "error", "message"),
+    [
+        (-1.0, ValueError, "Trainer: .*Bad.* gave the rate -1.0, a finite one >= 0"),
+        (np.nan, ValueError, "Trainer: .*Bad.* gave the rate nan"),
+        (np.inf, ValueError, "Trainer: .*Bad.* gave the rate inf"),
+        (None, TypeError, "Trainer: .*Bad.* gave the rate None, a number"),
+        ("much", TypeError, "Trainer: .*Bad.* gave the rate 'much'"),
+        (KeyError("own"), KeyError, "own"),
+    ],
+)
+def test_bad_rates_of_schedules_are_told_behind_an_epoch_that_stands(data, rate, error, message):
+    class Bad:
+        def __call__(self, lr, history):
+            if isinstance(rate, Exception):
+                raise rate
+            return rate
+
+    trainer = lamina.Trainer(make_net(), optimizer="sgd", schedule=Bad(), average=lamina.SWA(1), seed=1)
+    with pytest.raises(error, match=message):
         trainer.fit(*data, epochs=2, progress=False)
-    assert len(trainer.history["loss"]) == 1
+    assert [len(column) for column in trainer.history.values()] == [1] * 5
+    assert (trainer.lr, trainer._core.epoch) == (0.01, 1)
+    twin = lamina.Trainer(make_net(), optimizer="sgd", average=lamina.SWA(1), seed=1)
+    twin.fit(*data, epochs=2, progress=False)
+    trainer.schedule = None
+    trainer.fit(*data, epochs=1, progress=False)
+    assert trainer.history["loss"] == twin.history["loss"]
+    assert_same_bits(trainer.averaged().state_dict(), twin.averaged().state_dict())
 
 
 def all_rates(schedule, lr, epochs, steps):

@@ -220,3 +220,14 @@ def test_zoneout_is_no_linear_layer_to_fold_into(rng, place):
     folded = net.fold_batchnorm()
     assert len(folded) == 4
     np.testing.assert_array_equal(folded(x), net(x))
+
+
+def test_population_statistics_leave_a_frozen_batch_norm_alone(rng):
+    net = lamina.Sequential(
+        lamina.Linear(4, 5), lamina.BatchNorm(5), lamina.Residual(lamina.BatchNorm(5)), lamina.BatchNorm(5), seed=1
+    )
+    net.freeze(1, "2.0")
+    before = net.state_dict()
+    net.set_population_statistics(3 + rng.normal(size=(20, 4)))
+    changed = {name for name, array in net.state_dict().items() if not np.array_equal(array, before[name])}
+    assert changed == {"3.running_mean", "3.running_var"}

@@ -78,3 +78,21 @@ def test_sequential_call_mistakes_are_told(call, error, message):
 def test_a_plain_layer_is_refused():
     with pytest.raises(TypeError, match="a plain Layer is given, one of lamina.layers is needed"):
         lamina.Sequential(lamina.layers.Layer())
+
+
+@pytest.mark.parametrize("layer", [lamina.GaussianNoise(1e60), lamina.Whiteout(4, 4, std=1e60)], ids=str)
+@pytest.mark.parametrize("how", ["forward", "loss_and_gradients", "fit"])
+def test_statistics_stay_where_a_layer_cannot_compute_with_its_settings(isa, rng, layer, how):
+    net = lamina.Sequential(lamina.BatchNorm(4), lamina.Linear(4, 4), layer, lamina.Linear(4, 3))
+    x, y = 3 + rng.normal(size=(8, 4)), rng.integers(0, 3, 8)
+    before = net.state_dict()
+    calls = {
+        "forward": lambda: net.forward(x, training=True),
+        "loss_and_gradients": lambda: net.loss_and_gradients(x, y),
+        "fit": lambda: lamina.Trainer(net).fit(x, y, epochs=1, progress=False),
+    }
+    for _ in range(2):
+        net.loss_and_gradients(x, y, training=False)
+        with pytest.raises(ValueError, match=r"std is 1e\+60, needs a finite number"):
+            calls[how]()
+        assert_same_bits(net.state_dict(), before)

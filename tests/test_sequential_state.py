@@ -150,3 +150,18 @@ def test_sequential_damaged_files_are_refused(tmp_path):
         deep_net().save(path, extra={"lamina": "mine"})
     with pytest.raises(FileNotFoundError):
         lamina.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize("numpy_says", ["warn", "raise"])
+def test_load_refuses_numbers_that_are_too_large(numpy_says):
+    net = lamina.Sequential(lamina.Linear(2, 2), lamina.Linear(2, 2), seed=1)
+    before = net.state_dict()
+    state = {name: array.astype(np.float64) + 1 for name, array in before.items()}
+    state["1.weight"][1, 0] = -1e39
+    with np.errstate(all=numpy_says):
+        with pytest.raises(ValueError, match=r"load_state_dict: 1.weight holds -1e\+39, .* too large for float32"):
+            net.load_state_dict(state)
+        assert_same_bits(net.state_dict(), before)
+        state["1.weight"][1] = -np.inf, 1e-60  # what is infinite already is taken, and what is too small
+        net.load_state_dict(state)
+    assert net.state_dict()["1.weight"][1].tolist() == [-np.inf, 0]

@@ -130,3 +130,21 @@ def test_as_a_layer(layer, forward, rng, isa):
     assert type(layer).__name__.lower() in behind.explain(batch_size=8).replace(" ", "")
     inside = lamina.Sequential(lamina.Linear(5, 4), layer, lamina.Linear(4, 3), seed=1, dtype="float64")
     assert lamina.gradcheck(inside, x, rng.integers(0, 3, 9)).ok
+
+
+@pytest.mark.parametrize("last", [lamina.Softmax(), lamina.LogSoftmax()], ids=str)
+def test_probabilities_of_a_net_with_a_softmax_at_its_end(last, rng):
+    x, y = rng.standard_normal((9, 5)), rng.integers(0, 4, 9)
+    net = lamina.Sequential(lamina.Linear(5, 4), seed=1, dtype="float64")
+    behind = lamina.Sequential(lamina.Linear(5, 4), last, seed=1, dtype="float64")
+    np.testing.assert_allclose(behind.predict_proba(x), net.predict_proba(x), rtol=1e-12)
+    if isinstance(last, lamina.LogSoftmax):  # of itself it is itself
+        assert behind.loss_and_gradients(x, y)[0] == pytest.approx(net.loss_and_gradients(x, y)[0], rel=1e-12)
+
+
+def test_probabilities_of_a_net_with_a_sigmoid_at_its_end(rng):
+    x = rng.standard_normal((9, 5))
+    for outputs, options in ((1, {}), (1, {"multi_label": True}), (3, {"multi_label": True})):
+        net = lamina.Sequential(lamina.Linear(5, outputs), seed=1, dtype="float64")
+        behind = lamina.Sequential(lamina.Linear(5, outputs), lamina.Sigmoid(), seed=1, dtype="float64")
+        np.testing.assert_allclose(behind.predict_proba(x, **options), net.predict_proba(x, **options), rtol=1e-12)

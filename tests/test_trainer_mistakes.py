@@ -121,3 +121,54 @@ def test_trainer_evaluate_mistakes_are_told():
         trainer.evaluate(X, Y + 3)
     with pytest.raises(ValueError, match="Trainer.evaluate: batch_size"):
         trainer.evaluate(X, Y, batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "last"),
+    [
+        ("cross_entropy", lamina.Softmax()),
+        ("kl_divergence", lamina.Softmax()),
+        ("sigmoid_cross_entropy", lamina.Sigmoid()),
+    ],
+)
+def test_what_a_loss_applies_itself_is_refused_at_the_end_of_a_net(rng, loss, last):
+    net = lamina.Sequential(lamina.Linear(4, 3), last, seed=1)
+    x, y = rng.normal(size=(6, 4)), np.eye(3)[rng.integers(0, 3, 6)]
+    for call, name in (
+        (lambda: lamina.Trainer(net, loss), "Trainer"),
+        (lambda: net.loss_and_gradients(x, y, loss), "Sequential.loss_and_gradients"),
+        (lambda: lamina.gradcheck(net, x, y, loss), "gradcheck"),
+        (lambda: lamina.diagnose(net, x, y, loss), "diagnose"),
+    ):
+        with pytest.raises(ValueError, match=rf"^{name}: the net ends in {type(last).__name__}\(\), which .* itself"):
+            call()
+    lamina.Trainer(net, "squared_error").fit(x, y, epochs=1, progress=False)
+
+
+def test_layers_given_twice_are_refused():
+    net = lamina.Sequential(lamina.Linear(4, 4), lamina.Residual(lamina.Linear(4, 4)), lamina.Linear(4, 3))
+    for rates, name in (({0: 0.1, "0": 0.5}, "0"), ({-1: 0.1, 2: 0.1}, "2"), ({"1.0": 0.1, 1: 0.5}, "1.0")):
+        with pytest.raises(ValueError, match=f"^Trainer, layer_rates: layer {name} is given more than once"):
+            lamina.Trainer(net, layer_rates=rates)
+
+
+@pytest.mark.parametrize("value", ["no", 1, None])
+def test_flags_are_true_or_false(value):
+    net, data = make_net(), (np.ones((4, 4)), [0, 1, 2, 0])
+    for call, name in (
+        (lambda: lamina.Trainer(net, decay_all=value), "Trainer: decay_all"),
+        (lambda: lamina.Trainer(net).fit(*data, shuffle=value), "Trainer.fit: shuffle"),
+        (lambda: lamina.Trainer(net).fit(*data, progress=value), "Trainer.fit: progress"),
+        (lambda: lamina.EarlyStopping(restore_best=value), "EarlyStopping: restore_best"),
+        (lambda: lamina.Sequential(lamina.Linear(1, 1), fuse=value), "Sequential: fuse"),
+        (lambda: net.forward(data[0], training=value), "Sequential.forward: training"),
+        (lambda: net.loss_and_gradients(*data, training=value), "Sequential.loss_and_gradients: training"),
+        (lambda: net.predict_proba(data[0], multi_label=value), "Sequential.predict_proba: multi_label"),
+        (lambda: lamina.diagnose(net, *data, training=value), "diagnose: training"),
+        (lambda: lamina.fit_temperature(np.eye(3), [0, 1, 1], multi_label=value), "fit_temperature: multi_label"),
+        (lambda: lamina.Autoencoder(3, 2, tied=value), "Autoencoder: tied"),
+        (lambda: lamina.Autoencoder(4, 2).fit(data[0], shuffle=value), "Autoencoder.fit: shuffle"),
+    ):
+        with pytest.raises(TypeError, match=f"^{name} is {value!r}, True or False is needed"):
+            call()
+    lamina.Trainer(net, decay_all=np.True_).fit(*data, shuffle=np.False_, epochs=1, progress=False)

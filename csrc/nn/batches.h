@@ -130,33 +130,52 @@ class BatchMemory {
   AlignedBuffer<T> x_, values_, weights_;
 };
 
-// The rows' weights where the host can look at them: at the caller's, or at a copy of what is on a device.
+// Numbers where the host can look at them: at the caller's, or at a copy of what is on a device.
+template <class E>
+class HostNumbers {
+ public:
+  HostNumbers(const Context& context, Vector<const E> numbers) : at_(numbers.data) {
+    if (!numbers || context.device.is_host()) return;
+    copy_ = on_host(context, numbers);
+    at_ = copy_.data();
+  }
+  explicit operator bool() const { return at_ != nullptr; }
+  E operator[](int64_t i) const { return at_[i]; }
+
+ private:
+  const E* at_;
+  std::vector<E> copy_;
+};
+
+// The rows' weights, as a loss takes them: the sample's times its class's.
 template <class T>
 class HostWeights {
  public:
-  HostWeights(const Context& context, Vector<const T> weights) : weights_(weights.data) {
-    if (!weights || context.device.is_host()) return;
-    copy_ = on_host(context, weights);
-    weights_ = copy_.data();
-  }
+  HostWeights(const Context& context, const DataSet<T>& data, Vector<const T> class_weight)
+      : samples_(context, data.sample_weight),
+        classes_(context, class_weight),
+        labels_(context, class_weight ? data.targets.labels : Vector<const int64_t>{}) {}
   // Of rows first, first + 1, ... in this order, or as they lie.
   bool all_zero(const int64_t* order, int64_t first, int64_t count) const {
-    for (int64_t i = first; weights_ && i < first + count; ++i) {
-      if (weights_[order ? order[i] : i] != 0) return false;
+    if (!samples_ && !labels_) return false;
+    for (int64_t i = first; i < first + count; ++i) {
+      if (weight(order ? order[i] : i) != 0) return false;
     }
-    return weights_ != nullptr;
+    return true;
   }
 
  private:
-  const T* weights_;
-  std::vector<T> copy_;
+  double weight(int64_t row) const { return (samples_ ? double{samples_[row]} : 1.0) * (labels_ ? double{classes_[labels_[row]]} : 1.0); }
+
+  HostNumbers<T> samples_, classes_;
+  HostNumbers<int64_t> labels_;
 };
 
 struct Batch {
   int64_t first, count;  // rows, in their order
   int64_t number;        // in the epoch, those that are left out counted too
 };
-// A batch whose sample weights are all zero says nothing and is left out.
+// A batch whose weights are all zero says nothing and is left out.
 template <class T>
 std::vector<Batch> batches_of(int64_t rows, const EpochOptions& options, const HostWeights<T>& weights, const int64_t* order) {
   std::vector<Batch> batches;
@@ -165,7 +184,7 @@ std::vector<Batch> batches_of(int64_t rows, const EpochOptions& options, const H
     if (options.lone_row_joins && rows - first - count == 1) ++count;
     if (!weights.all_zero(order, first, count)) batches.push_back({first, count, number});
   }
-  if (batches.empty()) fail("run_epoch", "the sample weights are all zero, a mean needs a positive sum");
+  if (batches.empty()) fail("run_epoch", "the weights of all rows are zero, a mean needs a positive sum");
   return batches;
 }
 

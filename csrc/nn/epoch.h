@@ -90,8 +90,8 @@ std::optional<double> run_on_device(const Context& context, const DataSet<T>& da
 //   made_of()                     numbers that are others when recorded work is out of date: the addresses of what it works in.
 template <class T, class Steps>
 std::optional<double> run_epoch(const Context& context, const DataSet<T>& data, const EpochOptions& options, BatchMemory<T>& memory,
-                                ThreadChoice& choice, const Poll& poll, Steps& steps) {
-  const HostWeights<T> weights(context, data.sample_weight);
+                                ThreadChoice& choice, const Poll& poll, Steps& steps, Vector<const T> class_weight = {}) {
+  const HostWeights<T> weights(context, data, class_weight);
   if (options.shuffle) memory.shuffle(context, *options.shuffle, data.x.rows);
   const std::vector<Batch> batches = batches_of(data.x.rows, options, weights, options.shuffle ? memory.order() : nullptr);
   if (!context.device.is_host()) return run_on_device(context, data, options, memory, batches, poll, steps);

@@ -13,6 +13,11 @@ std::vector<LayerSpec> with_widths(std::vector<LayerSpec> layers) {
   return layers;
 }
 
+bool any_foreign(const std::vector<LayerSpec>& layers) {
+  const std::vector<const LayerSpec*> all = all_layers(layers);
+  return std::any_of(all.begin(), all.end(), [](const LayerSpec* layer) { return std::holds_alternative<ForeignSpec>(layer->form); });
+}
+
 }  // namespace
 
 template <class T>
@@ -21,6 +26,7 @@ Network<T>::Network(std::vector<LayerSpec> layers, bool fuse, const Device& devi
       layers_(with_widths(std::move(layers))),
       arrays_(all_layers(layers_), device),
       fuse_(fuse),
+      foreign_(any_foreign(layers_)),
       chain_(std::make_shared<const Chain<T>>(layers_, fuse, arrays_, device)) {}
 
 template <class T>
@@ -83,12 +89,30 @@ void Network<T>::count_batch() {
   }
 }
 
+// Where a training pass fails, running statistics are as before. The first one may, by settings that an op does not take; later
+// ones where a layer is computed outside of the library.
+template <class T>
+template <class Compute>
+void Network<T>::guarded(const Context& context, const Pass& pass, const Compute& compute) {
+  if (!pass.training || (passed_ && !foreign_)) return compute();
+  const Vector<T> statistics = arrays_.all_statistics();
+  const std::vector<T> before = on_host(context, Vector<const T>(statistics));
+  try {
+    compute();
+  } catch (...) {
+    const size_t bytes = before.size() * sizeof(T);
+    context.device.memory->copy_in(statistics.data, before.data(), {1, bytes, bytes, bytes}, context.device.stream);
+    throw;
+  }
+  passed_ = true;
+}
+
 template <class T>
 void Network<T>::forward_training(const Context& context, Matrix<const T> x, const Pass& pass, Matrix<T> out) {
   check_input("forward", x);
   const TrainingLock lock(busy_, "forward");
   plan_memory(x.rows);
-  chain_->forward(context, memory(), x, pass, out);
+  guarded(context, pass, [&] { chain_->forward(context, memory(), x, pass, out); });
   count_batch();
 }
 
@@ -111,10 +135,12 @@ template <class T>
 void Network<T>::step_gradients(const Context& context, Matrix<const T> x, const Targets<T>& targets, const Loss<T>& loss,
                                 Vector<const T> sample_weight, const Pass& pass, double* value) {
   const TrainingMemory<T> memory = this->memory();
-  const Matrix<const T> prediction = chain_->forward(context, memory, x, pass);
-  const Matrix<T> gradient = memory.gradient(0, x.rows, out_features());
-  lamina::loss<T>(context, loss, prediction, targets, sample_weight, gradient, {row_loss_.data(), x.rows}, value);
-  chain_->backward(context, memory, x, pass, gradient);
+  guarded(context, pass, [&] {
+    const Matrix<const T> prediction = chain_->forward(context, memory, x, pass);
+    const Matrix<T> gradient = memory.gradient(0, x.rows, out_features());
+    lamina::loss<T>(context, loss, prediction, targets, sample_weight, gradient, {row_loss_.data(), x.rows}, value);
+    chain_->backward(context, memory, x, pass, gradient);
+  });
 }
 
 template <class T>

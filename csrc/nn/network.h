@@ -92,6 +92,8 @@ class Network {
   };
   bool input_of(const Context& context, int layer, Matrix<const T> x, int64_t block_rows, const Poll& poll, LayerInput& found) const;
   TrainingMemory<T> memory() const { return {layout_, values_.data()}; }
+  template <class Compute>
+  void guarded(const Context& context, const Pass& pass, const Compute& compute);
   std::unique_ptr<InferenceMemory<T>> borrow_memory(int64_t rows) const;
   void return_memory(std::unique_ptr<InferenceMemory<T>> memory) const;
 
@@ -99,6 +101,8 @@ class Network {
   std::vector<LayerSpec> layers_;
   NetworkArrays<T> arrays_;
   bool fuse_;
+  bool foreign_;                           // whether a layer is computed outside of the library
+  bool passed_ = false;                    // whether a training pass has come to its end
   std::shared_ptr<const Chain<T>> chain_;  // another after freezing, while other calls may infer with this one
   mutable std::mutex chain_mutex_;
   uint64_t freezings_ = 0;

@@ -45,6 +45,7 @@ class NetworkArrays {
 
   const std::vector<RunningStatistics<T>>& running_statistics() const { return statistics_; }
   const RunningStatistics<T>* statistics_of(int layer) const;
+  Vector<T> all_statistics() { return statistics_buffer_.view(); }
   size_t statistics_bytes() const { return AlignedBuffer<T>::bytes(statistics_buffer_.size()); }
 
  private:

@@ -110,7 +110,7 @@ std::optional<double> Trainer<T>::run_epoch(const Context& context, const DataSe
       return numbers;
     }
   } work{*this, loss, rates};
-  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, work);
+  const std::optional<double> mean = lamina::run_epoch<T>(context, data, options, batches_, threads_, poll, work, loss.class_weight);
   if (mean) average_.after_epoch(context, ++epoch);
   return mean;
 }

@@ -15,7 +15,7 @@ from lamina import _core
 from lamina._arrays import is_on_device, on_host
 from lamina._core import BackendError
 
-__all__ = ["errors_of", "finite", "matrix", "number", "one_of", "values", "weights", "whole"]
+__all__ = ["errors_of", "finite", "flag", "matrix", "number", "one_of", "values", "weights", "whole"]
 
 
 @contextmanager
@@ -88,6 +88,24 @@ def number(call: str, name: str, value: Any, *, least: float = 0, below: float =
             allowed = "a finite number" + (f" from {least:g} on" if least > -math.inf else "")
         raise ValueError(f"{call}: {name} is {result}, {allowed} is needed")
     return result
+
+
+def flag(call: str, name: str, value: Any) -> bool:
+    """Return `value` as a bool.
+
+    Raises
+    ------
+    TypeError
+        If it is neither True nor False: any text would count as True.
+
+    Examples
+    --------
+    >>> flag("Trainer.fit", "shuffle", False)
+    False
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{call}: {name} is {value!r}, True or False is needed")
+    return bool(value)
 
 
 def one_of(call: str, name: str, value: Any, allowed: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina._arrays import on_host
-from lamina._checks import finite, matrix, values, weights, whole
+from lamina._checks import finite, flag, matrix, values, weights, whole
 from lamina.layers import Linear, Zoneout
 from lamina.losses import Loss
 from lamina.sequential import Sequential
@@ -68,7 +68,7 @@ def fit_temperature(logits: Any, y: Any, sample_weight: Any = None, *, multi_lab
     z = z[:, None] if z.ndim == 1 else z
     z = finite(call, matrix(call, z, z.shape[-1] if z.ndim else 0, _FLOAT64, "logits"), "logits")
     rows, outputs = z.shape
-    questions = multi_label or outputs == 1
+    questions = flag(call, "multi_label", multi_label) or outputs == 1
     loss = Loss("sigmoid_cross_entropy" if questions else "cross_entropy")
     targets = loss.targets(call, on_host(y), rows=rows, outputs=outputs, dtype=_FLOAT64)
     weight = weights(call, "sample_weight", on_host(sample_weight), rows, _FLOAT64)

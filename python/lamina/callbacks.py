@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina._checks import number, one_of, whole
-from lamina.layers import Linear
+from lamina._checks import flag, number, one_of, whole
 from lamina.schedules import MONITORS, lower_is_better
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Callback:
         """
 
     def on_fit_end(self, trainer: Trainer) -> None:
-        """After the last epoch of a fit, also when Ctrl-C or an error ends it."""
+        """After the last epoch of a fit, also when Ctrl-C or an error ends it, if `on_fit_begin` went well."""
 
 
 def callbacks_in(call: str, callbacks: Any) -> list[Callback]:
@@ -129,7 +128,7 @@ class EarlyStopping(Callback):
     ) -> None:
         self.patience = whole("EarlyStopping", "patience", patience, 1)
         self.monitor = one_of("EarlyStopping", "monitor", monitor, MONITORS)
-        self.restore_best = bool(restore_best)
+        self.restore_best = flag("EarlyStopping", "restore_best", restore_best)
         self.min_delta = number("EarlyStopping", "min_delta", min_delta)
         self.best: float | None = None
         self.best_epoch: int | None = None
@@ -182,9 +181,10 @@ class UnfreezeInStages(Callback):
 
     Notes
     -----
-    A stage is a linear layer with what follows it before the next one; what comes before the first belongs to the
-    lowest. After n epochs, counted over all fits, the upper `first + n // every` stages are trained and those below are
-    frozen, see `Sequential.freeze`.
+    A stage is a layer of the net that has a matrix of weights, be it inside, as in a `Residual`, with what follows it
+    before the next one; what comes before the first belongs to the lowest. After n epochs, counted over all fits, the
+    upper `first + n // every` stages are trained and those below are frozen, see `Sequential.freeze`. A fit that ends
+    before its first epoch does leaves frozen what was.
 
     References
     ----------
@@ -204,17 +204,29 @@ class UnfreezeInStages(Callback):
     def __init__(self, every: int = 1, first: int = 1) -> None:
         self.every = whole("UnfreezeInStages", "every", every, 1)
         self.first = whole("UnfreezeInStages", "first", first, 1)
+        self._before: tuple[tuple[str, ...], int] = ((), 0)
 
     def __repr__(self) -> str:
         return f"UnfreezeInStages(every={self.every}, first={self.first})"
 
     def on_fit_begin(self, trainer: Trainer) -> None:
         """Freeze what is not to be trained yet."""
-        stages = [index for index, layer in enumerate(trainer.net) if isinstance(layer, Linear)]
-        trained = self.first + len(trainer.history["loss"]) // self.every
-        lowest = stages[-trained] if trained < len(stages) else 0
-        trainer.net._set_frozen("UnfreezeInStages", trainer.net._names_of("UnfreezeInStages", *range(lowest)))
+        self._before = trainer.net.frozen, len(trainer.history["loss"])
+        self._freeze(trainer)
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Let the next stage be trained, when it is time."""
-        self.on_fit_begin(trainer)
+        self._freeze(trainer)
+
+    def on_fit_end(self, trainer: Trainer) -> None:
+        """Freeze again what was frozen before the fit, if no epoch came of it."""
+        frozen, epochs = self._before
+        if len(trainer.history["loss"]) == epochs:
+            trainer.net._set_frozen("UnfreezeInStages", frozen)
+
+    def _freeze(self, trainer: Trainer) -> None:
+        matrices = [name for name, array in trainer.net.parameters().items() if array.ndim > 1]
+        stages = sorted({int(name.partition(".")[0]) for name in matrices})
+        trained = self.first + len(trainer.history["loss"]) // self.every
+        lowest = stages[-trained] if trained < len(stages) else 0
+        trainer.net._set_frozen("UnfreezeInStages", trainer.net._names_of("UnfreezeInStages", *range(lowest)))

@@ -142,7 +142,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", default=None, metavar="FILE", help="also write the results there")
     bench.add_argument("--quick", action="store_true", help="fewer repeats, and without the largest shapes")
-    add("gradcheck", _gradcheck, "Compare gradients with central differences, in float64, for every kind of layer.")
+    add(
+        "gradcheck",
+        _gradcheck,
+        "Compare gradients with central differences, in float64, for every activation and loss.",
+    )
     return parser
 
 

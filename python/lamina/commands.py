@@ -231,8 +231,10 @@ def gradcheck() -> int:
                 targets = values.argmax(axis=1) if loss == "softmax_cross_entropy" else values
                 outcome = lamina.gradcheck(net, x, targets, loss=loss)
                 failed += not outcome.ok
-                verdict = "" if outcome.ok else f"  WRONG at {outcome.worst.name}"
+                worst = outcome.worst
+                assert worst is not None  # a net of an mlp has parameters
+                verdict = "" if outcome.ok else f"  WRONG at {worst.name}"
                 norm = "yes" if batchnorm else "no"
-                print(f"{activation:14}{loss:24}{norm:14}{outcome.worst.error:22.1e}{verdict}")
+                print(f"{activation:14}{loss:24}{norm:14}{worst.error:22.1e}{verdict}")
     print("all gradients agree with central differences" if not failed else f"{failed} nets have wrong gradients")
     return int(failed > 0)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina._arrays import on_device_of, on_host
-from lamina._checks import errors_of, finite
+from lamina._checks import errors_of, finite, flag
 from lamina.layers import Layer, LeakyReLU, Linear, PythonLayer, ReLU, Residual, RReLU, Sigmoid, Softsign, Tanh
 from lamina.layers.traversal import walk
 from lamina.losses import Loss
@@ -244,11 +244,14 @@ def diagnose(
     twin = without_randomness(net, dtype="float64", fuse=False)
     x = finite(call, twin._input(call, on_host(x), "x"), "x")
     targets = chosen.targets(call, on_host(targets), rows=len(x), outputs=twin.out_features, dtype=twin.dtype)
-    settings = chosen.settings(call, twin.out_features, twin.dtype)
+    settings = chosen.settings(call, twin.out_features, twin.dtype, twin[-1])
+    chosen.row_weights(call, None, targets, twin.dtype)
     core = twin._core
     with errors_of(call):
         arrays = on_device_of(core, x), on_device_of(core, targets)
-        value, outputs, gradients = core.layer_gradients(*arrays, settings, bool(training), twin.seed, 0)
+        value, outputs, gradients = core.layer_gradients(
+            *arrays, settings, flag(call, "training", training), twin.seed, 0
+        )
     layers = []
     with np.errstate(all="ignore"):  # what is not finite is a finding
         for (place, layer, _), (_, own, _) in zip(walk([*twin]), walk([*net]), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina._arrays import on_device_of, on_host
-from lamina._checks import errors_of, finite, weights, whole
+from lamina._checks import errors_of, finite, whole
 from lamina.losses import Loss
 from lamina.sequential import Sequential
 
@@ -30,7 +30,7 @@ class Evaluator:
         y, sample_weight = on_host(y), on_host(sample_weight)
         x = finite(call, net._input(call, X))
         targets = self.loss.targets(call, y, rows=len(x), outputs=net.out_features, dtype=net.dtype)
-        sample_weight = weights(call, "sample_weight", sample_weight, len(x), net.dtype)
+        sample_weight = self.loss.row_weights(call, sample_weight, targets, net.dtype)
         core = net._core
         return on_device_of(core, x), on_device_of(core, targets), on_device_of(core, sample_weight)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import ops
 from lamina._arrays import copied
-from lamina._checks import number, values, whole
+from lamina._checks import errors_of, number, values, whole
 from lamina.losses import Loss
 from lamina.sequential import Sequential
 
@@ -19,6 +19,8 @@ __all__ = ["GradientReport", "ParameterCheck", "gradcheck"]
 _STEPS = (6e-6, 6e-7, 6e-8)
 # Gradients below this share of the loss are compared with it: the differences resolve no better.
 _FLOOR = 1e-3
+# Parameters that are 0 are moved by up to half of it.
+_OFF_ZERO = 0.1
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class GradientReport:
         The largest relative error allowed.
     ok : bool
         Whether every error is within it.
-    worst : ParameterCheck
-        The parameter with the largest error.
+    worst : ParameterCheck or None
+        The parameter with the largest error; None where there is none to check.
     """
 
     checks: tuple[ParameterCheck, ...]
@@ -72,11 +74,13 @@ class GradientReport:
         return all(check.error <= self.tolerance for check in self.checks)
 
     @property
-    def worst(self) -> ParameterCheck:
-        return max(self.checks, key=lambda check: np.inf if np.isnan(check.error) else check.error)
+    def worst(self) -> ParameterCheck | None:
+        return max(self.checks, key=lambda check: np.inf if np.isnan(check.error) else check.error, default=None)
 
     def __repr__(self) -> str:
         worst = self.worst
+        if worst is None:
+            return "gradcheck: the net has no parameter that is trained, there is nothing to check"
         place = f"{worst.name}[{', '.join(map(str, worst.index))}]"
         verdict = "gradients agree" if self.ok else "GRADIENTS DIFFER"
         lines = [
@@ -109,7 +113,7 @@ def gradcheck(
     Parameters
     ----------
     net : lamina.Sequential
-        Left as it is: a float64 copy is checked. Parameters of frozen layers are left out.
+        Left as it is: a float64 copy is checked, moved off 0, see the notes. Parameters of frozen layers are left out.
     x : array_like of shape (batch, in)
         A small batch.
     targets : array_like
@@ -142,6 +146,11 @@ def gradcheck(
     The difference (L(w + h) − L(w − h)) / 2h with h = 6e-6 max(1, |w|) is compared with ∂L/∂w: |a − n| / max(|a|, |n|,
     10⁻³ max(1, |L|)). Where they differ, smaller h are tried before it counts: a kink may lie within h.
 
+    No h steps around a kink on which a unit lies, as that of a ReLU does whose bias is 0 when the row before it is 0
+    throughout: dropped, dead, or so in x. There the difference is the mean of both slopes, and a gradient one of them.
+    So every parameter of the copy that is 0, of frozen layers too, gets a number between -0.05 and 0.05 first, the same
+    in every call; analytic and numerical gradients are both taken behind that. All others stay as they are.
+
     References
     ----------
     H. Larochelle, "Neural networks", training neural networks: gradient checking.
@@ -161,13 +170,16 @@ def gradcheck(
     twin = Sequential(*net, seed=net.seed, dtype="float64", fuse=net.fuse, device=net.device)
     twin.load_state_dict(net.state_dict())
     twin._set_frozen("gradcheck", net.frozen)
+    for place, array in enumerate(twin.parameters().values()):
+        _move_off_zero(array, place)
     x = values("gradcheck", "x", x, twin.dtype)
     settings = {"sample_weight": sample_weight, "training": training, "seed": seed, "step": step}
 
-    def loss_of_twin() -> float:
-        return twin.loss_and_gradients(x, targets, loss, **settings)[0]
+    def compute() -> tuple[float, dict[str, np.ndarray]]:
+        with errors_of("gradcheck"):
+            return twin.loss_and_gradients(x, targets, loss, **settings)
 
-    value, views = twin.loss_and_gradients(x, targets, loss, **settings)
+    value, views = compute()
     gradients = {name: copied(view) for name, view in views.items()}
     floor = _FLOOR * max(1.0, abs(value))
     checks = []
@@ -180,7 +192,7 @@ def gradcheck(
             index = tuple(map(int, np.unravel_index(entry, array.shape)))
             analytic = float(gradients[name][index])
             for size in _STEPS:
-                numerical = _difference(loss_of_twin, array, index, size)
+                numerical = _difference(lambda: compute()[0], array, index, size)
                 error = abs(analytic - numerical) / max(abs(analytic), abs(numerical), floor)
                 if error <= tolerance:
                     break
@@ -188,6 +200,13 @@ def gradcheck(
                 worst = ParameterCheck(name, len(entries), array.size, error, index, analytic, numerical)
         checks.append(worst)
     return GradientReport(tuple(checks), tolerance)
+
+
+def _move_off_zero(array: np.ndarray, place: int) -> None:
+    """Put other numbers in the place of zeros: of each parameter, by its place in the net, the same ones always."""
+    drawn = ops.random_uniform(array.shape, seed=0, layer=place, dtype=array.dtype)
+    at = copied(array)
+    array[...] = np.where(at == 0, _OFF_ZERO * (drawn - 0.5), at)
 
 
 def _difference(loss_of_twin, array: np.ndarray, index: tuple[int, ...], size: float) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina import _core
 from lamina._checks import number, one_of, values, weights
+from lamina.layers import Layer, Sigmoid, Softmax
 
 __all__ = ["NAMES", "Loss"]
 
@@ -26,6 +27,12 @@ _RANGES = {
     "poisson_nll": (0.0, math.inf, "finite numbers >= 0"),
 }
 _EVERY_NUMBER = (-math.inf, math.inf, "finite numbers")
+# The layer that a loss of logits has in itself.
+_WITHIN: dict[str, type[Layer]] = {
+    "softmax_cross_entropy": Softmax,
+    "kl_divergence": Softmax,
+    "sigmoid_cross_entropy": Sigmoid,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +45,8 @@ class Loss:
         One of `lamina.losses.NAMES`. "cross_entropy" is softmax_cross_entropy. The cross-entropies and kl_divergence
         take logits, poisson_nll takes the logarithms of rates, so that a net ends in a linear layer.
     class_weight : array_like of shape (classes,), optional
-        Multiplies the sample weights by the class of each row; of softmax cross-entropy with labels only.
+        Multiplies the sample weights by the class of each row; of softmax cross-entropy with labels only. Batches whose
+        weights are all 0 are left out of training.
     label_smoothing : float in [0, 1)
         Share of the target spread evenly over the classes; of softmax cross-entropy only.
     delta : float > 0
@@ -87,8 +95,15 @@ class Loss:
     def _over_classes(self) -> bool:
         return self._classifies or self.name == "kl_divergence"
 
-    def settings(self, call: str, outputs: int, dtype: np.dtype) -> dict[str, Any]:
-        """Return what `lamina._core` takes, after checking that the loss suits a net of that many outputs."""
+    def settings(self, call: str, outputs: int, dtype: np.dtype, last: Layer | None = None) -> dict[str, Any]:
+        """Return what `lamina._core` takes, after checking that the loss suits a net of that many outputs.
+
+        `last` is the net's last layer.
+        """
+        within = _WITHIN.get(self.name)
+        if within is not None and isinstance(last, within):
+            raise ValueError(f"{call}: the net ends in {last}, which {self.name} applies itself; leave that layer out, "
+                             "so that the net ends in a linear layer, or take squared_error")  # fmt: skip
         if self._over_classes and outputs == 1:
             raise ValueError(f"{call}: {self.name} needs an output per class, the net has 1 output; "
                              "two classes can have one output with sigmoid_cross_entropy")  # fmt: skip
@@ -148,6 +163,32 @@ class Loss:
             row, column = np.argwhere(wrong)[0]
             raise ValueError(f"{call}: y is {array[row, column]} in row {row}, {self.name} needs {allowed}")
         return array
+
+    def row_weights(self, call: str, data: Any, targets: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
+        """Return sample weights, one for each target or None, after a look at what the class weights leave of them.
+
+        Raises
+        ------
+        ValueError
+            If one is negative or not finite, or no row has a weight above 0, its class's counted in.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from lamina.losses import Loss
+        >>> Loss("cross_entropy", class_weight=[0, 1]).row_weights("fit", None, np.array([0, 0]), np.dtype("float32"))
+        Traceback (most recent call last):
+        ...
+        ValueError: fit: class_weight is 0 for every row that counts, a mean needs some weight above 0
+        """
+        given = weights(call, "sample_weight", data, len(targets), dtype)
+        if self.class_weight is not None:
+            of_rows = values(call, "class_weight", self.class_weight, dtype)[targets].astype(np.float64)
+            if not (of_rows if given is None else of_rows * given).any():
+                raise ValueError(
+                    f"{call}: class_weight is 0 for every row that counts, a mean needs some weight above 0"
+                )
+        return given
 
     def _labels(self, call: str, labels: np.ndarray, rows: int, outputs: int) -> np.ndarray:
         if labels.dtype.kind == "O":

@@ -12,8 +12,8 @@ import numpy as np
 from lamina._checks import number, one_of, whole
 
 __all__ = [
-    "MONITORS", "ExponentialDecay", "HalveOnPlateau", "InverseTimeDecay", "StepDecay", "lower_is_better", "rates_of",
-    "schedule_in",
+    "MONITORS", "ExponentialDecay", "HalveOnPlateau", "InverseTimeDecay", "StepDecay", "lower_is_better", "next_rate",
+    "rates_of", "schedule_in",
 ]  # fmt: skip
 
 History = dict[str, list[float]]
@@ -223,6 +223,33 @@ def schedule_in(call: str, name: str, schedule: Any) -> Schedule | None:
     if schedule is not None and (not callable(schedule) or isinstance(schedule, type)):
         raise TypeError(f"{call}: {name} is {schedule!r}, a callable (lr, history) -> lr is needed")
     return schedule
+
+
+def next_rate(call: str, schedule: Schedule | None, lr: float, history: History) -> float:
+    """Return the next epoch's rate by a schedule, `lr` without one.
+
+    Raises
+    ------
+    TypeError
+        If the schedule gives something else than a number.
+    ValueError
+        If it gives a negative one, or one that is not finite.
+
+    Examples
+    --------
+    >>> next_rate("Trainer", lambda lr, history: lr / 2, 0.5, {"lr": [0.5]})
+    0.25
+    """
+    if schedule is None:
+        return lr
+    given = schedule(lr, history)
+    try:
+        rate = float(given)
+    except (TypeError, ValueError):
+        raise TypeError(f"{call}: {schedule} gave the rate {given!r}, a number is needed") from None
+    if not 0 <= rate < math.inf:
+        raise ValueError(f"{call}: {schedule} gave the rate {rate}, a finite one >= 0 is needed")
+    return rate
 
 
 def rates_of(call: str, schedule: Schedule | None, lr: float, history: History, steps: int) -> float | np.ndarray:

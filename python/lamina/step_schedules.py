@@ -45,7 +45,7 @@ class StepSchedule(ABC):
         history : dict of lists
             As `lamina.Trainer.history`, up to the last epoch.
         steps : int
-            Batches in the coming epoch. One that is left out, all its sample weights being 0, is counted too.
+            Batches in the coming epoch. One that is left out, all its weights being 0, is counted too.
 
         Returns
         -------

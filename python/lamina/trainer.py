@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina import _core, optim
 from lamina._arrays import on_device_of
-from lamina._checks import errors_of, number, whole
+from lamina._checks import errors_of, flag, number, whole
 from lamina.augment import Augmentation, augmented
 from lamina.averaging import Average
 from lamina.callbacks import Callback, callbacks_in
@@ -19,7 +19,7 @@ from lamina.evaluation import Arrays
 from lamina.losses import Loss
 from lamina.progress import progress_bar
 from lamina.regularizers import Elastic
-from lamina.schedules import Schedule, rates_of, schedule_in
+from lamina.schedules import Schedule, next_rate, rates_of, schedule_in
 from lamina.sequential import Sequential
 from lamina.trainer_state import TrainerState
 
@@ -141,7 +141,7 @@ class Trainer(TrainerState):
         self.max_norm = max_norm
         self.average = average
         self.seed = whole("Trainer", "seed", seed, 0, 2**64 - 1)
-        self.decay_all = bool(decay_all)
+        self.decay_all = flag("Trainer", "decay_all", decay_all)
         self.precision = precision
         self.lr = float(self.optimizer.lr)
         self.history: dict[str, list[float]] = {key: [] for key in _KEYS}
@@ -164,7 +164,7 @@ class Trainer(TrainerState):
             "max_norm": self.max_norm,
             "average": None if self.average is None else self.average.settings(),
         }
-        loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype)
+        loss = self.loss.settings("Trainer", self.net.out_features, self.net.dtype, self.net[-1])
         with errors_of("Trainer"):
             self._trained = self.net._core
             self._core = _core.Trainer(self._trained, training, loss, self.seed, self.precision)
@@ -173,7 +173,10 @@ class Trainer(TrainerState):
         """What the rate of each parameter is multiplied by."""
         call, factors = "Trainer, layer_rates", dict[str, float]()
         for layer, factor in self.layer_rates.items():
-            factors |= dict.fromkeys(self.net._names_of(call, layer), number(call, "the factor", factor))
+            names = self.net._names_of(call, layer)
+            for name in factors.keys() & set(names):
+                raise ValueError(f"{call}: layer {name} is given more than once, one factor is needed")
+            factors |= dict.fromkeys(names, number(call, "the factor", factor))
         return [factors.get(name.rpartition(".")[0], 1.0) for name in self.net.parameters()]
 
     def __repr__(self) -> str:
@@ -228,9 +231,9 @@ class Trainer(TrainerState):
         ValueError
             If shapes do not fit, X is empty or holds NaN or infinities, targets or weights are out of range, batch_size
             is 1 or there is a single row for a net with batch norm, or something monitored is not measured. Nothing has
-            changed then, but for running statistics of batch norm where a layer cannot compute with its settings.
+            changed then. Or if the schedule gives no rate: its epoch stands in the history, and `lr` is what it was.
         TypeError
-            If data is not made of numbers.
+            If data is not made of numbers, a flag is no bool, or the schedule's rate is no number.
         lamina.BackendError
             If the net is being trained in another thread.
         KeyboardInterrupt
@@ -249,6 +252,7 @@ class Trainer(TrainerState):
         average, validation, schedule, and the callbacks' `on_epoch_end`.
         """
         call = "Trainer.fit"
+        shuffle, progress = flag(call, "shuffle", shuffle), flag(call, "progress", progress)
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
         data = self._data(call, X, y, sample_weight)
         if augment is not None and not callable(augment):
@@ -261,22 +265,27 @@ class Trainer(TrainerState):
         for watcher in (self.schedule, *self.callbacks):
             if validation is None and str(getattr(watcher, "monitor", "")).startswith("val_"):
                 raise ValueError(f"{call}: {watcher} needs validation_data, or monitor='loss'")
+        if epochs > 0:
+            with errors_of(call):
+                self._core.steps(data[0].shape[0], batch_size)
         with self.net._exclusive(call), progress_bar(epochs, "epochs", progress) as advance:
             self.should_stop = False
-            for callback in self.callbacks:
-                callback.on_fit_begin(self)
+            begun = list[Callback]()
             try:
+                for callback in self.callbacks:
+                    callback.on_fit_begin(self)
+                    begun.append(callback)
                 seen = data
                 for _ in range(epochs):
                     if augment is not None:
                         x = augmented(call, augment, data[0], self.seed, self._core.epoch)
                         x = self.net._input(call, x, "what augment returned")
                         seen = (on_device_of(self.net._core, x), *data[1:])
-                    advance(self._epoch(seen, validation, batch_size, bool(shuffle)))
+                    advance(self._epoch(seen, validation, batch_size, shuffle))
                     if self.should_stop:
                         break
             finally:
-                for callback in self.callbacks:
+                for callback in begun:
                     callback.on_fit_end(self)
         return self.history
 
@@ -287,11 +296,15 @@ class Trainer(TrainerState):
         with errors_of("Trainer.fit"):
             steps = self._core.steps(data[0].shape[0], batch_size)
         rates = rates_of("Trainer", self.schedule, lr, self.history, steps)
-        with errors_of("Trainer.fit"):
-            loss = self._core.run_epoch(*data, batch_size, shuffle, rates)
-            val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
-        last_rate = rates if isinstance(rates, float) else rates[-1]
-        self._enter(loss, val_loss, val_score, last_rate, time.perf_counter() - start)
+        counted, entered = self._core.epoch, len(self.history["loss"])
+        try:
+            with errors_of("Trainer.fit"):
+                loss = self._core.run_epoch(*data, batch_size, shuffle, rates)
+                val_loss, val_score = self._core.evaluate(*validation, 1024) if validation else (np.nan, np.nan)
+            last_rate = rates if isinstance(rates, float) else rates[-1]
+            self._enter(loss, val_loss, val_score, last_rate, time.perf_counter() - start)
+        finally:  # only what was entered counts
+            self._core.epoch = counted + len(self.history["loss"]) - entered
         if not np.isfinite(loss):
             after = f"Trainer.fit: the loss is {loss} after {len(self.history['loss'])} epochs"
             advice = "a lower learning rate or clip_norm may help, lamina.diagnose looks for reasons"
@@ -301,13 +314,17 @@ class Trainer(TrainerState):
         return f"loss {loss:.4g}" + (f", val_loss {val_loss:.4g}, val_score {val_score:.4g}" if validation else "")
 
     def _enter(self, *entries: float) -> None:
-        """Enter an epoch into the history and settle the next one's rate: both, or neither if Ctrl-C comes between."""
+        """Enter an epoch into the history and settle the next one's rate: both, or neither if Ctrl-C comes between.
+
+        Where the schedule fails, the epoch has been trained nevertheless, and stands; the rate stays.
+        """
         epochs, lr = len(self.history["loss"]), self.lr
         try:
             for key, entry in zip(_KEYS, entries, strict=True):
                 self.history[key].append(float(entry))
-            if self.schedule is not None:
-                self.lr = float(self.schedule(lr, self.history))
+            self.lr = next_rate("Trainer", self.schedule, lr, self.history)
+        except Exception:
+            raise
         except BaseException:
             for column in self.history.values():
                 del column[epochs:]

@@ -114,7 +114,8 @@ class Softmax(Layer):
     Notes
     -----
     dx = h (dh − Σ h dh). To train a classifier leave it out: "cross_entropy" takes logits and has it in its kernel, and
-    `predict_proba` adds it. Behind it, or inside of a net, other losses see probabilities.
+    `predict_proba` adds it; with it behind a net's last layer that loss is refused. Other losses see probabilities, and
+    layers too inside of a net.
 
     References
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import _core, optim
 from lamina._arrays import is_on_device, on_device_of, on_host
-from lamina._checks import matrix, number, one_of, whole
+from lamina._checks import flag, matrix, number, one_of, whole
 from lamina.init import initializer
 from lamina.layers import Activation, activation_layer
 from lamina.pretrain.module import Module
@@ -96,7 +96,7 @@ class Autoencoder(Module):
         super().__init__(n_visible, n_hidden, optimizer, seed, layer, dtype, device)
         self.activation = activation_layer(call, activation)
         self.loss = one_of(call, "loss", loss, LOSSES)
-        self.tied = bool(tied)
+        self.tied = flag("Autoencoder", "tied", tied)
         self.corruption = number(call, "corruption", corruption, below=1)
         scheme = initializer(call, init).before(self.activation)
         self._core = self._new_core()
@@ -166,10 +166,11 @@ class Autoencoder(Module):
         self, call: str, X: Any, epochs: int, batch_size: int, shuffle: bool, progress: bool, description: str
     ) -> dict[str, list[float]]:
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
+        shuffle, progress = flag(call, "shuffle", shuffle), flag(call, "progress", progress)
         x = self._data(call, X)
 
         def run() -> float:
-            return self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr))
+            return self._core.run_epoch(x, batch_size, shuffle, float(self.optimizer.lr))
 
         return self._epochs(call, epochs, progress, description, run)
 

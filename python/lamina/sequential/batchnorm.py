@@ -59,8 +59,8 @@ class NormalisedNet(NetState):
         -----
         From the first batch norm to the last, all rows are taken to its input in inference, the layers before it
         normalising by what has just been found for them; its mean and its variance over all rows are kept, the latter
-        with rows − 1 below unless the layer has `unbiased_running_var=False`. Dropout is off. `num_batches_tracked`
-        stays. The input of one batch norm, rows × width, is held in memory.
+        with rows − 1 below unless the layer has `unbiased_running_var=False`. Frozen ones keep the statistics they
+        have. Dropout is off. `num_batches_tracked` stays. The input of one batch norm, rows × width, is held in memory.
 
         References
         ----------
@@ -83,7 +83,7 @@ class NormalisedNet(NetState):
             before = {name: copied(view) for name, view in statistics.items()}
             try:
                 for name, layer, _ in walk(self._layers):
-                    if isinstance(layer, BatchNorm):
+                    if isinstance(layer, BatchNorm) and name not in self._frozen:
                         self._core.set_batchnorm_statistics(name, x, batch_size)
             except BaseException:
                 for name, view in statistics.items():

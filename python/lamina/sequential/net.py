@@ -9,8 +9,8 @@ import numpy as np
 
 from lamina import _core, ops
 from lamina._arrays import is_on_device, on_device_of, on_host
-from lamina._checks import errors_of, one_of, weights, whole
-from lamina.layers import Layer, walk
+from lamina._checks import errors_of, flag, one_of, whole
+from lamina.layers import Layer, Sigmoid, Softmax, walk
 from lamina.losses import Loss
 from lamina.sequential.batchnorm import NormalisedNet
 
@@ -84,7 +84,7 @@ class Sequential(NormalisedNet):
         self.seed = whole("Sequential", "seed", seed, 0, _LAST_SEED)
         name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)  # numpy.dtype, numpy.float32, str
         self.dtype = np.dtype(one_of("Sequential", "dtype", name, ["float32", "float64"]))
-        self.fuse = bool(fuse)
+        self.fuse = flag("Sequential", "fuse", fuse)
         self.extra: dict[str, str] = {}
         self._device = one_of("Sequential", "device", str(device), ["cpu", "cuda"])
         self._frozen = ()
@@ -161,9 +161,9 @@ class Sequential(NormalisedNet):
         """
         call = "Sequential.forward"
         x = self._input(call, x, "x")
-        key = self._key(call, seed, step)
+        key, training = self._key(call, seed, step), flag(call, "training", training)
         with errors_of(call):
-            result = self._core.forward(on_device_of(self._core, x), bool(training), *key)
+            result = self._core.forward(on_device_of(self._core, x), training, *key)
         return result if is_on_device(x) else on_host(result)
 
     def _key(self, call: str, seed: int | None, step: int) -> tuple[int, int]:
@@ -215,7 +215,8 @@ class Sequential(NormalisedNet):
         -------
         ndarray of shape (rows, classes), of the net's dtype
             The softmax of the outputs. A net with one output has two classes, so that the columns are 1 − p and p, the
-            sigmoid of the output. With `multi_label` the sigmoid of each output, (rows, out).
+            sigmoid of the output. With `multi_label` the sigmoid of each output, (rows, out). Outputs of a net that
+            ends in that softmax or sigmoid are taken as they are.
 
         Examples
         --------
@@ -224,12 +225,16 @@ class Sequential(NormalisedNet):
         >>> net.predict_proba([[1.0, 2.0]])
         array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
         """
-        logits = self._predict("Sequential.predict_proba", X, batch_size)
+        call, last = "Sequential.predict_proba", self._layers[-1]
+        multi_label = flag(call, "multi_label", multi_label)
+        outputs = self._predict(call, X, batch_size)
         if multi_label:
-            return ops.activation_forward(logits, "sigmoid")
+            return outputs if isinstance(last, Sigmoid) else ops.activation_forward(outputs, "sigmoid")
         if self.out_features == 1:
-            return ops.activation_forward(np.hstack([-logits, logits]), "sigmoid")
-        return ops.softmax_forward(logits)
+            if isinstance(last, Sigmoid):
+                return np.hstack([1 - outputs, outputs])
+            return ops.activation_forward(np.hstack([-outputs, outputs]), "sigmoid")
+        return outputs if isinstance(last, Softmax) else ops.softmax_forward(outputs)
 
     def loss_and_gradients(
         self,
@@ -268,7 +273,8 @@ class Sequential(NormalisedNet):
         Raises
         ------
         ValueError
-            If shapes don't fit, targets are out of range, or a name is unknown.
+            If shapes don't fit, targets are out of range, a name is unknown, or the loss applies itself what the net
+            ends in.
         lamina.BackendError
             While another thread trains the net.
 
@@ -282,14 +288,15 @@ class Sequential(NormalisedNet):
         """
         call = "Sequential.loss_and_gradients"
         chosen = loss if isinstance(loss, Loss) else Loss(loss)
-        settings = chosen.settings(call, self.out_features, self.dtype)
+        settings = chosen.settings(call, self.out_features, self.dtype, self._layers[-1])
         x = self._input(call, x, "x")
+        targets, sample_weight = on_host(targets), on_host(sample_weight)
         targets = chosen.targets(call, targets, rows=len(x), outputs=self.out_features, dtype=self.dtype)
-        sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
-        key = self._key(call, seed, step)
+        sample_weight = chosen.row_weights(call, sample_weight, targets, self.dtype)
+        key, training = self._key(call, seed, step), flag(call, "training", training)
         with errors_of(call):
             x, targets, sample_weight = (on_device_of(self._core, array) for array in (x, targets, sample_weight))
-            value = self._core.loss_and_gradients(x, targets, settings, sample_weight, bool(training), *key)
+            value = self._core.loss_and_gradients(x, targets, settings, sample_weight, training, *key)
         return value, self._core.gradients()
 
     def explain(self, batch_size: int | None = None) -> str:

@@ -29,6 +29,18 @@ def _place(name: str) -> list[int]:
     return [int(part) for part in name.split(".")[:-1]]
 
 
+def _converted(call: str, name: str, given: np.ndarray, own: Any) -> np.ndarray:
+    """The array in the dtype of the net's own, or what is wrong with it."""
+    if given.shape != own.shape or given.dtype.kind != own.dtype.kind:
+        described, needed = (f"{a.dtype} {a.shape}" for a in (given, own))
+        raise ValueError(f"{call}: {name} is {described}, {needed} is needed")
+    with np.errstate(over="ignore", under="ignore"):
+        array = given.astype(own.dtype, copy=False)
+    if given.dtype != own.dtype and (lost := np.isfinite(given) & ~np.isfinite(array)).any():
+        raise ValueError(f"{call}: {name} holds {given[lost][0]}, which is too large for {own.dtype}")
+    return array
+
+
 class NetState(Freezing):
     """The part of `lamina.Sequential` that keeps, copies and saves its arrays."""
 
@@ -106,7 +118,8 @@ class NetState(Freezing):
         Raises
         ------
         ValueError
-            If a name is missing or unknown, or an array has another shape or kind; the net is then as it was.
+            If a name is missing or unknown, an array has another shape or kind, or a number is too large for the net's
+            dtype; the net is then as it was.
         TypeError
             If `state` is no mapping.
         lamina.BackendError
@@ -122,11 +135,7 @@ class NetState(Freezing):
                 f"{what} {', '.join(names)}" for what, names in (("missing:", missing), ("unknown:", unknown)) if names
             ]
             raise ValueError(f"{call}: {'; '.join(wrong)}; exactly the net's own names are needed")
-        arrays = {name: np.asarray(on_host(state[name])) for name in own}
-        for name, array in arrays.items():
-            if array.shape != own[name].shape or array.dtype.kind != own[name].dtype.kind:
-                given, needed = (f"{a.dtype} {a.shape}" for a in (array, own[name]))
-                raise ValueError(f"{call}: {name} is {given}, {needed} is needed")
+        arrays = {name: _converted(call, name, np.asarray(on_host(state[name])), own[name]) for name in own}
         with self._exclusive(call):
             for name, array in arrays.items():
                 own[name][...] = array
