@@ -120,6 +120,11 @@ def test_data_on_the_device_is_taken_as_it_is(data):
     for outputs in (net.predict(there), net(there)):
         assert isinstance(outputs, cuda.Array)
         assert_same_bits(outputs.numpy(), net.predict(x))
+    for outputs, multi_label in ((1, False), (1, True), (3, False), (3, True)):
+        net = lamina.Sequential(lamina.Linear(9, outputs), seed=1, device="cuda")
+        probabilities = net.predict_proba(there, multi_label=multi_label)
+        assert isinstance(probabilities, cuda.Array)
+        assert_same_bits(probabilities.numpy(), net.predict_proba(x, multi_label=multi_label))
     with pytest.raises(ValueError, match="X is on the device with dtype float64, float32 is needed there"):
         net.predict(cuda.array(data[0]))
     with pytest.raises(ValueError, match="X holds nan in row 3"):

@@ -183,6 +183,12 @@ def test_lamina_forward_refuses(rng, dtype):
         changed(arguments, TypeError, alpha=1.0),
         changed(arguments, TypeError, dropout=0.5),
     ]
+    for name in ("running_mean", "running_var"):
+        for other in ("bias", "gamma", "beta", "running_mean", "running_var"):
+            if other != name:
+                cases.append(changed(arguments, ValueError, **{name: arguments[other]}))
+        for other in ("x", "weight"):
+            cases.append(changed(arguments, ValueError, **{name: arguments[other].ravel()[1:4]}))
     check_refused(ops.lamina_forward, cases)
 
 

@@ -9,7 +9,9 @@ namespace {
 struct NormArrays {
   Array gamma, beta, running_mean, running_var;
 
-  NormArrays(const char* op, const Array& like, py::handle gamma_, py::handle beta_, py::handle mean_, py::handle var_, bool training)
+  // Training writes the running statistics, which therefore are nobody else's memory.
+  NormArrays(const char* op, const Array& like, py::handle gamma_, py::handle beta_, py::handle mean_, py::handle var_, bool training,
+             std::initializer_list<const Array*> inputs)
       : gamma(optional_in(op, "gamma", gamma_, like)),
         beta(optional_in(op, "beta", beta_, like)),
         running_mean(training ? optional_in_place(op, "running_mean", mean_, like) : optional_in(op, "running_mean", mean_, like)),
@@ -17,7 +19,13 @@ struct NormArrays {
     if (gamma.given() != beta.given()) fail(op, "gamma and beta are needed both or not at all");
     if (running_mean.given() != running_var.given()) fail(op, "running_mean and running_var are needed both or not at all");
     if (running_mean.given() && !gamma.given()) fail(op, "running_mean and running_var go with gamma and beta");
+    if (!training) return;
     check_apart(running_mean, running_var);
+    for (const Array* running : {&running_mean, &running_var}) {
+      check_apart(*running, gamma);
+      check_apart(*running, beta);
+      for (const Array* input : inputs) check_apart(*running, *input);
+    }
   }
 
   template <class T>
@@ -47,7 +55,7 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
   const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x), bias = optional_in(op, "bias", bias_, x);
   check_rank(x, 2);
   check_rank(weight, 2);
-  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training);
+  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training, {&x, &weight, &bias});
   const Activation spec = activation_in(op, activation, parameters);
   const Dropout dropout{number_in(op, "p", p), key_in(op, seed, layer, step, row_offset, x.size(0))};
   const Shape shape{x.size(0), weight.size(0)};
@@ -159,7 +167,7 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   const Array x = array_in(op, "x", x_);
   check_rank(x, 2);
   if (gamma_.is_none() || beta_.is_none()) fail<TypeError>(op, "gamma or beta is None, needs NumPy arrays");
-  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training);
+  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training, {&x});
   const auto outs = several_outs(op, out_, 3);
   const auto inputs = {&x, &norm.gamma, &norm.beta, &norm.running_mean, &norm.running_var};
   const Array y = array_out(op, "y", outs[0], x, x.dtype, x.shape(), inputs);
@@ -168,7 +176,6 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   check_apart(y, mean);
   check_apart(y, rstd);
   check_apart(mean, rstd);
-  for (const Array* a : {&norm.running_mean, &norm.running_var}) check_apart(*a, x);
   with_dtype(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     Lamina<T> lamina;

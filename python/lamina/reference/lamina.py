@@ -41,7 +41,7 @@ def lamina_forward(
     running_mean, running_var, momentum, eps, unbiased_running_var
         As in `batchnorm_forward`.
     activation : str
-        A name of `activations(fused=True)`.
+        A name of `activations(fused=True)`. prelu and rrelu are calls of `activation_forward` by themselves.
     p : float
         The share that dropout drops in training; 0 turns it off.
     seed, layer, step, row_offset : int

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, ops
-from lamina._arrays import is_on_device, on_device_of, on_host
+from lamina._arrays import alike, is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, one_of, weights, whole
 from lamina.layers import Layer, walk
 from lamina.losses import Loss
@@ -228,7 +228,8 @@ class Sequential(NormalisedNet):
         if multi_label:
             return ops.activation_forward(logits, "sigmoid")
         if self.out_features == 1:
-            return ops.activation_forward(np.hstack([-logits, logits]), "sigmoid")
+            signs = alike(np.array([[-1, 1]], self.dtype), logits)
+            return ops.activation_forward(ops.gemm(logits, signs, precision="highest"), "sigmoid")
         return ops.softmax_forward(logits)
 
     def loss_and_gradients(
