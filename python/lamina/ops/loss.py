@@ -12,6 +12,7 @@ def softmax_cross_entropy(
     ----------
     logits : ndarray, (batch, classes)
     targets : ndarray, (batch,) of int32 or int64 labels, or (batch, classes) of probabilities
+        Values of probabilities are not looked at: rows need not sum to 1, and negative ones may give a negative loss.
     sample_weight : ndarray, (batch,), optional
     class_weight : ndarray, (classes,), optional
         The weight of a row's label multiplies its sample weight; goes with labels only.
@@ -102,7 +103,7 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     ----------
     logits : ndarray, (batch, units)
     targets : ndarray, (batch, units)
-        Probabilities of 1.
+        Probabilities of 1. Values are not looked at: beyond [0, 1] the loss may be negative and have no minimum.
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
