@@ -96,7 +96,7 @@ def test_dropout_mask_refuses():
     arguments = dict(shape=(4, 5), p=0.5, seed=1)
     check_refused(ops.dropout_mask, [changed(arguments, ValueError, **bad) for bad in BAD_DRAWS])
     cases = [changed(arguments, ValueError, shape=(-1, 5)), changed(arguments, ValueError, shape=()),
-             changed(arguments, TypeError, rate=0.5)]  # fmt: skip
+             changed(arguments, TypeError, shape=(2.0, 3)), changed(arguments, TypeError, rate=0.5)]  # fmt: skip
     check_refused(ops.dropout_mask, cases)
 
 

@@ -108,7 +108,8 @@ def test_draws_refuse(draw):
     bad = [*BAD_DRAWS, dict(row_offset=-1), dict(row_offset=2**32 - 3), dict(shape=(-1, 5)), dict(shape=())]
     bad += [dict(dtype="int64"), dict(dtype="float16"), dict(dtype=">f4")]
     check_refused(draw, [changed(arguments, ValueError, **case) for case in bad])
-    cases = [dict(seed="one"), dict(seed=1.5), dict(size=3)]
+    cases = [dict(seed="one"), dict(seed=1.5), dict(size=3), dict(shape=(2.0, 3)), dict(shape=2.0), dict(shape="23")]
+    cases += [dict(shape=None), dict(dtype="number"), dict(device=3)]
     check_refused(draw, [changed(arguments, TypeError, **case) for case in cases])
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from lamina import _core
 
-from .checks import as_shape, words_in
+from .checks import as_dtype, as_shape, words_in
 
 
 def philox(counter, key):
@@ -104,7 +104,7 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
            [0.904, 0.218, 0.25 ]], dtype=float32)
     """
     return _core.random_uniform(
-        as_shape("random_uniform", shape), seed, layer, step, row_offset, str(np.dtype(dtype)), device
+        as_shape("random_uniform", shape), seed, layer, step, row_offset, as_dtype("random_uniform", dtype), device
     )
 
 
@@ -149,7 +149,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     (2, 2)
     """
     return _core.random_normal(
-        as_shape("random_normal", shape), seed, layer, step, row_offset, str(np.dtype(dtype)), device
+        as_shape("random_normal", shape), seed, layer, step, row_offset, as_dtype("random_normal", dtype), device
     )
 
 
