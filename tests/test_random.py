@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bad_inputs import changed, check_refused
+from bad_inputs import changed, check_refused, strided, with_bad_out
 from comparison import assert_levels_agree, assert_same_bits, assert_within
 from lamina import ops
 from lamina import reference as ref
@@ -111,6 +111,30 @@ def test_draws_refuse(draw):
     cases = [dict(seed="one"), dict(seed=1.5), dict(size=3), dict(shape=(2.0, 3)), dict(shape=2.0), dict(shape="23")]
     cases += [dict(shape=None), dict(dtype="number"), dict(device=3)]
     check_refused(draw, [changed(arguments, TypeError, **case) for case in cases])
+
+
+@pytest.mark.parametrize("draw", [ops.random_uniform, ops.random_normal])
+def test_draws_fill_out(isa, dtype, draw):
+    for shape in [(3, 5), (40, 33), (7,), (2, 3, 5), (0, 5)]:
+        options = dict(seed=3, layer=1, dtype=dtype.name)
+        expected = draw(shape, **options)
+        out = np.full(shape, np.nan, dtype)
+        if len(shape) == 2:
+            out = strided(out)
+        assert draw(shape, out=out, **options) is out
+        assert_same_bits(out, expected)
+        assert len(shape) != 2 or np.isnan(out.base[:, shape[1] :]).all()
+
+
+def test_draws_refuse_a_bad_out(dtype):
+    out = np.zeros((4, 5), dtype)
+    cases = with_bad_out(dict(shape=(4, 5), seed=1, dtype=dtype.name), out)
+    for draw in (ops.random_uniform, ops.random_normal):
+        check_refused(draw, cases)
+    cases = with_bad_out(dict(shape=(4, 5), p=0.5, seed=1), out)
+    check_refused(ops.dropout_mask, [case for case in cases if case[0] != "out is dtype bool"])
+    with pytest.raises(ValueError, match=r"out is float64 of shape \(2,\) on the CPU, needs float32 of shape \(3,\)"):
+        ops.random_uniform(3, seed=1, out=np.zeros(2))
 
 
 def test_permutation_refuses():

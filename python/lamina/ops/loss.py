@@ -4,7 +4,7 @@ from lamina import _core
 
 
 def softmax_cross_entropy(
-    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean"
+    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean", out=None
 ):
     r"""Cross-entropy of the softmax of logits: the negative log-likelihood of labels or class probabilities.
 
@@ -20,6 +20,8 @@ def softmax_cross_entropy(
         ε in [0, 1): targets become (1 - ε) t + ε / classes.
     reduction : {"mean", "sum", "none"}
         mean = Σ w l / Σ w, sum = Σ w l, none = the rows' w l.
+    out : ndarray of the logits' shape, optional
+        For the gradient; with "none" a tuple (loss, gradient).
 
     Returns
     -------
@@ -50,10 +52,12 @@ def softmax_cross_entropy(
     >>> round(loss, 6), dlogits
     (0.693147, array([[ 0.5, -0.5]]))
     """
-    return _core.loss("softmax_cross_entropy", logits, targets, sample_weight, reduction, class_weight, label_smoothing)
+    return _core.loss(
+        "softmax_cross_entropy", logits, targets, sample_weight, reduction, class_weight, label_smoothing, out=out
+    )
 
 
-def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"):
+def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean", out=None):
     """Kullback-Leibler divergence of the softmax of logits from a target distribution, summed over classes.
 
     Parameters
@@ -64,6 +68,7 @@ def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -93,10 +98,10 @@ def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"
     >>> round(loss, 6), dlogits
     (0.693147, array([[ 0.5, -0.5]]))
     """
-    return _core.loss("kl_divergence", logits, probabilities, sample_weight, reduction)
+    return _core.loss("kl_divergence", logits, probabilities, sample_weight, reduction, out=out)
 
 
-def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean"):
+def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean", out=None):
     """Bernoulli cross-entropy from logits, summed over units.
 
     Parameters
@@ -107,6 +112,7 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -134,4 +140,4 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     >>> round(loss, 6), dlogits
     (0.693147, array([[-0.5]]))
     """
-    return _core.loss("sigmoid_cross_entropy", logits, targets, sample_weight, reduction)
+    return _core.loss("sigmoid_cross_entropy", logits, targets, sample_weight, reduction, out=out)

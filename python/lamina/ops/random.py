@@ -60,7 +60,7 @@ def philox(counter, key):
     return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key))
 
 
-def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw uniform numbers in [0, 1).
 
     Parameters
@@ -76,6 +76,7 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
         Of the result; the two types have draws of their own.
     device : {"cpu", "cuda"}
         Where the result is; the numbers are the same.
+    out : ndarray of `shape`, `dtype` and `device`, optional
 
     Returns
     -------
@@ -104,11 +105,11 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
            [0.904, 0.218, 0.25 ]], dtype=float32)
     """
     return _core.random_uniform(
-        as_shape("random_uniform", shape), seed, layer, step, row_offset, as_dtype("random_uniform", dtype), device
+        as_shape("random_uniform", shape), seed, layer, step, row_offset, as_dtype("random_uniform", dtype), device, out
     )
 
 
-def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw standard normal numbers by the transform of Box and Muller.
 
     Parameters
@@ -120,6 +121,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
         Of the result; the two types have draws of their own.
     device : {"cpu", "cuda"}
         Where the result is; the numbers are the same.
+    out : ndarray of `shape`, `dtype` and `device`, optional
 
     Returns
     -------
@@ -149,7 +151,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     (2, 2)
     """
     return _core.random_normal(
-        as_shape("random_normal", shape), seed, layer, step, row_offset, as_dtype("random_normal", dtype), device
+        as_shape("random_normal", shape), seed, layer, step, row_offset, as_dtype("random_normal", dtype), device, out
     )
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .checks import deliver
+
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # golden ratio, sqrt(3) - 1
 _LOW = np.uint64(0xFFFFFFFF)
@@ -114,7 +116,7 @@ def lay_out(numbers, shape):
     return numbers.reshape(rows, width)[:, :columns].reshape(shape)
 
 
-def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw uniform numbers in [0, 1).
 
     Parameters
@@ -130,6 +132,7 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
         Which of the two draws; the result is float64 either way.
     device : str
         Taken and not used.
+    out : ndarray of `shape`, optional
 
     Returns
     -------
@@ -147,9 +150,10 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
     array([[0.622, 0.548, 0.494],
            [0.904, 0.218, 0.25 ]])
     """
-    return uniform_draw(
+    numbers = uniform_draw(
         "random_uniform", shape, UNIFORM, dtype, seed=seed, layer=layer, step=step, row_offset=row_offset
     )
+    return deliver("random_uniform", numbers, out)
 
 
 def uniform_draw(op, shape, purpose, dtype, **key):
@@ -167,7 +171,7 @@ def uniform_draw(op, shape, purpose, dtype, **key):
     return lay_out(_fraction(words, double), shape)
 
 
-def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw standard normal numbers by the transform of Box and Muller.
 
     Parameters
@@ -179,6 +183,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
         Which of the two draws; the result is float64 either way.
     device : str
         Taken and not used.
+    out : ndarray of `shape`, optional
 
     Returns
     -------
@@ -202,7 +207,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     (2, 2)
     """
     key = dict(seed=seed, layer=layer, step=step, row_offset=row_offset)
-    return normal_draw("random_normal", shape, NORMAL, dtype, **key)
+    return deliver("random_normal", normal_draw("random_normal", shape, NORMAL, dtype, **key), out)
 
 
 def normal_draw(op, shape, purpose, dtype, **key):
