@@ -40,7 +40,9 @@ Array drawn(const char* op, const py::object& out, const py::dtype& dtype, const
     fail(op, "out is ", told(a.numpy_dtype(), a.shape(), a.on_device()), ", needs ", told(dtype, shape, on_device));
   }
   if (!a.writeable()) fail(op, "out is read-only, needs to be writeable");
-  if (reinterpret_cast<uintptr_t>(a.data()) % static_cast<uintptr_t>(a.itemsize()) != 0) fail(op, "out is misaligned");
+  const auto itemsize = static_cast<uintptr_t>(a.itemsize());
+  if (reinterpret_cast<uintptr_t>(a.data()) % itemsize != 0)
+    fail(op, "out is misaligned, needs data at a multiple of ", itemsize, " bytes");
   return a;
 }
 
