@@ -117,6 +117,11 @@ def test_data_on_the_device_is_taken_as_it_is(data):
         trainer.fit(*given, epochs=2, batch_size=16, progress=False)
         results.append([net.state_dict(), trainer.evaluate(*given)["loss"]])
     assert_same_bits(*results)
+    weights = np.linspace(0, 1, 130, dtype="float32")
+    losses = [net.loss_and_gradients(there, y, sample_weight=weights)[0]]
+    losses += [net.loss_and_gradients(there, labels, sample_weight=cuda.array(weights))[0]]
+    losses += [net.loss_and_gradients(there, cuda.array(np.eye(4, dtype="float32")[y]), sample_weight=weights)[0]]
+    assert losses[0] == losses[1] == pytest.approx(losses[2])
     for outputs in (net.predict(there), net(there)):
         assert isinstance(outputs, cuda.Array)
         assert_same_bits(outputs.numpy(), net.predict(x))

@@ -154,8 +154,8 @@ class Loss:
             wrong = np.abs(sums - 1) > _SUM_ERROR
             if wrong.any():
                 row = int(np.argmax(wrong))
-                raise ValueError(f"{call}: y sums to {sums[row]:g} in row {row}, {self.name} needs probabilities, "
-                                 "which sum to 1 in each")  # fmt: skip
+                raise ValueError(f"{call}: y sums to {sums[row]:g} in row {row}, {self.name} needs "
+                                 "probabilities, which sum to 1")  # fmt: skip
         return array
 
     def _labels(self, call: str, labels: np.ndarray, rows: int, outputs: int) -> np.ndarray:

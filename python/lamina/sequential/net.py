@@ -285,6 +285,7 @@ class Sequential(NormalisedNet):
         chosen = loss if isinstance(loss, Loss) else Loss(loss)
         settings = chosen.settings(call, self.out_features, self.dtype)
         x = self._input(call, x, "x")
+        targets, sample_weight = on_host(targets), on_host(sample_weight)
         targets = chosen.targets(call, targets, rows=len(x), outputs=self.out_features, dtype=self.dtype)
         sample_weight = weights(call, "sample_weight", sample_weight, len(x), self.dtype)
         key = self._key(call, seed, step)
