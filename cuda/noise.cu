@@ -1,8 +1,8 @@
 // Noise on inputs, units and weights. Masks are drawn a tile at a time, normal numbers a counter by each thread.
+#include "cuda/numbers.cuh"
 #include "cuda/table.h"
 #include "cuda/tile.cuh"
 #include "math/noise.h"
-#include "math/random.h"
 
 namespace lamina::cuda {
 namespace {
@@ -50,30 +50,16 @@ __global__ void shakeout_kernel(Draw draw, T c, T rise, Matrix<const T> weight, 
   }
 }
 
-// f(row, column, normal number) for the elements of this thread's counter.
-template <class T, class F>
-__device__ void over_normals(const Draw& draw, int64_t rows, int64_t columns, const F& f) {
-  constexpr int64_t each = 16 / sizeof(T);
-  const int64_t groups = divide_up(columns, each), i = thread_number(), row = i / groups, group = i % groups;
-  if (row >= rows) return;
-  T normal[each];
-  Normals::of(random_words(draw, row, group).word, normal);
-  for (int64_t e = 0; e < each && group * each + e < columns; ++e) f(row, group * each + e, normal[e]);
-}
-template <class T>
-int64_t counters(Matrix<T> out) {
-  return out.rows * divide_up(out.columns, int64_t{16 / sizeof(T)});
-}
-
 template <class T>
 __global__ void gaussian_noise_kernel(Draw draw, T deviation, Matrix<const T> x, Matrix<T> out) {
-  over_normals<T>(draw, out.rows, out.columns,
-                  [=](int64_t row, int64_t column, T normal) { out.row(row)[column] = fma(deviation, normal, x.row(row)[column]); });
+  over_numbers<T, Normals>(draw, out.rows, out.columns, [=](int64_t row, int64_t column, T normal) {
+    out.row(row)[column] = fma(deviation, normal, x.row(row)[column]);
+  });
 }
 
 template <class T>
 __global__ void whiteout_forward_kernel(Draw draw, Whiteout<T> whiteout, Matrix<const T> weight, Matrix<T> out) {
-  over_normals<T>(draw, out.rows, out.columns, [=](int64_t row, int64_t column, T normal) {
+  over_numbers<T, Normals>(draw, out.rows, out.columns, [=](int64_t row, int64_t column, T normal) {
     const T w = weight.row(row)[column];
     T deviation, slope;
     whiteout.deviation(w, deviation, slope);
@@ -82,7 +68,7 @@ __global__ void whiteout_forward_kernel(Draw draw, Whiteout<T> whiteout, Matrix<
 }
 template <class T>
 __global__ void whiteout_backward_kernel(Draw draw, Whiteout<T> whiteout, Matrix<const T> dy, Matrix<const T> weight, Matrix<T> out) {
-  over_normals<T>(draw, out.rows, out.columns, [=](int64_t row, int64_t column, T normal) {
+  over_numbers<T, Normals>(draw, out.rows, out.columns, [=](int64_t row, int64_t column, T normal) {
     T deviation, slope;
     whiteout.deviation(weight.row(row)[column], deviation, slope);
     out.row(row)[column] = dy.row(row)[column] * fma(slope, normal, T(1));

@@ -1,27 +1,17 @@
-// Philox: uniforms, normals and dropout's mask. A thread draws a counter.
-#include "cuda/launch.h"
+// Philox: uniforms, normals and dropout's mask.
+#include "cuda/numbers.cuh"
 #include "cuda/table.h"
-#include "cuda/tile.cuh"
-#include "math/elementary.h"
-#include "math/philox.h"
-#include "math/random.h"
 
 namespace lamina::cuda {
 namespace {
 
 template <class T, class Numbers>
 __global__ void random_kernel(Draw draw, Matrix<T> out) {
-  constexpr int64_t each = 16 / sizeof(T);  // numbers of a counter
-  const int64_t groups = divide_up(out.columns, each), i = thread_number(), row = i / groups, group = i % groups;
-  if (row >= out.rows) return;
-  T numbers[each];
-  Numbers::of(random_words(draw, row, group).word, numbers);
-  for (int64_t e = 0; e < each && group * each + e < out.columns; ++e) out.row(row)[group * each + e] = numbers[e];
+  over_numbers<T, Numbers>(draw, out.rows, out.columns, [=](int64_t row, int64_t column, T number) { out.row(row)[column] = number; });
 }
 template <class T, class Numbers>
 void fill(const Context& context, const Draw& draw, Matrix<T> out) {
-  const int64_t groups = divide_up(out.columns, int64_t{16 / sizeof(T)});
-  launch_threads(context, "random", out.rows * groups, random_kernel<T, Numbers>, draw, out);
+  launch_threads(context, "random", counters(out), random_kernel<T, Numbers>, draw, out);
 }
 
 __global__ void dropout_mask_kernel(Draw draw, Matrix<uint8_t> keep) {

@@ -1,7 +1,7 @@
 // Leaky rectifiers whose slope is learned (PReLU) or drawn for each element (RReLU).
+#include "cuda/numbers.cuh"
 #include "cuda/table.h"
 #include "cuda/tile.cuh"
-#include "math/random.h"
 
 namespace lamina::cuda {
 namespace {
@@ -36,18 +36,11 @@ __global__ void prelu_backward_kernel(Slopes<T> slopes, Matrix<const T> dy, Matr
   chunk_sums[tile.chunk() * z.columns + tile.column] = sum;
 }
 
-// A thread draws a counter.
 template <class T>
 __global__ void rrelu_kernel(Draw draw, T lower, T range, Matrix<const T> values, Matrix<const T> z, Matrix<T> out) {
-  constexpr int64_t each = 16 / sizeof(T);
-  const int64_t groups = divide_up(out.columns, each), i = thread_number(), row = i / groups, group = i % groups;
-  if (row >= out.rows) return;
-  T uniform[each];
-  Uniforms::of(random_words(draw, row, group).word, uniform);
-  for (int64_t e = 0; e < each && group * each + e < out.columns; ++e) {
-    const int64_t column = group * each + e;
-    out.row(row)[column] = leaky(values.row(row)[column], z.row(row)[column], fma(range, uniform[e], lower));
-  }
+  over_numbers<T, Uniforms>(draw, out.rows, out.columns, [=](int64_t row, int64_t column, T u) {
+    out.row(row)[column] = leaky(values.row(row)[column], z.row(row)[column], fma(range, u, lower));
+  });
 }
 
 }  // namespace
@@ -64,8 +57,7 @@ void fill_rectifiers(Kernels<T>& kernels) {
     merge_columns<T>(context, sums.data(), chunks_of(z.rows), z.columns, d_slopes);
   };
   kernels.rrelu = [](const Context& context, const Draw& draw, T lower, T range, Matrix<const T> values, Matrix<const T> z, Matrix<T> out) {
-    launch_threads(context, "rrelu", out.rows * divide_up(out.columns, int64_t{16 / sizeof(T)}), rrelu_kernel<T>, draw, lower, range,
-                   values, z, out);
+    launch_threads(context, "rrelu", counters(out), rrelu_kernel<T>, draw, lower, range, values, z, out);
   };
 }
 

@@ -30,6 +30,8 @@ void fill_rectifiers(Kernels<T>& kernels);
 template <class T>
 void fill_noise(Kernels<T>& kernels);
 template <class T>
+void fill_rbm(Kernels<T>& kernels);
+template <class T>
 void fill_clipping(Kernels<T>& kernels);
 template <class T>
 void fill_random(Kernels<T>& kernels);
@@ -52,6 +54,7 @@ void fill(Kernels<T>& kernels) {
   fill_optimizers(kernels);
   fill_rectifiers(kernels);
   fill_noise(kernels);
+  fill_rbm(kernels);
   fill_clipping(kernels);
   fill_random(kernels);
 }

@@ -46,7 +46,7 @@ void launch_threads(const Context& context, const char* name, int64_t count, voi
 }
 __device__ inline int64_t thread_number() { return int64_t{blockIdx.x} * block_threads + threadIdx.x; }
 
-__device__ inline uint32_t step_of(const Draw& draw) { return draw.step_at ? *draw.step_at : draw.step; }
+__device__ inline uint32_t step_of(const Draw& draw) { return draw.step_at ? *draw.step_at + draw.ahead : draw.step; }
 
 __device__ inline PhiloxBlock<uint32_t> random_words(const Draw& draw, int64_t row, int64_t group) {
   return philox(PhiloxBlock<uint32_t>{{static_cast<uint32_t>(group), static_cast<uint32_t>(row) + draw.row_offset, step_of(draw),

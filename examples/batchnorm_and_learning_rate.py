@@ -8,9 +8,10 @@ learning", Carnegie Mellon University, 2020: to get its benefit, learning rates 
 import warnings
 
 import numpy as np
-from common import finish, new_figure, read_arguments, spirals
+from common import finish, new_figure, read_arguments
 
 import lamina
+from lamina import datasets
 from lamina.mlp import mlp
 
 RATES = 10.0 ** np.arange(-3, 2.1, 0.5)
@@ -18,8 +19,8 @@ RATES = 10.0 ** np.arange(-3, 2.1, 0.5)
 
 def main(arguments=None):
     options = read_arguments(__doc__, arguments)
-    rng = np.random.default_rng(options.seed)
-    (X, y), (X_test, y_test) = spirals(2000, 0.03, rng), spirals(2000, 0.03, rng)
+    points, arms = datasets.spirals(4000, noise=0.03, seed=options.seed)
+    (X, X_test), (y, y_test) = np.split(points, 2), np.split(arms, 2)
     figure, (axis,) = new_figure(1, width=6)
     numbers = {}
     warnings.simplefilter(

@@ -6,18 +6,18 @@ al., "Stacked denoising autoencoders", 2010; H. Larochelle, "Neural networks", a
 """
 
 import numpy as np
-from common import finish, new_figure, read_arguments, rectangles
+from common import finish, new_figure, read_arguments
 
 import lamina
-from lamina import ops
+from lamina import datasets, ops
 
 SIDE, UNITS, DAMAGE = 14, 400, 0.3
 
 
 def main(arguments=None):
     options = read_arguments(__doc__, arguments)
-    rng = np.random.default_rng(options.seed)
-    (X, _), (X_test, _) = rectangles(5000, rng, SIDE), rectangles(1000, rng, SIDE)
+    images, _ = datasets.rectangles(6000, side=SIDE, seed=options.seed)
+    X, X_test = images[:5000], images[5000:]
     damaged = ops.masking_noise(X_test, DAMAGE, seed=options.seed)
     missing = (X_test == 1) & (damaged == 0)
 

@@ -5,10 +5,10 @@ more and more, before the nets are trained on two spirals. See M. Mukund, "Train
 ReLU; and A. Maas, A. Hannun and A. Ng, "Rectifier nonlinearities improve neural network acoustic models", 2013.
 """
 
-import numpy as np
-from common import finish, new_figure, read_arguments, spirals
+from common import finish, new_figure, read_arguments
 
 import lamina
+from lamina import datasets
 
 PUSHES = (0, 1, 2, 3, 4)
 ACTIVATIONS = {"ReLU": lamina.ReLU(), "leaky ReLU": lamina.LeakyReLU(0.1)}
@@ -33,7 +33,7 @@ def train(activation, push, X, y, seed):
 
 def main(arguments=None):
     options = read_arguments(__doc__, arguments)
-    X, y = spirals(1000, 0.03, np.random.default_rng(options.seed))
+    X, y = datasets.spirals(1000, noise=0.03, seed=options.seed)
     figure, (left, right) = new_figure(2)
     numbers = {}
     for name, activation in ACTIVATIONS.items():

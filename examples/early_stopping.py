@@ -6,9 +6,10 @@ L. Prechelt, "Early stopping - but when?", 1998.
 """
 
 import numpy as np
-from common import finish, new_figure, read_arguments, spirals
+from common import finish, new_figure, read_arguments
 
 import lamina
+from lamina import datasets
 from lamina.mlp import mlp
 
 EPOCHS, LOOK_AHEAD = 600, 50
@@ -16,19 +17,22 @@ EPOCHS, LOOK_AHEAD = 600, 50
 
 def main(arguments=None):
     options = read_arguments(__doc__, arguments)
-    rng = np.random.default_rng(options.seed)
-
-    def draw(rows, wrong):
-        X, y = spirals(rows, 0.05, rng)
-        return X, np.where(rng.random(rows) < wrong, 1 - y, y)
-
-    (X, y), validation, truth = draw(500, 0.2), draw(500, 0.2), draw(3000, 0.0)
+    X, truth = datasets.spirals(4000, noise=0.05, seed=options.seed)
+    y = np.where(np.random.default_rng(options.seed).random(4000) < 0.2, 1 - truth, truth)
+    train, validation, test = slice(500), slice(500, 1000), slice(1000, None)
     stopping = lamina.EarlyStopping(patience=LOOK_AHEAD)
     trainers = {}
     for name, callbacks in {"trained to the end": [], "stopped early": [stopping]}.items():
         net = mlp(2, [128, 128], 2, activation="relu", batchnorm=False, seed=options.seed)
         trainer = lamina.Trainer(net, optimizer=lamina.Adam(lr=3e-3), callbacks=callbacks, seed=options.seed)
-        trainer.fit(X, y, epochs=EPOCHS, batch_size=50, validation_data=validation, progress=False)
+        trainer.fit(
+            X[train],
+            y[train],
+            epochs=EPOCHS,
+            batch_size=50,
+            validation_data=(X[validation], y[validation]),
+            progress=False,
+        )
         trainers[name] = trainer
 
     figure, axes = new_figure(3)
@@ -42,9 +46,9 @@ def main(arguments=None):
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     numbers = {"best_epoch": stopping.best_epoch}
     for axis, (name, trainer) in zip(axes[1:], trainers.items(), strict=True):
-        numbers[name] = trainer.evaluate(*truth)["score"]
+        numbers[name] = trainer.evaluate(X[test], truth[test])["score"]
         axis.contourf(ticks, ticks, trainer.net.predict(grid).argmax(axis=1).reshape(201, 201), levels=1, alpha=0.4)
-        axis.scatter(*X.T, c=y, s=6)
+        axis.scatter(*X[train].T, c=y[train], s=6)
         axis.set_title(f"{name}: {numbers[name]:.1%} right")
     finish(
         figure,

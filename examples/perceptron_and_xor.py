@@ -9,9 +9,10 @@ import numpy as np
 from common import finish, new_figure, read_arguments
 
 import lamina
+from lamina import datasets
 
-POINTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-OR, XOR = np.array([0, 1, 1, 1]), np.array([0, 1, 1, 0])
+POINTS, XOR = datasets.xor()
+OR = POINTS.max(axis=1).astype(int)
 
 
 def learn_by_rosenblatts_rule(targets, epochs=50):

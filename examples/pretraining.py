@@ -6,10 +6,10 @@ today, which learn this without. See Y. Bengio et al., "Greedy layer-wise traini
 H. Larochelle, "Neural networks", deep learning: unsupervised pre-training.
 """
 
-import numpy as np
-from common import finish, new_figure, read_arguments, rectangles
+from common import finish, new_figure, read_arguments
 
 import lamina
+from lamina import datasets
 from lamina.mlp import mlp
 from lamina.plots import filter_mosaic
 
@@ -24,8 +24,10 @@ NETS = {
 
 def main(arguments=None):
     options = read_arguments(__doc__, arguments)
-    rng = np.random.default_rng(options.seed)
-    (X, y), validation, test, (unlabelled, _) = (rectangles(rows, rng, SIDE) for rows in (300, 300, 3000, 5000))
+    images, tall = datasets.rectangles(8600, side=SIDE, seed=options.seed)
+    parts = (slice(0, 300), slice(300, 600), slice(600, 3600))
+    (X, y), validation, test = ((images[part], tall[part]) for part in parts)
+    unlabelled = images[3600:]
 
     figure, axes = new_figure(3)
     numbers = {}

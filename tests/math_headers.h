@@ -16,6 +16,7 @@
 #include "math/order.h"
 #include "math/philox.h"
 #include "math/random.h"
+#include "math/rbm.h"
 #include "math/scalar.h"
 #include "math/type_list.h"
 
@@ -59,7 +60,8 @@ LAMINA_HD T optimizers(T x) {
   lamina::rmsprop_update(p, g, v, m, rmsprop);
   const lamina::AdamConstants<T> adam{T(.9), T(.1), T(.999), T(.001), T(.1), T(1), T(1e-8), T(0), T(1), T(0)};
   lamina::adam_update(p, g, m, v, adam);
-  return lamina::soft_threshold(p, T(.1)) + lamina::averaged(m, v, T(.5)) + lamina::clip(g, T(5)) * static_cast<T>(lamina::norm_scale(g, 1));
+  return lamina::soft_threshold(p, T(.1)) + lamina::averaged(m, v, T(.5)) +
+         lamina::clip(g, T(5)) * static_cast<T>(lamina::norm_scale(g, 1));
 }
 
 template <class T>
@@ -106,6 +108,11 @@ LAMINA_HD T noise(T x) {
 }
 
 template <class T>
+LAMINA_HD T rbm(T x) {
+  return lamina::bernoulli(x, T(.5)) + lamina::noisy_relu(x, T(1)) + lamina::visible_energy(x, x, T(.5)) + lamina::hidden_free_energy(x);
+}
+
+template <class T>
 LAMINA_HD T halves(T x) {
   const float y = float(x);
   return T(lamina::to_float(lamina::to_bfloat16(y)) + lamina::to_float(lamina::high_half(y)) + lamina::to_float(lamina::low_half(y)));
@@ -114,7 +121,7 @@ LAMINA_HD T halves(T x) {
 template <class T>
 LAMINA_HD T everything(T x) {
   return activations(x, lamina::Activations{}) + losses(x, x, lamina::ElementwiseLosses{}) + elementary(x) + optimizers(x) + batchnorm(x) +
-         layernorm(x) + encodings(x) + random(x) + noise(x) + T(lamina::integer_power(.9, 7)) + halves(x);
+         layernorm(x) + encodings(x) + random(x) + noise(x) + rbm(x) + T(lamina::integer_power(.9, 7)) + halves(x);
 }
 
 }  // namespace lamina_test

@@ -138,7 +138,17 @@ def test_trainer_augmentation_goes_on_where_it_stopped_and_is_the_same_on_a_devi
         (lambda: augment.Shift((8, 0), 1), ValueError, "Shift: shape is 0"),
         (lambda: augment.Shift((8, 8), -1), ValueError, "Shift: pixels is -1"),
         (lambda: augment.Shift((8, 8), 1.5), TypeError, "Shift: pixels is 1.5"),
-        (lambda: augment.Shift((8, 8), 1, fill=np.nan), ValueError, "Shift: fill is nan"),
+        *[
+            (lambda make=make, fill=fill: make((8, 8), 1, fill=fill), ValueError, f"fill is {fill}, a finite number is")
+            for make in (augment.Shift, augment.Rotate)
+            for fill in (np.nan, np.inf, -np.inf)
+        ],
+        (lambda: augment.Shift((1, 2), 1, fill=0.5)(np.zeros((2, 2), int), 0, 0), ValueError, "Shift: fill is 0.5 and"),
+        (lambda: augment.Shift((1, 2), 1, fill=-1)(np.zeros((2, 2), "u1"), 0, 0), ValueError, "fill is -1.0 .* uint8"),
+        *[
+            (lambda make=make: make((1, 2), 1, fill=1e39)(np.zeros((2, 2), "f4"), 0, 0), ValueError, "1e.39.*float32")
+            for make in (augment.Shift, augment.Rotate)
+        ],
         (lambda: augment.Rotate((8, 8), -1), ValueError, "Rotate: degrees is -1"),
         (lambda: augment.Noise(np.inf), ValueError, "Noise: deviation is inf"),
         (lambda: augment.Compose(augment.Noise(1), 3), TypeError, "Compose: 3 given"),

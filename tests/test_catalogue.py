@@ -32,6 +32,7 @@ CATALOGUE = {
     "schedules": "HalveOnPlateau StepDecay ExponentialDecay InverseTimeDecay CosineDecay WarmUp OneCycle",
     "regularisers": "L1 L2 Elastic",
     "noise": "Dropout AlphaDropout GaussianNoise MaskingNoise SaltAndPepper DropConnect Shakeout Whiteout Zoneout",
+    "generated data": "rectangles shapeset bars_and_stripes spirals xor",
 }
 
 
@@ -63,6 +64,7 @@ def test_the_catalogue_is_covered_by_name():
         "schedules": vars(lamina),
         "regularisers": vars(lamina),
         "noise": vars(lamina),
+        "generated data": lamina.datasets.__all__,
     }
     missing = {what: set(names.split()) - set(offered[what]) for what, names in CATALOGUE.items()}
     assert not any(missing.values()), missing

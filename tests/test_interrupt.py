@@ -186,12 +186,13 @@ def test_interrupt_of_pretraining(data, interrupt):
     assert_usable(net, data)
 
 
-def test_interrupt_of_an_autoencoder(data, interrupt):
-    coder = lamina.Autoencoder(20, 8)
-    assert_stops_in_time(lambda: coder.fit(data[0], epochs=LONG, progress=False), interrupt)
-    losses = len(coder.history["loss"])
-    assert losses > 0 and np.isfinite(coder.transform(data[0])).all()
-    assert len(coder.fit(data[0], epochs=1, progress=False)["loss"]) == losses + 1
+@pytest.mark.parametrize("module", [lamina.Autoencoder, lamina.RBM])
+def test_interrupt_of_a_module(data, interrupt, module):
+    learner, X = module(20, 8), data[0].clip(0, 1)
+    assert_stops_in_time(lambda: learner.fit(X, epochs=LONG, progress=False), interrupt)
+    losses = len(learner.history["loss"])
+    assert losses > 0 and np.isfinite(learner.transform(X)).all()
+    assert len(learner.fit(X, epochs=1, progress=False)["loss"]) == losses + 1
 
 
 def test_interrupt_by_the_signal_of_ctrl_c(data):

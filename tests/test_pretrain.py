@@ -119,6 +119,9 @@ def test_autoencoder_copies_are_whole_and_independent(x, make_copy):
     twin = make_copy(coder)
     assert_same_bits(twin.transform(x), coder.transform(x))
     assert twin.history == coder.history and repr(twin) == repr(coder)
+    for each in (coder, twin):
+        each.fit(x, epochs=1, progress=False)
+    assert_same_bits(twin.transform(x), coder.transform(x))
     twin.parameters()["weight"][...] = 0
     assert coder.parameters()["weight"].any()
 
@@ -191,6 +194,29 @@ def test_greedy_is_the_lectures_pseudocode(dtype, x, module, tied):
         assert_same_bits(net.parameters()[name], plain.parameters()[name])
 
 
+@pytest.mark.parametrize(
+    ("activation", "hidden", "persistent"),
+    [(lamina.Sigmoid, "bernoulli", False), (lamina.Sigmoid, "bernoulli", True), (lamina.ReLU, "relu", False)],
+)
+def test_greedy_of_boltzmann_machines(dtype, x, activation, hidden, persistent):
+    """Gaussian visible units where the data leaves the unit interval; batch norm undone, here in no layer."""
+    net, plain = stack(activation=activation, dtype=dtype), stack(activation=activation, dtype=dtype)
+    settings = {"optimizer": lamina.SGD(lr=0.01, momentum=0.5), "seed": 6}
+    fit = {"epochs": 3, "batch_size": 32, "k": 2, "persistent": persistent, "progress": False}
+    stages = greedy(net, 3 * x, "rbm", **settings, **fit)
+    data = (3 * x).astype(dtype)
+    for stage, place, (inputs, outputs) in zip(stages, (0, 2), ((6, 5), (5, 4)), strict=True):
+        visible = "bernoulli" if data.min() >= 0 and data.max() <= 1 else "gaussian"
+        machine = lamina.RBM(inputs, outputs, visible=visible, hidden=hidden, layer=place, dtype=dtype, **settings)
+        machine.set_weights(plain.parameters()[f"{place}.weight"])
+        losses = machine.fit(data, **fit)["loss"]
+        assert_same_bits(net.parameters()[f"{place}.weight"], machine.parameters()["weight"])
+        assert_same_bits(net.parameters()[f"{place}.bias"], machine.parameters()["hidden_bias"])
+        assert stage["layer"] == place and stage["criterion"] == "contrastive_divergence"
+        np.testing.assert_array_equal(stage["loss"], losses)
+        data = machine.transform(data)
+
+
 @pytest.mark.parametrize("activation", [lamina.ReLU, lamina.LeakyReLU, lamina.ELU, lamina.SELU, lamina.Tanh])
 def test_greedy_auto_takes_squares_for_data_outside_the_unit_interval(x, activation):
     net = stack(activation=activation)
@@ -244,6 +270,14 @@ def test_greedy_helps_what_follows_and_leaves_a_net_to_train(rng):
         assert trainer.evaluate(x, y)["score"] > 0.9
 
 
+def test_greedy_stops_at_weights_that_are_no_numbers(x):
+    net = stack(activation=lamina.ReLU)
+    before = net.state_dict()
+    with pytest.raises(ValueError, match="greedy: the weights of layer 0 .*lower lr"), np.errstate(all="ignore"):
+        greedy(net, x, loss="squared_error", optimizer="sgd", lr=1e30, epochs=50, progress=False)
+    assert_same_bits(net.state_dict(), before)
+
+
 def test_greedy_is_the_same_at_every_run(isa, x):
     nets = [stack(lamina.BatchNorm, activation=lamina.ELU, dtype="float32") for _ in range(3)]
     for net, seed in zip(nets, (1, 1, 2), strict=True):
@@ -278,7 +312,19 @@ def test_greedy_shows_each_layer(x, capfd):
             ValueError,
             "greedy: layer 1 is a Residual",
         ),
-        ({"module": "rbm"}, ValueError, "greedy: module is 'rbm'.*autoencoder, denoising"),
+        ({"module": "forest"}, ValueError, "greedy: module is 'forest'.*autoencoder, denoising, rbm"),
+        (
+            {"module": "rbm", "net": stack(activation=lamina.Tanh)},
+            ValueError,
+            "layer 0 is followed by Tanh.*Sigmoid or",
+        ),
+        (
+            {"module": "rbm", "loss": "squared_error"},
+            ValueError,
+            "greedy: loss='squared_error' given with module='rbm'",
+        ),
+        ({"module": "rbm", "k": 0}, ValueError, "greedy: k"),
+        ({"k": 2}, ValueError, "greedy: k=2, persistent=False given with module='autoencoder'"),
         ({"loss": "cross_entropy"}, ValueError, "greedy: loss.*auto"),
         ({"optimizer": "lion"}, ValueError, "greedy: optimizer"),
         ({"lr": -1}, ValueError, "greedy: lr"),

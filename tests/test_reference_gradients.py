@@ -286,3 +286,25 @@ def test_autoencoder_gradient(rng, name, loss, tied, p):
     assert set(gradients) == set(parameters)
     for key, array in parameters.items():
         check(lambda: evaluate()[0], array, gradients[key])
+
+
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("chains", [None, 3])
+def test_rbm_gradient(rng, visible, chains):
+    """Of the mean free energy of the data less that of the chains' ends, which are held fast."""
+    weight, c, b = rng.normal(size=(4, 6)), rng.normal(size=6), rng.normal(size=4)
+    v = rng.normal(size=(5, 6)) if visible == "gaussian" else (rng.random((5, 6)) < 0.5).astype(np.float64)
+    states = ref.rbm_hidden(v, weight, b, sample=True, seed=2) if chains is None else np.ones((chains, 4))
+    ends = ref.rbm_visible(states, weight, c, unit=visible, sample=True, seed=2)
+    *gradients, _ = ref.rbm_gradient(
+        v, weight, c, b, visible=visible, chains=None if chains is None else states, seed=2
+    )
+
+    def gap():
+        return (
+            ref.rbm_free_energy(v, weight, c, b, visible=visible).mean()
+            - ref.rbm_free_energy(ends, weight, c, b, visible=visible).mean()
+        )
+
+    for array, gradient in zip((weight, c, b), gradients, strict=True):
+        check(gap, array, gradient)

@@ -20,6 +20,13 @@ struct RandomKey {
   uint32_t step = 0;
   int64_t row_offset = 0;
   const uint32_t* step_at = nullptr;  // in recorded work: where a device finds the step instead
+  uint32_t ahead = 0;                 // steps further on
+
+  RandomKey plus(int64_t steps) const {
+    RandomKey key = *this;
+    key.ahead += static_cast<uint32_t>(steps);
+    return key;
+  }
 };
 
 struct Dropout {

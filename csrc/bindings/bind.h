@@ -109,5 +109,6 @@ void bind_optimizer(py::module_& m);
 void bind_network(py::module_& m);
 void bind_trainer(py::module_& m);
 void bind_autoencoder(py::module_& m);
+void bind_rbm(py::module_& m);
 
 }  // namespace lamina

@@ -78,6 +78,7 @@ PYBIND11_MODULE(_core, m) {
   bind_network(m);
   bind_trainer(m);
   bind_autoencoder(m);
+  bind_rbm(m);
 }
 
 }  // namespace lamina

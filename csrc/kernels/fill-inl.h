@@ -12,6 +12,7 @@
 #include "kernels/loss-inl.h"
 #include "kernels/noise-inl.h"
 #include "kernels/optimizer-inl.h"
+#include "kernels/rbm-inl.h"
 #include "kernels/rectifiers-inl.h"
 #include "kernels/tail_backward-inl.h"
 
@@ -36,6 +37,10 @@ void fill(Kernels<T>& k) {
   k.shakeout = shakeout<T>;
   k.whiteout_forward = whiteout_forward<T>;
   k.whiteout_backward = whiteout_backward<T>;
+  k.bernoulli = bernoulli<T>;
+  k.noisy_relu = noisy_relu<T>;
+  k.pull = pull<T>;
+  k.rbm_free_energy = rbm_free_energy<T>;
   k.inference_statistics = inference_statistics<T>;
   k.column_sum = column_sum<T>;
   k.layernorm_forward = layernorm_forward<T>;

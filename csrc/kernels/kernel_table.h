@@ -16,7 +16,8 @@ struct Draw {
   uint32_t purpose_and_layer = 0, step = 0, row_offset = 0;
   uint32_t threshold = 0;  // kept where 16 random bits are below
   double scale = 1;
-  const uint32_t* step_at = nullptr;  // on a device: where the step is found in its stead
+  const uint32_t* step_at = nullptr;  // on a device: where the step is found in its stead, and how far ahead of that
+  uint32_t ahead = 0;
 
   constexpr explicit operator bool() const { return threshold != 0; }
 };
@@ -155,6 +156,13 @@ struct Kernels {
   void (*shakeout)(const Context&, const Draw&, T c, T rise, Matrix<const T> weight, Matrix<T> out);
   void (*whiteout_forward)(const Context&, const Draw&, const Whiteout<T>&, Matrix<const T> weight, Matrix<T> out);
   void (*whiteout_backward)(const Context&, const Draw&, const Whiteout<T>&, Matrix<const T> dy, Matrix<const T> weight, Matrix<T> out);
+  // Units of a restricted Boltzmann machine (math/rbm.h): drawn from their probabilities or inputs, `out` may be the same;
+  // a sparsity target's part of a
+  // gradient; and the free energy of each row, from the hidden units' inputs a.
+  void (*bernoulli)(const Context&, const Draw&, Matrix<const T> p, Matrix<T> out);
+  void (*noisy_relu)(const Context&, const Draw&, Matrix<const T> a, Matrix<T> out);
+  void (*pull)(const Context&, T* g, const T* x, int64_t n, T target, T cost);  // g += cost (x - target)
+  void (*rbm_free_energy)(const Context&, Matrix<const T> v, const T* visible_bias, T half, Matrix<const T> a, T* out);
   // What inference normalises with.
   void (*inference_statistics)(const Context&, const T* running_mean, const T* running_var, double eps, int64_t columns, T* mean, T* rstd);
   void (*column_sum)(const Context&, Matrix<const T> x, T* out);

@@ -17,7 +17,9 @@ enum class Purpose : uint32_t {
   masking_noise = 6,
   gaussian_noise = 7,
   salt_and_pepper = 8,
-  whiteout = 9
+  whiteout = 9,
+  rbm_hidden = 10,
+  rbm_visible = 11
 };
 
 LAMINA_HD uint32_t purpose_word(Purpose purpose, uint32_t layer) { return static_cast<uint32_t>(purpose) << 24 | layer; }

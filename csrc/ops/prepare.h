@@ -13,8 +13,9 @@ inline Draw prepare_draw(Purpose purpose, const RandomKey& key) {
   Draw draw;
   draw.seed = key.seed;
   draw.purpose_and_layer = purpose_word(purpose, key.layer);
-  draw.step = key.step;
+  draw.step = key.step + key.ahead;
   draw.step_at = key.step_at;
+  draw.ahead = key.ahead;
   draw.row_offset = static_cast<uint32_t>(key.row_offset);
   return draw;
 }

@@ -62,7 +62,7 @@ from lamina.layers import (
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.overfitting import overfit_check
-from lamina.pretrain import Autoencoder
+from lamina.pretrain import RBM, Autoencoder
 from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
@@ -76,8 +76,8 @@ __all__ = [
     "Columns", "CosineDecay", "DropConnect", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble",
     "ExponentialDecay", "GELU", "GELUTanh", "GaussianNoise", "HalveOnPlateau", "InverseTimeDecay", "L1", "L2",
     "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "MaskingNoise", "Numeric", "OneCycle", "OptunaPruning",
-    "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD", "SWA",
-    "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step",
+    "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RBM", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD",
+    "SWA", "SaltAndPepper", "Sequential", "Shakeout", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Step",
     "StepDecay", "StepSchedule", "Tanh", "Trainer", "UnfreezeInStages", "WarmUp", "Whiteout", "Zoneout", "augment",
     "available_isas", "bagging", "calibrate", "config", "cuda", "datasets", "diagnose", "expected_calibration_error",
     "fit_temperature", "fit_together", "get_isa", "get_num_threads", "get_precision", "gradcheck", "init", "load",

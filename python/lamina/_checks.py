@@ -68,14 +68,14 @@ def whole(call: str, name: str, value: Any, least: int, most: int | None = None)
 
 
 def number(call: str, name: str, value: Any, *, least: float = 0, below: float = math.inf) -> float:
-    """Return `value` as a float in [least, below).
+    """Return `value` as a finite float in [least, below).
 
     Raises
     ------
     TypeError
         If it is no number.
     ValueError
-        If it is less than the least, NaN, or not below the limit.
+        If it is less than the least, not below the limit, infinite or NaN.
 
     Examples
     --------
@@ -85,8 +85,10 @@ def number(call: str, name: str, value: Any, *, least: float = 0, below: float =
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{call}: {name} is {value!r}, a number is needed")
     result = float(value)
-    if not least <= result < below:
-        allowed = f"a finite number from {least:g} on" if below == math.inf else f"a number in [{least:g}, {below:g})"
+    if not (math.isfinite(result) and least <= result < below):
+        allowed = f"a number in [{least:g}, {below:g})"
+        if below == math.inf:
+            allowed = "a finite number" + (f" from {least:g} on" if least > -math.inf else "")
         raise ValueError(f"{call}: {name} is {result}, {allowed} is needed")
     return result
 

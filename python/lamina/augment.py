@@ -138,7 +138,12 @@ class _OfImages:
         return x.reshape(len(x), *(1,) * (3 - len(self.shape)), *self.shape)
 
     def _padded(self, images: np.ndarray, by: int) -> np.ndarray:
-        return np.pad(images, ((0, 0), (0, 0), (by, by), (by, by)), constant_values=self.fill)
+        with np.errstate(over="ignore", invalid="ignore"):
+            fill = np.asarray(self.fill).astype(images.dtype)
+        if not (np.isfinite(fill) if images.dtype.kind == "f" else fill == self.fill):
+            name = type(self).__name__
+            raise ValueError(f"{name}: fill is {self.fill} and X of {images.dtype}, what X can hold is needed")
+        return np.pad(images, ((0, 0), (0, 0), (by, by), (by, by)), constant_values=fill)
 
     def _draws(self, x: np.ndarray, columns: int, seed: int, epoch: int) -> np.ndarray:
         """Numbers in [0, 1), float64 (rows, columns)."""
@@ -155,12 +160,12 @@ class Shift(_OfImages):
     pixels : int
         The most that an image moves, at least 0; all moves are equally likely.
     fill : float
-        What stands where the image has moved away.
+        What stands where the image has moved away: finite in the type of X, and whole if X holds whole numbers.
 
     Raises
     ------
     ValueError
-        If a number is out of its range, or rows of X hold no such images.
+        If a number is out of its range, X cannot hold `fill`, or rows of X hold no such images.
 
     References
     ----------
@@ -205,12 +210,12 @@ class Rotate(_OfImages):
     degrees : float
         Angles are uniform in [-degrees, degrees), positive ones anticlockwise; at least 0.
     fill : float
-        What lies around the image.
+        What lies around the image, finite also in the type of X.
 
     Raises
     ------
     ValueError
-        If a number is out of its range, or rows of X hold no such images.
+        If a number is out of its range, X cannot hold `fill`, or rows of X hold no such images.
 
     Notes
     -----

@@ -23,7 +23,7 @@ _SEED_LIMIT = 2**64
 # As in lamina.bench.BENCHES, which takes longer to import than all other help.
 _BENCHES = (
     "gemm", "linear", "lamina", "batchnorm", "layernorm", "dropout", "noise", "activation", "loss", "embedding",
-    "encodings", "optimizer", "random", "step", "predict", "fit", "memory",
+    "encodings", "optimizer", "random", "step", "predict", "fit", "rbm", "memory",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from lamina.bench.ceilings import ceilings, refresh
 from lamina.bench.harness import MemoryRow, Row, Setup, measure, summarise
 
 LAYERS = ("gemm", "linear", "lamina", "batchnorm", "layernorm", "dropout", "noise", "activation", "loss")
-BENCHES = (*LAYERS, "embedding", "encodings", "optimizer", "random", "step", "predict", "fit", "memory")
+BENCHES = (*LAYERS, "embedding", "encodings", "optimizer", "random", "step", "predict", "fit", "rbm", "memory")
 
 
 def chosen(names: str | Iterable[str] | None) -> list[str]:

@@ -176,7 +176,7 @@ def quantile_edges(x: Sequence[float] | np.ndarray, bins: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If x is no vector of finite numbers, or all are equal, or bins is below 1.
+        If x is no vector of numbers that are finite in float32, or all are equal, or bins is below 1.
 
     References
     ----------
@@ -189,8 +189,11 @@ def quantile_edges(x: Sequence[float] | np.ndarray, bins: int) -> np.ndarray:
     [1.0, 3.0, 5.0]
     """
     x = np.asarray(x, dtype=np.float64)
-    if x.ndim != 1 or len(x) == 0 or not np.isfinite(x).all():
-        raise ValueError(f"quantile_edges: x of shape {x.shape} given, a vector of finite numbers is needed")
+    if x.ndim != 1 or len(x) == 0:
+        raise ValueError(f"quantile_edges: x of shape {x.shape} given, a vector with at least one number is needed")
+    bad = np.flatnonzero(~(abs(x) <= np.finfo(np.float32).max))  # NaN too
+    if len(bad):
+        raise ValueError(f"quantile_edges: x[{bad[0]}] is {x[bad[0]]}, numbers that are finite in float32 are needed")
     if bins < 1:
         raise ValueError(f"quantile_edges: bins is {bins}, at least 1 is needed")
     edges = np.unique(np.quantile(x, np.linspace(0, 1, bins + 1)).astype(np.float32))

@@ -23,6 +23,7 @@ from .loss import kl_divergence, sigmoid_cross_entropy, softmax_cross_entropy
 from .noise import gaussian_noise, salt_and_pepper, zoneout_backward, zoneout_forward
 from .optimizer import adagrad_step, adam_step, rmsprop_step, sgd_step
 from .random import philox, random_normal, random_permutation, random_uniform
+from .rbm import rbm_free_energy, rbm_gradient, rbm_hidden, rbm_visible
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from .value_loss import absolute_error, huber, mean_squared_error, poisson_nll, squared_error
 from .weight_noise import shakeout, whiteout_backward, whiteout_forward
@@ -35,7 +36,8 @@ __all__ = [
     "lamina_forward", "layernorm_backward", "layernorm_forward", "linear_backward", "linear_forward",
     "log_softmax_backward", "log_softmax_forward", "masking_noise", "max_norm", "mean_squared_error",
     "periodic_backward", "periodic_forward", "philox", "piecewise_linear_backward", "piecewise_linear_forward",
-    "poisson_nll", "random_normal", "random_permutation", "random_uniform", "rmsprop_step", "salt_and_pepper",
-    "sgd_step", "shakeout", "sigmoid_cross_entropy", "softmax_backward", "softmax_cross_entropy", "softmax_forward",
-    "squared_error", "whiteout_backward", "whiteout_forward", "zoneout_backward", "zoneout_forward",
+    "poisson_nll", "random_normal", "random_permutation", "random_uniform", "rbm_free_energy", "rbm_gradient",
+    "rbm_hidden", "rbm_visible", "rmsprop_step", "salt_and_pepper", "sgd_step", "shakeout", "sigmoid_cross_entropy",
+    "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error", "whiteout_backward",
+    "whiteout_forward", "zoneout_backward", "zoneout_forward",
 ]  # fmt: skip

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 
 from lamina import _core, optim
-from lamina._arrays import copied, is_on_device, on_device_of, on_host
-from lamina._checks import errors_of, matrix, number, one_of, whole
+from lamina._arrays import is_on_device, on_device_of, on_host
+from lamina._checks import matrix, number, one_of, whole
 from lamina.init import initializer
 from lamina.layers import Activation, activation_layer
-from lamina.progress import progress_bar
+from lamina.pretrain.module import Module
 
 __all__ = ["LOSSES", "Autoencoder"]
 
 LOSSES = ("sigmoid_cross_entropy", "squared_error")
 
 
-class Autoencoder:
+class Autoencoder(Module):
     """Learns a code from which its input can be reconstructed.
 
     Parameters
@@ -94,49 +93,22 @@ class Autoencoder:
         device: str = "cpu",
     ) -> None:
         call = "Autoencoder"
-        self.n_visible = whole(call, "n_visible", n_visible, 1, 2**31 - 1)
-        self.n_hidden = whole(call, "n_hidden", n_hidden, 1, 2**31 - 1)
+        super().__init__(n_visible, n_hidden, optimizer, seed, layer, dtype, device)
         self.activation = activation_layer(call, activation)
         self.loss = one_of(call, "loss", loss, LOSSES)
         self.tied = bool(tied)
         self.corruption = number(call, "corruption", corruption, below=1)
-        self.optimizer = optim.optimizer(call, optimizer)
-        self.seed = whole(call, "seed", seed, 0, 2**64 - 1)
-        self.layer = whole(call, "layer", layer, 0, 2**24 - 1)
-        self.dtype = np.dtype(one_of(call, "dtype", np.dtype(dtype).name, ["float32", "float64"]))
-        self.device = one_of(call, "device", str(device), ["cpu", "cuda"])
-        self.history: dict[str, list[float]] = {"loss": [], "seconds": []}
-        self._build()
         scheme = initializer(call, init).before(self.activation)
+        self._core = self._new_core()
         self.set_weights(scheme.draw((self.n_hidden, self.n_visible), seed=self.seed, layer=self.layer))
 
-    def _build(self) -> None:
+    def _new_core(self) -> Any:
         activation = self.activation
-        self._core = _core.Autoencoder(
-            self.n_visible,
-            self.n_hidden,
-            self.dtype.name,
-            "linear" if activation is None else activation.name,
-            {} if activation is None else activation.parameters(),
-            self.loss,
-            self.tied,
-            self.corruption,
-            self.optimizer.settings(),
-            self.seed,
-            self.layer,
-            self.device,
-        )
-
-    def __getstate__(self) -> dict[str, Any]:
-        parameters = {name: copied(view) for name, view in self.parameters().items()}
-        return {key: value for key, value in vars(self).items() if key != "_core"} | {"parameters": parameters}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        parameters = state.pop("parameters")
-        vars(self).update(state)
-        self._build()
-        for name, view in self.parameters().items():
-            view[...] = parameters[name]
+        name, constants = ("linear", {}) if activation is None else (activation.name, activation.parameters())
+        return _core.Autoencoder(
+            self.n_visible, self.n_hidden, self.dtype.name, name, constants, self.loss, self.tied, self.corruption,
+            self.optimizer.settings(), self.seed, self.layer, self.device,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         activation = "linear" if self.activation is None else self.activation.name
@@ -159,10 +131,6 @@ class Autoencoder:
         parameters["weight"][...] = weight
         if not self.tied:
             parameters["decoder_weight"][...] = np.transpose(weight)
-
-    def parameters(self) -> dict[str, np.ndarray]:
-        """Return live views: "weight", "hidden_bias", "visible_bias", if untied "decoder_weight" (visible, hidden)."""
-        return self._core.parameters()
 
     def fit(
         self, X: Any, *, epochs: int = 10, batch_size: int = 128, shuffle: bool = True, progress: bool = True
@@ -199,15 +167,11 @@ class Autoencoder:
     ) -> dict[str, list[float]]:
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
         x = self._data(call, X)
-        with progress_bar(epochs, description, progress) as advance:
-            for _ in range(epochs):
-                start = time.perf_counter()
-                with errors_of(call):
-                    loss = float(self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr)))
-                self.history["loss"].append(loss)
-                self.history["seconds"].append(time.perf_counter() - start)
-                advance(f"loss {loss:.4g}")
-        return self.history
+
+        def run() -> float:
+            return self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr))
+
+        return self._epochs(call, epochs, progress, description, run)
 
     def _data(self, call: str, X: Any) -> Any:
         given = matrix(call, X, self.n_visible, self.dtype)

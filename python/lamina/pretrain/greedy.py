@@ -1,4 +1,4 @@
-"""Greedy layer-wise pre-training: each hidden layer learns, as an autoencoder, from the outputs of those below."""
+"""Greedy layer-wise pre-training: each hidden layer learns from the outputs of those below, without labels."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ import numpy as np
 from lamina import optim
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import finite, number, one_of, whole
-from lamina.layers import Activation, BatchNorm, Linear, PReLU, RReLU, Zoneout, activation_after
+from lamina.layers import Activation, BatchNorm, Linear, PReLU, ReLU, RReLU, Sigmoid, Zoneout, activation_after
 from lamina.pretrain.autoencoder import LOSSES, Autoencoder
+from lamina.pretrain.rbm import RBM
 from lamina.sequential import Sequential
 
 __all__ = ["MODULES", "greedy"]
 
-MODULES = ("autoencoder", "denoising")
+MODULES = ("autoencoder", "denoising", "rbm")
 _DENOISING = 0.25
+_HIDDEN_UNITS: dict[Any, str] = {
+    Sigmoid: "bernoulli",
+    ReLU: "relu",
+}  # of a Boltzmann machine, by the layer's activation
 
 
 def greedy(
@@ -33,6 +38,8 @@ def greedy(
     loss: str = "auto",
     tied: bool = True,
     corruption: float | None = None,
+    k: int = 1,
+    persistent: bool = False,
     seed: int = 0,
     progress: bool = True,
 ) -> list[dict[str, Any]]:
@@ -44,8 +51,10 @@ def greedy(
         Every Linear but the last, which is the output layer, is pre-trained, starting from the weights it has.
     X : array_like of shape (rows, in)
         The data, labelled or not; all finite.
-    module : {"autoencoder", "denoising"}
-        What each layer is trained as.
+    module : {"autoencoder", "denoising", "rbm"}
+        What each layer is trained as. A restricted Boltzmann machine has Bernoulli hidden units where a sigmoid follows
+        the layer, ReLUs where a ReLU does, and Bernoulli visible units where its data lies in [0, 1], else Gaussian
+        ones, which need data of variance 1.
     epochs : int
         Of each layer, at least 0.
     batch_size : int
@@ -61,6 +70,10 @@ def greedy(
         Whether decoders use their encoders' weights transposed.
     corruption : float in [0, 1), optional
         Of "denoising": the probability with which each input is set to 0; 0.25 unless given.
+    k : int
+        Of "rbm": steps of Gibbs sampling for each update.
+    persistent : bool
+        Of "rbm": whether chains go on from update to update.
     seed : int in [0, 2**64)
         Settles shuffles and corruption; the net's seed settled the weights to start from.
     progress : bool
@@ -69,15 +82,15 @@ def greedy(
     Returns
     -------
     list of dict
-        One per hidden layer: "layer", its number in the net; "criterion", the loss used; "loss" and "seconds", lists
-        with an entry per epoch.
+        One per hidden layer: "layer", its number in the net; "criterion", the loss used, or "contrastive_divergence";
+        "loss" and "seconds", lists with an entry per epoch.
 
     Raises
     ------
     ValueError
         If there is no hidden layer, one can take no bias, X has a wrong shape, no rows, or values that the loss does
         not take, or a name or number is not one of those above: nothing has changed then. If a loss that is asked for
-        does not suit the outputs of a layer: those below are trained then.
+        does not suit the outputs of a layer, or one's weights grow beyond all numbers: those below are trained then.
     lamina.BackendError
         If the net is being trained in another thread.
     KeyboardInterrupt
@@ -124,8 +137,13 @@ def greedy(
     elif module != "denoising":
         raise ValueError(f"{call}: corruption={corruption!r} given with module={module!r}, it needs module='denoising'")
     number(call, "corruption", corruption, below=1)
+    k = whole(call, "k", k, 1)
+    if module == "rbm" and loss != "auto":
+        raise ValueError(f"{call}: loss={loss!r} given with module='rbm', which has its own")
+    if module != "rbm" and (k > 1 or persistent):
+        raise ValueError(f"{call}: k={k}, persistent={persistent} given with module={module!r}, they need module='rbm'")
     x = on_host(finite(call, net._input(call, X)))
-    groups = _groups(net)
+    groups = _groups(net, module)
     if len(x) == 1 and any(isinstance(layer, BatchNorm) for layer in net):
         raise ValueError(f"{call}: X has 1 row, batch norm needs at least 2")
     if loss == "sigmoid_cross_entropy" and not _in_unit_interval(x):
@@ -140,26 +158,37 @@ def greedy(
             linear, parameters = net[place], net.parameters()
             weight, bias = parameters[f"{place}.weight"], parameters.get(f"{place}.bias")
             data = net._core.forward_to(x, place)
-            criterion = loss
-            if loss == "auto":
-                criterion = LOSSES[0] if _in_unit_interval(on_host(data)) else LOSSES[1]
-            learner = Autoencoder(
-                linear.in_features,
-                linear.out_features,
-                activation=activation_after(net._layers[place + 1 :]) or "linear",
-                loss=criterion,
-                tied=tied,
-                corruption=corruption,
-                optimizer=optimizer,
-                seed=seed,
-                layer=place,
-                dtype=net.dtype,
-                device=net.device,
-            )
-            learner.set_weights(_start(on_host(weight), learner), 0.0 if bias is None else bias)
-            description = f"layer {count} of {len(groups)}"
-            history = learner._fit(call, data, epochs, batch_size, True, progress, description)
+            activation = activation_after(net._layers[place + 1 :])
+            binary = _in_unit_interval(on_host(data))
+            inputs, outputs, start = linear.in_features, linear.out_features, 0.0 if bias is None else bias
+            shared: dict[str, Any] = {
+                "optimizer": optimizer,
+                "seed": seed,
+                "layer": place,
+                "dtype": net.dtype,
+                "device": net.device,
+            }
+            schedule = epochs, batch_size, True, progress, f"layer {count} of {len(groups)}"
+            learner: Autoencoder | RBM
+            if module == "rbm":
+                units: dict[str, Any] = {
+                    "visible": "bernoulli" if binary else "gaussian",
+                    "hidden": _HIDDEN_UNITS[type(activation)],
+                }
+                learner, criterion = RBM(inputs, outputs, **units, **shared), "contrastive_divergence"
+                learner.set_weights(weight, hidden_bias=start)
+                history = learner._fit(call, data, k, persistent, *schedule)
+            else:
+                criterion = LOSSES[0 if binary else 1] if loss == "auto" else loss
+                kind: dict[str, Any] = {"loss": criterion, "tied": tied, "corruption": corruption}
+                learner = Autoencoder(inputs, outputs, activation=activation or "linear", **kind, **shared)
+                learner.set_weights(_start(on_host(weight), learner), start)
+                history = learner._fit(call, data, *schedule)
             learned = learner.parameters()
+            if not np.isfinite(on_host(learned["weight"])).all():
+                raise ValueError(
+                    f"{call}: the weights of layer {place} are no finite numbers any more, a lower lr is needed"
+                )
             weight[...] = learned["weight"]
             if bias is not None:
                 bias[...] = learned["hidden_bias"]
@@ -184,7 +213,7 @@ def _start(weight: np.ndarray, learner: Autoencoder) -> np.ndarray:
     return weight if gain <= 1 else weight / weight.dtype.type(np.sqrt(gain))
 
 
-def _groups(net: Sequential) -> list[range]:
+def _groups(net: Sequential, module: str) -> list[range]:
     """The places of each hidden Linear and of all that follows it up to the next one."""
     if net.frozen:
         raise ValueError(
@@ -203,6 +232,9 @@ def _groups(net: Sequential) -> list[range]:
             raise ValueError(f"greedy: layer {group.start} is {net[group.start]}, a Linear whose activation follows "
                              "it is needed")  # fmt: skip
         activation = activation_after(net._layers[group.start + 1 :])
+        if module == "rbm" and type(activation) not in _HIDDEN_UNITS:
+            raise ValueError(f"greedy: layer {group.start} is followed by {activation or 'no activation'}, a Boltzmann "
+                             "machine needs Sigmoid or ReLU")  # fmt: skip
         if isinstance(activation, (PReLU, RReLU)):
             raise ValueError(f"greedy: layer {group.start} is followed by {activation}, an activation that neither "
                              "learns nor draws its slope is needed")  # fmt: skip

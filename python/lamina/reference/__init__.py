@@ -23,6 +23,7 @@ from .loss import kl_divergence, sigmoid_cross_entropy, softmax_cross_entropy
 from .noise import gaussian_noise, salt_and_pepper, zoneout_backward, zoneout_forward
 from .optimizer import adagrad_step, adam_step, rmsprop_step, sgd_step
 from .random import philox, random_normal, random_permutation, random_uniform
+from .rbm import rbm_free_energy, rbm_gradient, rbm_hidden, rbm_visible
 from .softmax import log_softmax_backward, log_softmax_forward, softmax_backward, softmax_forward
 from .value_loss import absolute_error, huber, mean_squared_error, poisson_nll, squared_error
 from .weight_noise import shakeout, whiteout_backward, whiteout_forward
@@ -30,13 +31,13 @@ from .weight_noise import shakeout, whiteout_backward, whiteout_forward
 __all__ = [
     "absolute_error", "activation_backward", "activation_forward", "activations", "adagrad_step", "adam_step",
     "alpha_dropout_backward", "alpha_dropout_forward", "autoencoder_loss_and_gradients", "average_step",
-    "batchnorm_backward", "batchnorm_forward", "clip_by_norm", "clip_by_value", "dropout_backward",
-    "dropout_forward", "dropout_mask", "embedding_backward", "embedding_forward", "gaussian_noise", "gemm", "huber",
-    "kl_divergence", "lamina_backward", "lamina_forward", "layernorm_backward", "layernorm_forward",
-    "linear_backward", "linear_forward", "log_softmax_backward", "log_softmax_forward", "masking_noise", "max_norm",
-    "mean_squared_error", "periodic_backward", "periodic_forward", "philox", "piecewise_linear_backward",
-    "piecewise_linear_forward", "poisson_nll", "random_normal", "random_permutation", "random_uniform",
-    "rmsprop_step", "salt_and_pepper", "sgd_step", "shakeout", "sigmoid_cross_entropy", "softmax_backward",
-    "softmax_cross_entropy", "softmax_forward", "squared_error", "whiteout_backward", "whiteout_forward",
-    "zoneout_backward", "zoneout_forward",
+    "batchnorm_backward", "batchnorm_forward", "clip_by_norm", "clip_by_value", "dropout_backward", "dropout_forward",
+    "dropout_mask", "embedding_backward", "embedding_forward", "gaussian_noise", "gemm", "huber", "kl_divergence",
+    "lamina_backward", "lamina_forward", "layernorm_backward", "layernorm_forward", "linear_backward", "linear_forward",
+    "log_softmax_backward", "log_softmax_forward", "masking_noise", "max_norm", "mean_squared_error",
+    "periodic_backward", "periodic_forward", "philox", "piecewise_linear_backward", "piecewise_linear_forward",
+    "poisson_nll", "random_normal", "random_permutation", "random_uniform", "rbm_free_energy", "rbm_gradient",
+    "rbm_hidden", "rbm_visible", "rmsprop_step", "salt_and_pepper", "sgd_step", "shakeout", "sigmoid_cross_entropy",
+    "softmax_backward", "softmax_cross_entropy", "softmax_forward", "squared_error", "whiteout_backward",
+    "whiteout_forward", "zoneout_backward", "zoneout_forward",
 ]  # fmt: skip

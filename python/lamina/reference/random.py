@@ -12,6 +12,7 @@ _HALF = np.uint64(32)
 # Purposes: the top byte of the last counter word.
 UNIFORM, NORMAL, DROPOUT, RRELU, PERMUTATION = 1, 2, 3, 4, 5
 MASKING_NOISE, GAUSSIAN_NOISE, SALT_AND_PEPPER, WHITEOUT = 6, 7, 8, 9
+RBM_HIDDEN, RBM_VISIBLE = 10, 11
 
 
 def philox(counter, key):
@@ -36,7 +37,8 @@ def philox(counter, key):
 
     - key = (seed mod 2^32, seed div 2^32);
     - counter = (column group, (row + row_offset) mod 2^32, step, purpose << 24 | layer), with purposes uniform 1,
-      normal 2, dropout 3, rrelu 4, permutation 5, masking noise 6, gaussian noise 7, salt and pepper 8 and whiteout 9.
+      normal 2, dropout 3, rrelu 4, permutation 5, masking noise 6, gaussian noise 7, salt and pepper 8, whiteout 9,
+      hidden units 10 and visible units 11 of Boltzmann machines.
       The first axis of a draw is its rows, the others together its columns; how many columns form a group is said at
       each draw.
 

@@ -9,5 +9,6 @@ except ImportError as error:
     ) from error
 
 from lamina.sklearn.mlp import MLPClassifier, MLPRegressor
+from lamina.sklearn.rbm import BernoulliRBM, GaussianRBM
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["BernoulliRBM", "GaussianRBM", "MLPClassifier", "MLPRegressor"]
