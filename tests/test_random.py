@@ -137,6 +137,21 @@ def test_draws_refuse_a_bad_out(dtype):
         ops.random_uniform(3, seed=1, out=np.zeros(2))
 
 
+def test_philox_and_permutations_fill_out():
+    counter, key = np.arange(24, dtype=np.uint32).reshape(2, 3, 4), np.array([5, 6], np.uint32)
+    for module in (ops, ref):
+        words, order = np.zeros_like(counter), np.zeros(9, np.int64)
+        assert module.philox(counter, key, out=words) is words
+        assert_same_bits(words, module.philox(counter, key))
+        assert module.random_permutation(9, seed=3, out=order) is order
+        assert_same_bits(order, module.random_permutation(9, seed=3))
+    bad = [counter, words.astype(np.int32), words[0], np.zeros((2, 3, 8), np.uint32)[:, :, ::2]]
+    cases = [changed(dict(counter=counter, key=key), ValueError, out=out) for out in bad]
+    check_refused(ops.philox, [*cases, changed(dict(counter=counter, key=key), TypeError, out=[])])
+    bad = [order.astype(np.int32), order[:8], np.zeros(18, np.int64)[::2]]
+    check_refused(ops.random_permutation, [changed(dict(n=9, seed=1), ValueError, out=out) for out in bad])
+
+
 def test_permutation_refuses():
     arguments = dict(n=5, seed=1)
     check_refused(ops.random_permutation, [changed(arguments, ValueError, **bad) for bad in [*BAD_DRAWS, dict(n=-1)]])

@@ -8,13 +8,6 @@
 namespace lamina {
 namespace {
 
-// (..., 4) and (..., 2), already broadcast and contiguous by the Python side.
-py::array_t<uint32_t> philox_binding(const py::array_t<uint32_t>& counter, const py::array_t<uint32_t>& key) {
-  py::array_t<uint32_t> out(Shape{counter.shape(), counter.shape() + counter.ndim()});
-  philox({counter.data(), counter.size()}, {key.data(), key.size()}, {out.mutable_data(), out.size()});
-  return out;
-}
-
 // A result that is like no argument: `out`, or new where `device` says. Of any dtype: what it is in C++ is not looked at.
 Array drawn(const char* op, const py::object& out, const py::dtype& dtype, const Shape& shape, bool on_device) {
   Array a = no_array(op, "out", DType::float32);
@@ -46,6 +39,17 @@ Array drawn(const char* op, const py::object& out, const py::dtype& dtype, const
   return a;
 }
 
+// (..., 4) and (..., 2), already broadcast and contiguous by the Python side.
+py::object philox_binding(const py::array_t<uint32_t>& counter, const py::array_t<uint32_t>& key, py::object out_) {
+  const char* op = "philox";
+  const Array out = drawn(op, out_, py::dtype::of<uint32_t>(), {counter.shape(), counter.shape() + counter.ndim()}, false);
+  if (!(out.array.flags() & py::array::c_style)) fail(op, "out needs to be contiguous (C order)");
+  check_apart(out, {op, "counter", counter, out.dtype});
+  check_apart(out, {op, "key", key, out.dtype});
+  philox({counter.data(), counter.size()}, {key.data(), key.size()}, {static_cast<uint32_t*>(out.data()), counter.size()});
+  return out.object();
+}
+
 template <bool normal>
 py::object random_binding(const Shape& shape, py::object seed, py::object layer, py::object step, py::object row_offset,
                           const std::string& dtype_, py::object device, py::object out_) {
@@ -68,18 +72,18 @@ py::object random_binding(const Shape& shape, py::object seed, py::object layer,
   return out.object();
 }
 
-py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::object layer, py::object step) {
+py::object permutation_binding(py::object n_, py::object seed, py::object layer, py::object step, py::object out_) {
   const char* op = "random_permutation";
   const int64_t n = integer_in(op, "n", n_);
   if (n < 0) fail(op, "n is ", n, ", needs n >= 0");
   const RandomKey key = key_in(op, seed, layer, step, py::int_(0), n);
-  py::array_t<int64_t> out(n);
-  const Vector<int64_t> view{out.mutable_data(), n};
+  const Array out = drawn(op, out_, py::dtype::of<int64_t>(), {n}, false);
+  const auto view = vector_view<int64_t>(out);
   {
     const Native native({DType::float32, false});
     random_permutation(native.context, key, view);
   }
-  return out;
+  return out.object();
 }
 
 py::object orthonormal_rows_binding(const py::object& rows_) {

@@ -132,7 +132,7 @@ class Ensemble:
         Raises
         ------
         ValueError, TypeError
-            As `predict`.
+            As `predict`, and if the nets learnt values.
         """
         self._check_classes("Ensemble.predict_proba")
         return self._mean(net.predict_proba(X, batch_size, multi_label=multi_label) for net in self.nets)

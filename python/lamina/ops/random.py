@@ -7,7 +7,7 @@ from lamina import _core
 from .checks import as_dtype, as_shape, words_in
 
 
-def philox(counter, key):
+def philox(counter, key, *, out=None):
     """Ten rounds of Philox4x32: a bijection of 128-bit counters for every 64-bit key.
 
     Parameters
@@ -15,6 +15,7 @@ def philox(counter, key):
     counter : ndarray of uint32, (..., 4)
     key : ndarray of uint32, (..., 2)
         Leading dimensions broadcast.
+    out : ndarray of uint32, (..., 4), optional
 
     Returns
     -------
@@ -58,7 +59,7 @@ def philox(counter, key):
         shapes = f"counter {counter.shape} and key {key.shape}"
         raise ValueError(f"philox: {shapes} need leading dimensions that broadcast") from None
     counter, key = np.broadcast_to(counter, (*shape, 4)), np.broadcast_to(key, (*shape, 2))
-    return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key))
+    return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key), out)
 
 
 def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
@@ -156,7 +157,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     )
 
 
-def random_permutation(n, *, seed, layer=0, step=0):
+def random_permutation(n, *, seed, layer=0, step=0, out=None):
     """Shuffle 0 … n-1.
 
     Parameters
@@ -164,6 +165,7 @@ def random_permutation(n, *, seed, layer=0, step=0):
     n : int
     seed, layer, step : int
         As in `random_uniform`.
+    out : ndarray of int64, (n,), optional
 
     Returns
     -------
@@ -190,4 +192,4 @@ def random_permutation(n, *, seed, layer=0, step=0):
     >>> sorted(ops.random_permutation(5, seed=3).tolist())
     [0, 1, 2, 3, 4]
     """
-    return _core.random_permutation(n, seed, layer, step)
+    return _core.random_permutation(n, seed, layer, step, out)

@@ -15,7 +15,7 @@ MASKING_NOISE, GAUSSIAN_NOISE, SALT_AND_PEPPER, WHITEOUT = 6, 7, 8, 9
 RBM_HIDDEN, RBM_VISIBLE = 10, 11
 
 
-def philox(counter, key):
+def philox(counter, key, *, out=None):
     """Ten rounds of Philox4x32: a bijection of 128-bit counters for every 64-bit key.
 
     Parameters
@@ -23,6 +23,7 @@ def philox(counter, key):
     counter : array_like of uint32, (..., 4)
     key : array_like of uint32, (..., 2)
         Leading dimensions broadcast.
+    out : ndarray of uint32, (..., 4), optional
 
     Returns
     -------
@@ -71,7 +72,7 @@ def philox(counter, key):
         product0, product1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
         c0, c1, c2, c3 = (product1 >> _HALF) ^ c1 ^ k0, product1 & _LOW, (product0 >> _HALF) ^ c3 ^ k1, product0 & _LOW
         k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
-    return np.stack(np.broadcast_arrays(c0, c1, c2, c3), axis=-1).astype(np.uint32)
+    return deliver("philox", np.stack(np.broadcast_arrays(c0, c1, c2, c3), axis=-1).astype(np.uint32), out)
 
 
 def draw_words(op, rows, groups, purpose, *, seed, layer, step, row_offset=0):
@@ -231,7 +232,7 @@ def normal_draw(op, shape, purpose, dtype, **key):
     return lay_out(np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1), shape)
 
 
-def random_permutation(n, *, seed, layer=0, step=0):
+def random_permutation(n, *, seed, layer=0, step=0, out=None):
     """Shuffle 0 … n-1.
 
     Parameters
@@ -239,6 +240,7 @@ def random_permutation(n, *, seed, layer=0, step=0):
     n : int
     seed, layer, step : int
         As in `random_uniform`.
+    out : ndarray of int64, (n,), optional
 
     Returns
     -------
@@ -267,7 +269,7 @@ def random_permutation(n, *, seed, layer=0, step=0):
         value = int(words[i, 0]) | int(words[i, 1]) << 32
         j = value * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]
-    return np.array(order, dtype=np.int64)
+    return deliver("random_permutation", np.array(order, dtype=np.int64), out)
 
 
 def _is_double(op, dtype):
