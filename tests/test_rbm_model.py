@@ -149,11 +149,11 @@ def test_units_of_a_machine(rng, device):
     energy = ops.rbm_free_energy(PATTERNS, p["weight"], p["visible_bias"], p["hidden_bias"])
     assert np.array_equal(rbm.free_energy(PATTERNS), energy)
     drawn = rbm.sample(20, steps=2, start=PATTERNS, seed=9)
-    key = dict(sample=True, seed=9, layer=2)
-    h = ops.rbm_hidden(PATTERNS, p["weight"], p["hidden_bias"], **key)
-    v = ops.rbm_visible(h, p["weight"], p["visible_bias"], step=1, **key)
-    h = ops.rbm_hidden(v, p["weight"], p["hidden_bias"], step=1, **key)
-    assert np.array_equal(drawn, ops.rbm_visible(h, p["weight"], p["visible_bias"], step=2, **key))
+    key, first = dict(sample=True, seed=9, layer=2), 2**31
+    h = ops.rbm_hidden(PATTERNS, p["weight"], p["hidden_bias"], step=first, **key)
+    v = ops.rbm_visible(h, p["weight"], p["visible_bias"], step=first + 1, **key)
+    h = ops.rbm_hidden(v, p["weight"], p["hidden_bias"], step=first + 1, **key)
+    assert np.array_equal(drawn, ops.rbm_visible(h, p["weight"], p["visible_bias"], step=first + 2, **key))
     if device == "cuda":
         there = lamina.cuda.array(PATTERNS)
         for call in (rbm.transform, rbm.reconstruct, rbm.free_energy):

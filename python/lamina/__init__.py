@@ -62,7 +62,7 @@ from lamina.layers import (
 from lamina.losses import Loss
 from lamina.optim import SGD, Adagrad, Adam, AdamW, RMSProp
 from lamina.overfitting import overfit_check
-from lamina.pretrain import RBM, Autoencoder
+from lamina.pretrain import DBN, RBM, Autoencoder
 from lamina.pruning import OptunaPruning
 from lamina.regularizers import L1, L2, Elastic
 from lamina.schedules import ExponentialDecay, HalveOnPlateau, InverseTimeDecay, StepDecay
@@ -73,7 +73,7 @@ from lamina.trainer import Trainer
 
 __all__ = [
     "Adagrad", "Adam", "AdamW", "AlphaDropout", "Autoencoder", "BackendError", "BatchNorm", "Callback", "Category",
-    "Columns", "CosineDecay", "DropConnect", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble",
+    "Columns", "CosineDecay", "DBN", "DropConnect", "Dropout", "ELU", "EMA", "EarlyStopping", "Elastic", "Ensemble",
     "ExponentialDecay", "GELU", "GELUTanh", "GaussianNoise", "HalveOnPlateau", "InverseTimeDecay", "L1", "L2",
     "LayerNorm", "LeakyReLU", "Linear", "LogSoftmax", "Loss", "MaskingNoise", "Numeric", "OneCycle", "OptunaPruning",
     "PReLU", "Periodic", "PiecewiseLinear", "PythonLayer", "RBM", "RMSProp", "RReLU", "ReLU", "Residual", "SELU", "SGD",

@@ -6,10 +6,11 @@ import numpy as np
 
 from lamina import ops
 
-__all__ = ["DATA_STEP", "LAST_LAYER", "LAST_STEP", "derived_seeds"]
+__all__ = ["DATA_STEP", "LAST_LAYER", "LAST_STEP", "SAMPLE_STEP", "derived_seeds"]
 
 # Counters that no layer of a net and no epoch gets to: draws with them are apart from a net's own under the same seed.
 LAST_LAYER, LAST_STEP = 2**24 - 1, 2**32 - 1
+SAMPLE_STEP = 2**31  # from which on Boltzmann machines draw samples: their learning counts from 0
 DATA_STEP = LAST_STEP - 1  # with the last layer: generated data, which takes the steps below it too
 
 

@@ -1,7 +1,9 @@
-"""Unsupervised pre-training: autoencoders and Boltzmann machines, and the greedy way to initialise a deep net."""
+"""Unsupervised pre-training: autoencoders and Boltzmann machines, stacked greedily, unrolled and fine-tuned."""
 
 from lamina.pretrain.autoencoder import Autoencoder
+from lamina.pretrain.dbn import DBN
 from lamina.pretrain.greedy import greedy
 from lamina.pretrain.rbm import RBM
+from lamina.pretrain.unroll import unroll
 
-__all__ = ["Autoencoder", "RBM", "greedy"]
+__all__ = ["Autoencoder", "DBN", "RBM", "greedy", "unroll"]

@@ -9,6 +9,7 @@ import numpy as np
 from lamina import _core, ops, optim
 from lamina._arrays import copied, is_on_device, on_device_of, on_host
 from lamina._checks import finite, matrix, number, one_of, whole
+from lamina._seeds import SAMPLE_STEP
 from lamina.init import Initializer, initializer
 from lamina.pretrain.likelihood import Likelihood
 
@@ -256,15 +257,17 @@ class RBM(Likelihood):
             If a number is out of range or start has another shape.
         """
         call = "RBM.sample"
-        n, steps = whole(call, "n", n, 1), whole(call, "steps", steps, 1)
+        n = whole(call, "n", n, 1)
+        steps = whole(call, "steps", steps, 1, SAMPLE_STEP - 1)
         key = {"seed": whole(call, "seed", seed, 0, 2**64 - 1), "layer": self.layer}
         if start is None:
             h = on_device_of(self._core, np.zeros((n, self.n_hidden), self.dtype))
         else:
             if np.shape(start)[:1] != (n,):
                 raise ValueError(f"{call}: start has shape {np.shape(start)}, {(n, self.n_visible)} is needed")
-            h = self._units(call, start, self.n_visible, True, **key)
-        for step in range(1, steps + 1):
+            h = self._units(call, start, self.n_visible, True, step=SAMPLE_STEP, **key)
+        for step in range(SAMPLE_STEP + 1, SAMPLE_STEP + steps + 1):
             v = self._visible(call, h, True, step=step, **key)
-            h = self._units(call, v, self.n_visible, True, step=step, **key) if step < steps else h
+            if step < SAMPLE_STEP + steps:
+                h = self._units(call, v, self.n_visible, True, step=step, **key)
         return on_host(v)
