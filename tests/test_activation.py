@@ -134,6 +134,21 @@ def test_activation_refuses_bad_arrays(dtype):
     check_refused(ops.activation_backward, with_bad_out(backward, x.copy()))
 
 
+def test_activations_that_run_by_themselves_are_named(dtype):
+    x = np.ones((2, 3), dtype)
+    for module in (ops, ref):
+        with pytest.raises(ValueError, match="^activation_forward: .*relux.* linear, .*prelu and rrelu"):
+            module.activation_forward(x, "relux")
+    for name in ops.activations(fused=False):
+        for call in (
+            lambda name=name: ops.linear_forward(x, x, activation=name),
+            lambda name=name: ops.linear_backward(x, x, x, z=x, activation=name),
+            lambda name=name: ops.lamina_forward(x, x, activation=name),
+        ):
+            with pytest.raises(ValueError, match=f"activation is '{name}'.*activation_forward .*layer PReLU or RReLU"):
+                call()
+
+
 def test_activation_refuses_mistakes(dtype):
     x = np.ones((4, 5), dtype)
     buffer = np.ones(50, dtype)

@@ -179,8 +179,14 @@ def test_batchnorm_refuses_mistakes(dtype):
         changed({**forward, **running}, ValueError, momentum=np.nan),
         changed(forward, TypeError, epsilon=1e-5),
     ]
+    for name in running:
+        for other in (*forward.values(), *running.values(), x[1]):
+            if other is not running[name]:
+                cases.append(changed({**forward, **running}, ValueError, **{name: other}))
     check_refused(ops.batchnorm_forward, cases)
     backward = dict(dy=x, x=x.copy(), gamma=np.ones(5, dtype), mean=np.ones(5, dtype), rstd=np.ones(5, dtype))
+    one = np.ones(5, dtype)
+    ops.batchnorm_forward(x, one, one, one, one, training=False)  # which writes none of them
     cases = [
         changed(backward, ValueError, dy=np.ones((4, 4), dtype)),
         changed(backward, ValueError, dy=x[:1], x=x[:1].copy()),

@@ -117,9 +117,19 @@ def test_data_on_the_device_is_taken_as_it_is(data):
         trainer.fit(*given, epochs=2, batch_size=16, progress=False)
         results.append([net.state_dict(), trainer.evaluate(*given)["loss"]])
     assert_same_bits(*results)
+    weights = np.linspace(0, 1, 130, dtype="float32")
+    losses = [net.loss_and_gradients(there, y, sample_weight=weights)[0]]
+    losses += [net.loss_and_gradients(there, labels, sample_weight=cuda.array(weights))[0]]
+    losses += [net.loss_and_gradients(there, cuda.array(np.eye(4, dtype="float32")[y]), sample_weight=weights)[0]]
+    assert losses[0] == losses[1] == pytest.approx(losses[2])
     for outputs in (net.predict(there), net(there)):
         assert isinstance(outputs, cuda.Array)
         assert_same_bits(outputs.numpy(), net.predict(x))
+    for outputs, multi_label in ((1, False), (1, True), (3, False), (3, True)):
+        net = lamina.Sequential(lamina.Linear(9, outputs), seed=1, device="cuda")
+        probabilities = net.predict_proba(there, multi_label=multi_label)
+        assert isinstance(probabilities, cuda.Array)
+        assert_same_bits(probabilities.numpy(), net.predict_proba(x, multi_label=multi_label))
     with pytest.raises(ValueError, match="X is on the device with dtype float64, float32 is needed there"):
         net.predict(cuda.array(data[0]))
     with pytest.raises(ValueError, match="X holds nan in row 3"):

@@ -192,6 +192,18 @@ def test_datasets_standardizer_refuses(x):
         Standardizer.fit(x)
 
 
+@pytest.mark.parametrize("weight", [[1, -1, 1], [0, 0, 0], [1, 1], [1, np.nan, 1], [[1], [1], [1]]])
+def test_datasets_standardizer_refuses_weights(weight):
+    with pytest.raises(ValueError, match="^Standardizer.fit: sample_weight "):
+        Standardizer.fit(np.arange(6.0).reshape(3, 2), sample_weight=weight)
+
+
+def test_datasets_standardizer_leaves_rows_of_weight_zero_out():
+    scaler = Standardizer.fit(np.array([[0.1, 1], [0.1, 3], [0.1, 3], [7, np.nan]]), sample_weight=[1, 1, 1, 0])
+    assert scaler.mean[0] == 0.1 and scaler.deviation[0] == 1
+    np.testing.assert_allclose(scaler.mean[1], 7 / 3)
+
+
 def test_datasets_standardizer_refuses_other_columns():
     with pytest.raises(ValueError, match=r"\(rows, 2\) is needed"):
         Standardizer([0, 0], [1, 1]).transform(np.ones((3, 3)))

@@ -84,6 +84,32 @@ def test_dead_units_are_counted(data):
     assert report.layers[0].gradient == 0
 
 
+@pytest.mark.parametrize(
+    "layer", [lamina.LeakyReLU(0.0), lamina.ELU(), lamina.ELU(0.5), lamina.SELU(), lamina.Softplus()], ids=str
+)
+def test_rectifiers_of_all_kinds_die(data, layer):
+    net = stack(layer, 1)
+    net.parameters()["0.bias"][:40] = -1000
+    report = diagnose(net, *data)
+    assert "dead units" in problems(report) and report.layers[1].dead == 40 / 64
+    net = stack(lamina.LeakyReLU(0.01), 1)
+    net.parameters()["0.bias"][:] = -1000
+    assert diagnose(net, *data).layers[1].dead == 0
+
+
+@pytest.mark.parametrize(
+    ("activation", "bias", "problem"),
+    [("sigmoid", 100, "saturated units"), ("tanh", -100, "saturated units"), ("relu", -100, "dead units")],
+)
+def test_activations_inside_of_zoneout_are_looked_at(data, activation, bias, problem):
+    net = lamina.Sequential(lamina.Zoneout(20, 20, activation=activation), lamina.Linear(20, 5), seed=1)
+    assert diagnose(net, *data).ok
+    net.parameters()["0.bias"][...] = bias
+    report = diagnose(net, *data)
+    assert problem in problems(report) and "100% of the " in report.findings[0].where
+    assert "layer 0 (Zoneout)" in report.findings[0].where
+
+
 def test_inputs_of_large_scale_saturate(data):
     x, y = data
     net = stack(lamina.Tanh(), 1)

@@ -23,6 +23,9 @@ def test_dropout_has_the_bits_of_the_reference(isa, rng, dtype, p, draw):
     for shape in SHAPES:
         mask = ref.dropout_mask(shape, p, **draw)
         own = ops.dropout_mask(shape, p, **draw)
+        out = np.zeros((shape[0], shape[1] + 3), bool)[:, :-3] if len(shape) == 2 else np.zeros(shape, bool)
+        assert ops.dropout_mask(shape, p, out=out, **draw) is out
+        assert_same_bits(out, own)
         assert own.dtype == bool
         assert_same_bits(own, mask)
         scale = dtype.type(65536 / max(1, np.floor((1 - p) * 65536 + 0.5)))
@@ -96,7 +99,7 @@ def test_dropout_mask_refuses():
     arguments = dict(shape=(4, 5), p=0.5, seed=1)
     check_refused(ops.dropout_mask, [changed(arguments, ValueError, **bad) for bad in BAD_DRAWS])
     cases = [changed(arguments, ValueError, shape=(-1, 5)), changed(arguments, ValueError, shape=()),
-             changed(arguments, TypeError, rate=0.5)]  # fmt: skip
+             changed(arguments, TypeError, shape=(2.0, 3)), changed(arguments, TypeError, rate=0.5)]  # fmt: skip
     check_refused(ops.dropout_mask, cases)
 
 

@@ -170,7 +170,7 @@ def test_bagging_out_of_bag_score_is_the_accuracy_of_nets_that_have_not_seen_the
     assert ensemble.oob_score < (ensemble.vote(x) == y).mean() - 0.1  # which counts what was learned by heart
 
 
-def test_bagging_out_of_bag_score_of_values_is_r_squared(data, rng):
+def test_bagging_out_of_bag_score_of_values_is_r_squared(data, rng, tmp_path):
     x = data[0]
     y = x @ [1.0, -2.0, 0.5, 0.0] + 0.1 * rng.normal(size=len(x))
     ensemble = lamina.bagging(
@@ -181,6 +181,12 @@ def test_bagging_out_of_bag_score_of_values_is_r_squared(data, rng):
     rest, spread = ((y[met] - mean[:, 0]) ** 2).sum(), ((y[met] - y[met].mean()) ** 2).sum()
     assert ensemble.oob_score == pytest.approx(1 - rest / spread, rel=1e-6)
     assert 0.7 < ensemble.oob_score < 1
+    ensemble.save(tmp_path / "nets.safetensors")
+    for nets in (ensemble, lamina.Ensemble.load(tmp_path / "nets.safetensors")):
+        assert nets.loss == "mean_squared_error"
+        for method in (nets.vote, nets.votes, nets.predict_proba):
+            with pytest.raises(ValueError, match="learnt values, by mean_squared_error; predict gives their mean"):
+                method(x)
 
 
 @pytest.mark.parametrize("loss", ["sigmoid_cross_entropy", "kl_divergence"])

@@ -112,6 +112,12 @@ def selu_depth(numbers):
     assert 0.9 < spread("SELU") < 1.1 and spread("ReLU") == pytest.approx(16, rel=1e-3)
 
 
+def tabular(numbers):
+    score, error = numbers["score"], numbers["error"]
+    assert score["plain"] + 0.04 < score["encoded"] < score["averaged"] < numbers["best"]
+    assert score["calibrated"] == score["averaged"] and error["calibrated"] < 0.25 * error["averaged"]
+
+
 def transfer_learning(numbers):
     scratch, copied, *stages = numbers.values()
     assert copied > scratch + 0.03 and max(stages) > copied + 0.02

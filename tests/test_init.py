@@ -169,6 +169,8 @@ def test_init_depends_on_seed_and_place_only(cpu_isa):
         (("normal", -1.0), ValueError, "value"),
         (("uniform", float("nan")), ValueError, "value"),
         (("constant", float("inf")), ValueError, "value"),
+        (("constant", float("nan")), ValueError, "value"),
+        (("constant", "a"), TypeError, "Initializer: value is 'a', a number is needed"),
         (("normal", "1"), TypeError, "value"),
         (("zeros", 1.0), TypeError, "takes no value"),
         (("orthogonal", -1.0), ValueError, "value"),

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from bad_inputs import changed, check_refused, spoiled, strided
+from bad_inputs import changed, check_refused, spoiled, strided, with_bad_out
 from central_differences import relative_error
 from comparison import assert_levels_agree, assert_same_bits, assert_threads_agree
 from lamina import ops
@@ -183,6 +183,12 @@ def test_lamina_forward_refuses(rng, dtype):
         changed(arguments, TypeError, alpha=1.0),
         changed(arguments, TypeError, dropout=0.5),
     ]
+    for name in ("running_mean", "running_var"):
+        for other in ("bias", "gamma", "beta", "running_mean", "running_var"):
+            if other != name:
+                cases.append(changed(arguments, ValueError, **{name: arguments[other]}))
+        for other in ("x", "weight"):
+            cases.append(changed(arguments, ValueError, **{name: arguments[other].ravel()[1:4]}))
     check_refused(ops.lamina_forward, cases)
 
 
@@ -195,6 +201,46 @@ def test_lamina_backward_refuses(rng, dtype):
         changed(arguments, ValueError, dy=np.ones((4, 5), dtype)),
         changed(arguments, TypeError, saved=None),
         changed(arguments, TypeError, training=True),
+    ]
+    check_refused(ops.lamina_backward, cases)
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_lamina_fills_out(isa, rng, dtype, normalised):
+    arguments = layer(rng, (33, 17, 35), dtype, normalised=normalised)
+    dy = rng.normal(size=(33, 35)).astype(dtype)
+    expected, saved = ops.lamina_forward(**copies(arguments), p=0.4, seed=1, activation="gelu")
+    out = strided(np.zeros_like(expected))
+    h, again = ops.lamina_forward(**copies(arguments), p=0.4, seed=1, activation="gelu", out=out)
+    assert h is out and again["h"] is out and np.isnan(out.base[:, 35:]).all()
+    assert_same_bits(out, expected)
+    gradients = ops.lamina_backward(dy, saved)
+    outs = {name: np.zeros_like(array) for name, array in gradients.items()}
+    results = ops.lamina_backward(dy, again, out=outs)
+    assert results.keys() == outs.keys() and all(results[name] is outs[name] for name in outs)
+    assert_same_bits(results, gradients)
+    some = {"weight": np.zeros_like(gradients["weight"])}
+    results = ops.lamina_backward(dy, again, out=some)
+    assert results["weight"] is some["weight"]
+    assert_same_bits(results, gradients)
+
+
+def test_lamina_refuses_a_bad_out(rng, dtype):
+    arguments = layer(rng, (4, 5, 5), dtype)
+    check_refused(ops.lamina_forward, with_bad_out(arguments, np.zeros((4, 5), dtype)))
+    others = [changed(arguments, ValueError, out=arguments[name]) for name in ("x", "weight")]
+    check_refused(ops.lamina_forward, others)
+    _, saved = ops.lamina_forward(**arguments)
+    arguments, row = dict(dy=np.ones((4, 5), dtype), saved=saved), np.zeros(5, dtype)
+    cases = [
+        changed(arguments, ValueError, out={"weight": np.zeros((4, 5), dtype)}),
+        changed(arguments, ValueError, out={"weight": saved["weight"]}),
+        changed(arguments, ValueError, out={"x": arguments["dy"]}),
+        changed(arguments, ValueError, out={"gamma": row, "beta": row}),
+        changed(arguments, ValueError, out={"weights": np.zeros((5, 5), dtype)}),
+        changed(arguments, ValueError, out={"x": np.zeros((4, 5), dtype)}, need_dx=False),
+        changed(arguments, TypeError, out=(np.zeros((4, 5), dtype),)),
+        changed(arguments, TypeError, out={"weight": [[0.0] * 5] * 5}),
     ]
     check_refused(ops.lamina_backward, cases)
 

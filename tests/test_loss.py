@@ -1,12 +1,14 @@
 """Losses over classes: against the reference in every option, levels, extreme logits, refusals."""
 
+import inspect
 import itertools
 
 import numpy as np
 import pytest
 
+import lamina
 import tolerances
-from bad_inputs import changed, check_refused, spoiled, strided
+from bad_inputs import changed, check_refused, spoiled, strided, with_bad_out
 from comparison import assert_levels_agree, assert_same_bits, assert_within
 from lamina import ops
 from lamina import reference as ref
@@ -206,3 +208,31 @@ def test_kl_divergence_refuses(dtype):
     check_refused(op, cases)
     with pytest.raises(ValueError, match="kl_divergence: probabilities .*float"):
         op(arguments["logits"], np.array([0, 1, 2, 0]))
+
+
+@pytest.mark.parametrize("name", [name for name in lamina.losses.NAMES if name != "cross_entropy"])
+def test_losses_fill_out(isa, rng, dtype, name):
+    op, shape = getattr(ops, name), (37, 9)
+    prediction, target = rng.normal(size=shape).astype(dtype), rng.dirichlet(np.ones(9), size=37).astype(dtype)
+    for reduction in REDUCTIONS:
+        expected = op(prediction, target, reduction=reduction)
+        gradient, losses = strided(np.zeros_like(prediction)), np.zeros(37, dtype)
+        out = (losses, gradient) if reduction == "none" else gradient
+        results = op(prediction, target, reduction=reduction, out=out)
+        assert results[1] is gradient and (reduction != "none" or results[0] is losses)
+        assert_same_bits([np.asarray(results[0]), gradient], [np.asarray(expected[0]), expected[1]])
+        assert np.isnan(gradient.base[:, 9:]).all()
+
+
+@pytest.mark.parametrize("op", [ops.softmax_cross_entropy, ops.squared_error])
+def test_losses_refuse_a_bad_out(dtype, op):
+    names = [name for name in inspect.signature(op).parameters][:2]
+    arguments = {name: np.full((4, 3), 1 / 3, dtype) for name in names}
+    check_refused(op, with_bad_out(arguments, np.zeros((4, 3), dtype)))
+    rows = np.zeros((4, 3), dtype)
+    cases = [changed(arguments, ValueError, out=arguments[name]) for name in names]
+    cases += [changed(arguments, TypeError, out=rows, reduction="none")]
+    cases += [changed(arguments, ValueError, out=(np.zeros(3, dtype), rows), reduction="none")]
+    cases += [changed(arguments, ValueError, out=(rows.ravel()[:4], rows), reduction="none")]
+    cases += [changed(arguments, TypeError, out=(np.zeros(4, dtype), rows))]
+    check_refused(op, cases)

@@ -1,6 +1,7 @@
 """What the optimizer steps refuse, with nothing modified."""
 
 import numpy as np
+import pytest
 
 from bad_inputs import changed, check_refused, spoiled
 from lamina import ops
@@ -96,3 +97,13 @@ def test_rmsprop_refuses(dtype):
         changed(arguments, TypeError, centered=True),
     ]
     check_refused(ops.rmsprop_step, cases)
+
+
+@pytest.mark.parametrize("name", ["grads", "velocity"])
+def test_the_array_of_another_dtype_is_named(name):
+    arguments = sgd_arguments("float32")
+    arguments[name] = arguments[name].astype("float64")
+    with pytest.raises(ValueError, match=f"sgd_step: {name} has dtype float64, needs float32 as the other arrays"):
+        ops.sgd_step(**arguments)
+    with pytest.raises(ValueError, match="average_step: params has dtype float64, needs float32"):
+        ops.average_step(np.ones(3, "float32"), np.ones(3), weight=0.5)

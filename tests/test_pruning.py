@@ -80,6 +80,18 @@ def test_optuna_pruning_mistakes_are_told(make, error, message):
         make()
 
 
+@pytest.mark.parametrize(
+    ("monitor", "direction"), [("val_loss", "minimize"), ("loss", "minimize"), ("val_score", "maximize")]
+)
+def test_optuna_pruning_goes_with_the_direction_of_the_study(monitor, direction):
+    other = {"minimize": "maximize", "maximize": "minimize"}[direction]
+    lamina.OptunaPruning(optuna.create_study(direction=direction).ask(), monitor)
+    for directions in ([other], [direction, other]):
+        trial = optuna.create_study(directions=directions).ask()
+        with pytest.raises(ValueError, match=f"the worse {monitor}, a study with direction='{direction}' is needed"):
+            lamina.OptunaPruning(trial, monitor)
+
+
 def test_optuna_pruning_asks_for_what_it_monitors(data):
     with pytest.raises(ValueError, match="OptunaPruning.*needs validation_data"):
         lamina.Trainer(make_net(), callbacks=[lamina.OptunaPruning(Trial(0))]).fit(*data, progress=False)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bad_inputs import changed, check_refused
+from bad_inputs import changed, check_refused, strided, with_bad_out
 from comparison import assert_levels_agree, assert_same_bits, assert_within
 from lamina import ops
 from lamina import reference as ref
@@ -108,8 +108,48 @@ def test_draws_refuse(draw):
     bad = [*BAD_DRAWS, dict(row_offset=-1), dict(row_offset=2**32 - 3), dict(shape=(-1, 5)), dict(shape=())]
     bad += [dict(dtype="int64"), dict(dtype="float16"), dict(dtype=">f4")]
     check_refused(draw, [changed(arguments, ValueError, **case) for case in bad])
-    cases = [dict(seed="one"), dict(seed=1.5), dict(size=3)]
+    cases = [dict(seed="one"), dict(seed=1.5), dict(size=3), dict(shape=(2.0, 3)), dict(shape=2.0), dict(shape="23")]
+    cases += [dict(shape=None), dict(dtype="number"), dict(device=3)]
     check_refused(draw, [changed(arguments, TypeError, **case) for case in cases])
+
+
+@pytest.mark.parametrize("draw", [ops.random_uniform, ops.random_normal])
+def test_draws_fill_out(isa, dtype, draw):
+    for shape in [(3, 5), (40, 33), (7,), (2, 3, 5), (0, 5)]:
+        options = dict(seed=3, layer=1, dtype=dtype.name)
+        expected = draw(shape, **options)
+        out = np.full(shape, np.nan, dtype)
+        if len(shape) == 2:
+            out = strided(out)
+        assert draw(shape, out=out, **options) is out
+        assert_same_bits(out, expected)
+        assert len(shape) != 2 or np.isnan(out.base[:, shape[1] :]).all()
+
+
+def test_draws_refuse_a_bad_out(dtype):
+    out = np.zeros((4, 5), dtype)
+    cases = with_bad_out(dict(shape=(4, 5), seed=1, dtype=dtype.name), out)
+    for draw in (ops.random_uniform, ops.random_normal):
+        check_refused(draw, cases)
+    cases = with_bad_out(dict(shape=(4, 5), p=0.5, seed=1), out)
+    check_refused(ops.dropout_mask, [case for case in cases if case[0] != "out is dtype bool"])
+    with pytest.raises(ValueError, match=r"out is float64 of shape \(2,\) on the CPU, needs float32 of shape \(3,\)"):
+        ops.random_uniform(3, seed=1, out=np.zeros(2))
+
+
+def test_philox_and_permutations_fill_out():
+    counter, key = np.arange(24, dtype=np.uint32).reshape(2, 3, 4), np.array([5, 6], np.uint32)
+    for module in (ops, ref):
+        words, order = np.zeros_like(counter), np.zeros(9, np.int64)
+        assert module.philox(counter, key, out=words) is words
+        assert_same_bits(words, module.philox(counter, key))
+        assert module.random_permutation(9, seed=3, out=order) is order
+        assert_same_bits(order, module.random_permutation(9, seed=3))
+    bad = [counter, words.astype(np.int32), words[0], np.zeros((2, 3, 8), np.uint32)[:, :, ::2]]
+    cases = [changed(dict(counter=counter, key=key), ValueError, out=out) for out in bad]
+    check_refused(ops.philox, [*cases, changed(dict(counter=counter, key=key), TypeError, out=[])])
+    bad = [order.astype(np.int32), order[:8], np.zeros(18, np.int64)[::2]]
+    check_refused(ops.random_permutation, [changed(dict(n=9, seed=1), ValueError, out=out) for out in bad])
 
 
 def test_permutation_refuses():

@@ -38,11 +38,19 @@ def regressor(**settings):
 
 @pytest.mark.parametrize(
     "estimator",
-    [MLPClassifier(), MLPRegressor(), MLPClassifier(solver="sgd", learning_rate_init=0.1), MLPRegressor(loss="huber")],
+    [
+        MLPClassifier(),
+        MLPRegressor(),
+        MLPClassifier(solver="sgd", learning_rate_init=0.1),
+        MLPRegressor(loss="huber"),
+        MLPRegressor(loss="poisson_nll", learning_rate_init=0.02),
+    ],
     ids=str,
 )
 def test_estimators_pass_scikit_learns_checks(estimator):
-    check_estimator(estimator, on_skip=None)
+    # That check has negative values.
+    counts = {"check_regressor_multioutput": "counts are needed"} if estimator.loss == "poisson_nll" else {}
+    check_estimator(estimator, on_skip=None, expected_failed_checks=counts)
 
 
 def test_classifier_is_the_trainer_behind_it(data, dtype):
@@ -180,6 +188,44 @@ def test_estimators_take_the_solver_with_its_rate(data):
     )
 
 
+def test_estimators_take_what_searches_try(data):
+    settings = dict(solver="sgd", learning_rate_init=0.05, momentum=0.8, l1=0.01, clip_norm=0.5)
+    fitted = classifier(**settings).fit(*data)
+    assert fitted.trainer_.optimizer == lamina.SGD(lr=0.05, momentum=0.8, l1=0.01)
+    assert fitted.trainer_.clip_norm == 0.5 and settings.items() <= fitted.get_params().items()
+
+
+def test_classifier_weighs_classes(data, rng):
+    x, y, weight = *data, rng.random(90)
+    labels = np.array(["a", "b", "c"])
+    counts = np.bincount(y, weight)
+    given = {"a": 1.0, "b": 2.5}
+    for class_weight, expected in (("balanced", weight.sum() / (3 * counts)), (given, [1, 2.5, 1])):
+        fitted = classifier(class_weight=class_weight).fit(x, labels[y], weight)
+        other = classifier(loss=lamina.Loss("cross_entropy", class_weight=expected)).fit(x, y, weight)
+        assert_same_bits(fitted.predict_proba(x), other.predict_proba(x))
+    assert not np.array_equal(fitted.predict_proba(x), classifier().fit(x, y, weight).predict_proba(x))
+    two = classifier(class_weight=given | {"c": 1.0}).fit(x[y > 0], labels[y[y > 0]])
+    assert two.trainer_.loss.class_weight == [2.5, 1.0]
+    assert clone(fitted).get_params()["class_weight"] == given
+    few = classifier(class_weight=given).partial_fit(x, labels[y], classes=labels)
+    assert few.trainer_.loss.class_weight == [1.0, 2.5, 1.0]
+    assert "class_weight" not in regressor().get_params()
+
+
+def test_regressor_of_counts_answers_with_rates(rng):
+    x = rng.normal(size=(400, 2))
+    rates = np.exp(1 + 0.7 * x[:, 0] - 0.4 * x[:, 1])
+    y = rng.poisson(rates)
+    fitted = regressor(loss="poisson_nll", hidden_layer_sizes=(), max_iter=100, learning_rate_init=0.02).fit(x, y)
+    assert fitted.scalers_[1] is None
+    answers = fitted.predict(x)
+    assert_same_bits(answers, np.exp(fitted.net_.predict(fitted.scalers_[0].transform(x))[:, 0]))
+    assert np.abs(answers / rates - 1).max() < 0.3
+    fitted.set_params(loss=None)
+    assert_same_bits(fitted.predict(x), answers)
+
+
 def test_estimators_random_states(data):
     def probabilities(state):
         return classifier(random_state=state).fit(*data).predict_proba(data[0])
@@ -243,7 +289,28 @@ def test_classifier_callbacks_watch_what_early_stopping_sets_aside(data):
         (lambda x, y: classifier().fit(x, y * 0), ValueError, "MLPClassifier: y has one class"),
         (lambda x, y: classifier().fit(x, x[:, 0]), ValueError, "[Cc]ontinuous"),
         (lambda x, y: classifier(loss="huber").fit(x, y), ValueError, "MLPClassifier: loss is 'huber'.*cross_entropy"),
-        (lambda x, y: regressor(loss="poisson_nll").fit(x, y), ValueError, "MLPRegressor: loss is 'poisson_nll'"),
+        (lambda x, y: regressor(loss="kl_divergence").fit(x, y), ValueError, "MLPRegressor: loss is 'kl_divergence'"),
+        (lambda x, y: regressor(loss="poisson_nll").fit(x, y - 1), ValueError, "poisson_nll needs finite numbers >= 0"),
+        (lambda x, y: classifier(callbacks=5).fit(x, y), TypeError, "MLPClassifier: callbacks is 5, a list"),
+        (lambda x, y: classifier(momentum=0.9).fit(x, y), ValueError, "momentum is 0.9, Adam.* has none; sgd"),
+        (lambda x, y: classifier(solver="sgd", momentum=2).fit(x, y), ValueError, "SGD: momentum is 2"),
+        (lambda x, y: classifier(l1=-1).fit(x, y), ValueError, "Adam: l1 is -1"),
+        (lambda x, y: classifier(clip_norm=-1).fit(x, y), ValueError, "clip_norm"),
+        (lambda x, y: classifier(class_weight="even").fit(x, y), TypeError, "class_weight is 'even', 'balanced' or a"),
+        (lambda x, y: classifier(class_weight=[1, 2, 3]).fit(x, y), TypeError, "a mapping of labels to weights"),
+        (lambda x, y: classifier(class_weight={7: 1}).fit(x, y), ValueError, r"7 is no label of y: .* \[0, 1, 2\]"),
+        (lambda x, y: classifier(class_weight={0: -1}).fit(x, y), ValueError, "class_weight holds negative"),
+        (
+            lambda x, y: classifier(class_weight={}, loss=lamina.Loss("cross_entropy", [1, 2, 3])).fit(x, y),
+            ValueError,
+            "the loss has class weights too",
+        ),
+        (
+            lambda x, y: classifier(class_weight="balanced").partial_fit(x, y, [0, 1, 2]),
+            ValueError,
+            "partial_fit does not know all rows",
+        ),
+        (lambda x, y: classifier().partial_fit(x, y * 0, [0]), ValueError, "classes has one class"),
         (lambda x, y: classifier(max_iter=0).fit(x, y), ValueError, "MLPClassifier: max_iter is 0"),
         (lambda x, y: classifier(solver="lbfgs").fit(x, y), ValueError, "MLPClassifier: optimizer is 'lbfgs'"),
         (lambda x, y: classifier(learning_rate_init=-1).fit(x, y), ValueError, "Adam: lr is -1"),
@@ -275,11 +342,23 @@ def test_classifier_stays_as_it_was_when_a_fit_fails(data):
     x, y = data
     fitted = classifier().fit(x, y)
     before = fitted.predict_proba(x)
-    for make in (lambda: fitted.fit(x, y + 5, [0] * 90), lambda: fitted.set_params(batch_size=0).fit(x, y + 5)):
+    for make in (
+        lambda: fitted.fit(x, y + 5, [0] * 90),
+        lambda: fitted.fit(x[:, :2], y, [0] * 90),
+        lambda: fitted.set_params(batch_size=0).fit(x, y + 5),
+        lambda: fitted.set_params(solver="zzz").fit(x[:, :2], y),
+    ):
         with pytest.raises(ValueError):
             make()
         assert_same_bits(fitted.predict_proba(x), before)
-        assert fitted.classes_.tolist() == [0, 1, 2]
+        assert fitted.classes_.tolist() == [0, 1, 2] and fitted.n_features_in_ == 4
+    new = classifier(solver="zzz")
+    with pytest.raises(ValueError):
+        new.fit(x, y)
+    assert not hasattr(new, "n_features_in_")
+    with pytest.raises(ValueError):
+        new.partial_fit(x, y, [0, 1, 2])
+    assert not hasattr(new, "n_features_in_")
 
 
 def test_estimators_say_what_is_missing_without_scikit_learn(monkeypatch):

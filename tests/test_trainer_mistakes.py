@@ -79,6 +79,10 @@ X, Y = np.zeros((5, 4)), np.array([0, 1, 2, 0, 1])
         ("cross_entropy", 3, {"y": list("abcab")}, TypeError, "Trainer.fit: y"),
         ("cross_entropy", 3, {"y": Y[:, None]}, ValueError, r"labels \(5,\) or probabilities \(5, 3\)"),
         ("cross_entropy", 3, {"y": np.full((5, 3), np.nan)}, ValueError, "y is nan"),
+        ("cross_entropy", 3, {"y": np.ones((5, 3))}, ValueError, "y sums to 3 in row 0, softmax_cross_entropy needs"),
+        ("cross_entropy", 3, {"y": np.eye(3)[Y] - [1, 0, 0]}, ValueError, r"y is -1.0 in row 1.*\[0, 1\]"),
+        ("kl_divergence", 3, {"y": np.zeros((5, 3))}, ValueError, "y sums to 0 in row 0, kl_divergence needs"),
+        ("kl_divergence", 3, {"y": np.eye(3)[Y] * 0.99}, ValueError, "y sums to 0.99 in row 0"),
         ("sigmoid_cross_entropy", 1, {"y": [0, 1, 2, 0, 1]}, ValueError, r"y is 2.0 in row 2.*\[0, 1\]"),
         ("sigmoid_cross_entropy", 3, {"y": Y}, ValueError, r"y has shape \(5,\).*\(5, 3\)"),
         ("squared_error", 1, {"y": [0, 1, np.inf, 0, 1]}, ValueError, "y is inf in row 2"),
@@ -113,12 +117,20 @@ def test_trainer_data_mistakes_are_told_before_anything_changes(loss, outputs, a
     assert trainer.history == {key: [] for key in KEYS}
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "kl_divergence"])
+def test_trainer_takes_probabilities_of_few_digits(loss):
+    y = np.full((5, 3), 0.3333)
+    assert np.isfinite(lamina.Trainer(make_net(), loss).fit(X, y, epochs=1, progress=False)["loss"][0])
+
+
 def test_trainer_evaluate_mistakes_are_told():
     trainer = lamina.Trainer(make_net())
     with pytest.raises(ValueError, match="Trainer.evaluate: X has no rows"):
         trainer.evaluate(X[:0], Y[:0])
     with pytest.raises(ValueError, match="Trainer.evaluate: y is 3"):
         trainer.evaluate(X, Y + 3)
+    with pytest.raises(ValueError, match="Trainer.evaluate: y sums to 2 in row 0"):
+        trainer.evaluate(X, np.eye(3)[Y] * 0.5 + 0.5)
     with pytest.raises(ValueError, match="Trainer.evaluate: batch_size"):
         trainer.evaluate(X, Y, batch_size=0)
 

@@ -9,7 +9,9 @@ namespace {
 struct NormArrays {
   Array gamma, beta, running_mean, running_var;
 
-  NormArrays(const char* op, const Array& like, py::handle gamma_, py::handle beta_, py::handle mean_, py::handle var_, bool training)
+  // Training writes the running statistics, which therefore are nobody else's memory.
+  NormArrays(const char* op, const Array& like, py::handle gamma_, py::handle beta_, py::handle mean_, py::handle var_, bool training,
+             std::initializer_list<const Array*> inputs)
       : gamma(optional_in(op, "gamma", gamma_, like)),
         beta(optional_in(op, "beta", beta_, like)),
         running_mean(training ? optional_in_place(op, "running_mean", mean_, like) : optional_in(op, "running_mean", mean_, like)),
@@ -17,7 +19,13 @@ struct NormArrays {
     if (gamma.given() != beta.given()) fail(op, "gamma and beta are needed both or not at all");
     if (running_mean.given() != running_var.given()) fail(op, "running_mean and running_var are needed both or not at all");
     if (running_mean.given() && !gamma.given()) fail(op, "running_mean and running_var go with gamma and beta");
+    if (!training) return;
     check_apart(running_mean, running_var);
+    for (const Array* running : {&running_mean, &running_var}) {
+      check_apart(*running, gamma);
+      check_apart(*running, beta);
+      for (const Array* input : inputs) check_apart(*running, *input);
+    }
   }
 
   template <class T>
@@ -39,7 +47,7 @@ Array optional_array(bool wanted, const char* op, const char* name, const Array&
 py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object bias_, py::object gamma_, py::object beta_, py::object mean_,
                                  py::object var_, py::object activation, const py::dict& parameters, py::object p, py::object seed,
                                  py::object layer, py::object step, py::object row_offset, py::object training_, py::object momentum_,
-                                 py::object eps_, py::object unbiased_, py::object precision_) {
+                                 py::object eps_, py::object unbiased_, py::object precision_, py::object out_) {
   const char* op = "lamina_forward";
   const auto precision = precision_in(op, precision_);
   const bool training = flag_in(op, "training", training_), unbiased = flag_in(op, "unbiased_running_var", unbiased_);
@@ -47,11 +55,12 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
   const Array x = array_in(op, "x", x_), weight = array_in(op, "weight", weight_, x), bias = optional_in(op, "bias", bias_, x);
   check_rank(x, 2);
   check_rank(weight, 2);
-  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training);
+  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training, {&x, &weight, &bias});
   const Activation spec = activation_in(op, activation, parameters);
   const Dropout dropout{number_in(op, "p", p), key_in(op, seed, layer, step, row_offset, x.size(0))};
   const Shape shape{x.size(0), weight.size(0)};
-  const Array h = new_array(op, "y", x, x.dtype, shape);
+  const Array h =
+      array_out(op, "out", out_, x, x.dtype, shape, {&x, &weight, &bias, &norm.gamma, &norm.beta, &norm.running_mean, &norm.running_var});
 
   py::dict saved;
   with_dtype(x.dtype, [&](auto zero) {
@@ -85,7 +94,7 @@ py::tuple lamina_forward_binding(py::object x_, py::object weight_, py::object b
   return py::make_tuple(h.object(), saved);
 }
 
-py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object need_dx_) {
+py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object need_dx_, py::object out_) {
   const char* op = "lamina_backward";
   if (!py::isinstance<py::dict>(saved_)) fail<TypeError>(op, "saved is not a dict, needs what lamina_forward returned");
   const auto saved = py::reinterpret_borrow<py::dict>(saved_);
@@ -110,15 +119,25 @@ py::dict lamina_backward_binding(py::object dy_, py::object saved_, py::object n
   if (dy.shape() != h.shape()) fail(op, "dy has shape ", shape_text(dy.shape()), ", needs ", shape_text(h.shape()));
 
   const auto precision = precision_in(op, item("precision"));
+  if (!out_.is_none() && !py::isinstance<py::dict>(out_)) fail<TypeError>(op, "out is no dict, needs one of arrays by name");
+  const py::dict outs = out_.is_none() ? py::dict() : py::reinterpret_borrow<py::dict>(out_);
   py::dict gradients;
+  std::vector<Array> results;
   const auto gradient = [&](const char* key, bool wanted, const Shape& shape) {
-    const Array a = optional_array(wanted, op, key, dy, shape);
-    if (wanted) gradients[key] = a.object();
+    if (!wanted) return no_array(op, key, dy.dtype);
+    const py::object out = outs.contains(key) ? py::object(outs[key]) : py::none();
+    const Array a = array_out(op, key, out, dy, dy.dtype, shape, {&dy, &x, &weight, &bias, &gamma, &beta, &h, &z, &read, &mean, &rstd});
+    for (const Array& other : results) check_apart(a, other);
+    results.push_back(a);
+    gradients[key] = a.object();
     return a;
   };
   const Array dx = gradient("x", need_dx, x.shape()), dw = gradient("weight", true, weight.shape());
   const Array db = gradient("bias", bias.given(), {weight.size(0)});
   const Array dgamma = gradient("gamma", gamma.given(), {weight.size(0)}), dbeta = gradient("beta", gamma.given(), {weight.size(0)});
+  for (const auto& [key, value] : outs) {
+    if (!gradients.contains(key)) fail(op, "out has ", std::string(py::repr(key)), ", which is no gradient of this lamina");
+  }
   const Array dz = new_array(op, "dz", dy, dy.dtype, dy.shape());
   with_dtype(dy.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -159,7 +178,7 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   const Array x = array_in(op, "x", x_);
   check_rank(x, 2);
   if (gamma_.is_none() || beta_.is_none()) fail<TypeError>(op, "gamma or beta is None, needs NumPy arrays");
-  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training);
+  const NormArrays norm(op, x, gamma_, beta_, mean_, var_, training, {&x});
   const auto outs = several_outs(op, out_, 3);
   const auto inputs = {&x, &norm.gamma, &norm.beta, &norm.running_mean, &norm.running_var};
   const Array y = array_out(op, "y", outs[0], x, x.dtype, x.shape(), inputs);
@@ -168,7 +187,6 @@ py::tuple batchnorm_forward(py::object x_, py::object gamma_, py::object beta_, 
   check_apart(y, mean);
   check_apart(y, rstd);
   check_apart(mean, rstd);
-  for (const Array* a : {&norm.running_mean, &norm.running_var}) check_apart(*a, x);
   with_dtype(x.dtype, [&](auto zero) {
     using T = decltype(zero);
     Lamina<T> lamina;

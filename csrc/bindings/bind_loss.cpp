@@ -20,7 +20,8 @@ std::vector<std::string> losses() {
 }
 
 py::tuple loss_binding(const std::string& name, py::object prediction_, py::object targets_, py::object sample_weight_,
-                       py::object reduction_, py::object class_weight_, py::object label_smoothing_, py::object constant_) {
+                       py::object reduction_, py::object class_weight_, py::object label_smoothing_, py::object constant_,
+                       py::object out_) {
   const char* op = name.c_str();
   const LossKind kind = loss_kind(op, op);
   const LossInfo& info = loss_info(kind);
@@ -38,14 +39,17 @@ py::tuple loss_binding(const std::string& name, py::object prediction_, py::obje
   }
   const Array sample_weight = optional_in(op, "sample_weight", sample_weight_, prediction);
   const Array class_weight = optional_in(op, "class_weight", class_weight_, prediction);
-  const Array gradient = new_array(op, "gradient", prediction, prediction.dtype, prediction.shape());
-  const Array rows = new_array(op, "rows", prediction, DType::float64, {prediction.size(0)});
   const bool reduces = reduction != Reduction::none;
+  const auto outs = reduces ? std::vector<py::object>{py::none(), out_} : several_outs(op, out_, 2);
+  const auto inputs = {&prediction, &values, &sample_weight, &class_weight};
+  const Array gradient = array_out(op, "out", outs[1], prediction, prediction.dtype, prediction.shape(), inputs);
+  const Array rows = new_array(op, "rows", prediction, DType::float64, {prediction.size(0)});
   // On the device the loss stays there, an array without dimensions.
   const Array sum =
       prediction.on_device() && reduces ? new_array(op, "loss", prediction, DType::float64, {}) : no_array(op, "loss", DType::float64);
-  const Array row_losses =
-      reduces ? no_array(op, "loss", prediction.dtype) : new_array(op, "loss", prediction, prediction.dtype, {prediction.size(0)});
+  const Array row_losses = reduces ? no_array(op, "loss", prediction.dtype)
+                                   : array_out(op, "loss", outs[0], prediction, prediction.dtype, {prediction.size(0)}, inputs);
+  check_apart(row_losses, gradient);
   double value = 0;
   with_dtype(prediction.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -70,7 +74,7 @@ py::tuple loss_binding(const std::string& name, py::object prediction_, py::obje
 void bind_loss(py::module_& m) {
   m.def("losses", losses);
   m.def("loss", loss_binding, py::arg("name"), py::arg("prediction"), py::arg("targets"), py::arg("sample_weight"), py::arg("reduction"),
-        py::arg("class_weight") = py::none(), py::arg("label_smoothing") = 0.0, py::arg("constant") = 1.0);
+        py::arg("class_weight") = py::none(), py::arg("label_smoothing") = 0.0, py::arg("constant") = 1.0, py::arg("out") = py::none());
 }
 
 }  // namespace lamina

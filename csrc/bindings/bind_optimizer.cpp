@@ -32,11 +32,12 @@ template <class Optimizer>
 void step_binding(const py::object& params_, const py::object& grads_, const py::tuple& state_, const py::object& step_,
                   const py::args& values) {
   const char* op = Optimizer::op;
-  const Array grads = array_in(op, "grads", grads_), params = array_in_place(op, "params", params_, grads);
+  const Array given = array_in(op, "params", params_), params = array_in_place(op, "params", params_, given);
+  const Array grads = array_in(op, "grads", grads_, params);
   std::vector<Array> arrays{params, grads};
   for (size_t i = 0; i < Optimizer::state.size(); ++i) {
     const bool optional = i >= Optimizer{}.kept();
-    arrays.push_back((optional ? optional_in_place : array_in_place)(op, Optimizer::state[i], state_[i], grads));
+    arrays.push_back((optional ? optional_in_place : array_in_place)(op, Optimizer::state[i], state_[i], params));
   }
   for (size_t a = 0; a < arrays.size(); ++a) {
     for (size_t b = 0; b < a; ++b) check_apart(arrays[a], arrays[b]);
@@ -105,7 +106,8 @@ void max_norm_binding(const py::object& weight_, const py::object& norm_) {
 
 void average_step_binding(const py::object& average_, const py::object& params_, const py::object& weight_) {
   const char* op = "average_step";
-  const Array params = array_in(op, "params", params_), average = array_in_place(op, "average", average_, params);
+  const Array given = array_in(op, "average", average_), average = array_in_place(op, "average", average_, given);
+  const Array params = array_in(op, "params", params_, average);
   check_apart(average, params);
   const double weight = number_in(op, "weight", weight_);
   with_dtype(params.dtype, [&](auto zero) {

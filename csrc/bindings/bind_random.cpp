@@ -8,43 +8,60 @@
 namespace lamina {
 namespace {
 
-// (..., 4) and (..., 2), already broadcast and contiguous by the Python side.
-py::array_t<uint32_t> philox_binding(const py::array_t<uint32_t>& counter, const py::array_t<uint32_t>& key) {
-  py::array_t<uint32_t> out(Shape{counter.shape(), counter.shape() + counter.ndim()});
-  philox({counter.data(), counter.size()}, {key.data(), key.size()}, {out.mutable_data(), out.size()});
-  return out;
+// A result that is like no argument: `out`, or new where `device` says. Of any dtype: what it is in C++ is not looked at.
+Array drawn(const char* op, const py::object& out, const py::dtype& dtype, const Shape& shape, bool on_device) {
+  Array a = no_array(op, "out", DType::float32);
+  if (out.is_none()) {
+    if (on_device) {
+      a.device = DeviceArray::make(dtype, shape);
+    } else {
+      a.array = py::array(dtype, shape);
+    }
+    return a;
+  }
+  if (py::isinstance<py::array>(out)) {
+    a.array = py::reinterpret_borrow<py::array>(out);
+  } else if (a.device = device_array_from(op, "out", out); a.device) {
+    a.given_as = out;
+  } else {
+    fail<TypeError>(op, "out is no NumPy array nor one on the CUDA device");
+  }
+  const auto told = [](const py::dtype& type, const Shape& lengths, bool device) {
+    return std::string(py::str(type)) + " of shape " + shape_text(lengths) + (device ? " on the CUDA device" : " on the CPU");
+  };
+  if (!a.numpy_dtype().equal(dtype) || a.shape() != shape || a.on_device() != on_device) {
+    fail(op, "out is ", told(a.numpy_dtype(), a.shape(), a.on_device()), ", needs ", told(dtype, shape, on_device));
+  }
+  if (!a.writeable()) fail(op, "out is read-only, needs to be writeable");
+  const auto itemsize = static_cast<uintptr_t>(a.itemsize());
+  if (reinterpret_cast<uintptr_t>(a.data()) % itemsize != 0)
+    fail(op, "out is misaligned, needs data at a multiple of ", itemsize, " bytes");
+  return a;
 }
 
-// A result that is like no argument: where `device` says.
-py::object new_of_type(const py::dtype& dtype, const Shape& shape, bool on_device, void*& data) {
-  if (!on_device) {
-    py::array array(dtype, shape);
-    data = array.mutable_data();
-    return array;
-  }
-  const auto array = DeviceArray::make(dtype, shape);
-  data = array->data;
-  return py::cast(array);
-}
-Matrix<std::byte> rows_of(const Shape& shape) {
-  int64_t columns = 1;
-  for (size_t i = 1; i < shape.size(); ++i) columns *= shape[i];
-  return matrix<std::byte>(nullptr, shape[0], columns);
+// (..., 4) and (..., 2), already broadcast and contiguous by the Python side.
+py::object philox_binding(const py::array_t<uint32_t>& counter, const py::array_t<uint32_t>& key, py::object out_) {
+  const char* op = "philox";
+  const Array out = drawn(op, out_, py::dtype::of<uint32_t>(), {counter.shape(), counter.shape() + counter.ndim()}, false);
+  if (!(out.array.flags() & py::array::c_style)) fail(op, "out needs to be contiguous (C order)");
+  check_apart(out, {op, "counter", counter, out.dtype});
+  check_apart(out, {op, "key", key, out.dtype});
+  philox({counter.data(), counter.size()}, {key.data(), key.size()}, {static_cast<uint32_t*>(out.data()), counter.size()});
+  return out.object();
 }
 
 template <bool normal>
 py::object random_binding(const Shape& shape, py::object seed, py::object layer, py::object step, py::object row_offset,
-                          const std::string& dtype_, py::object device) {
+                          const std::string& dtype_, py::object device, py::object out_) {
   const char* op = normal ? "random_normal" : "random_uniform";
   if (dtype_ != "float32" && dtype_ != "float64") fail(op, "dtype is ", dtype_, ", needs float32 or float64");
   const DType dtype = dtype_ == "float32" ? DType::float32 : DType::float64;
   const RandomKey key = key_in(op, seed, layer, step, row_offset, shape[0]);
   const bool on_device = is_cuda(op, device);
-  void* data = nullptr;
-  const py::object out = new_of_type(py::dtype(dtype_), shape, on_device, data);
+  const Array out = drawn(op, out_, py::dtype(dtype_), shape, on_device);
   with_dtype(dtype, [&](auto zero) {
     using T = decltype(zero);
-    const auto ov = matrix(static_cast<T*>(data), rows_of(shape).rows, rows_of(shape).columns);
+    const auto ov = rows_view<T>(out);
     const Native native({dtype, on_device});
     if constexpr (normal) {
       random_normal<T>(native.context, key, ov);
@@ -52,21 +69,21 @@ py::object random_binding(const Shape& shape, py::object seed, py::object layer,
       random_uniform<T>(native.context, key, ov);
     }
   });
-  return out;
+  return out.object();
 }
 
-py::array_t<int64_t> permutation_binding(py::object n_, py::object seed, py::object layer, py::object step) {
+py::object permutation_binding(py::object n_, py::object seed, py::object layer, py::object step, py::object out_) {
   const char* op = "random_permutation";
   const int64_t n = integer_in(op, "n", n_);
   if (n < 0) fail(op, "n is ", n, ", needs n >= 0");
   const RandomKey key = key_in(op, seed, layer, step, py::int_(0), n);
-  py::array_t<int64_t> out(n);
-  const Vector<int64_t> view{out.mutable_data(), n};
+  const Array out = drawn(op, out_, py::dtype::of<int64_t>(), {n}, false);
+  const auto view = vector_view<int64_t>(out);
   {
     const Native native({DType::float32, false});
     random_permutation(native.context, key, view);
   }
-  return out;
+  return out.object();
 }
 
 py::object orthonormal_rows_binding(const py::object& rows_) {
@@ -84,18 +101,17 @@ py::object orthonormal_rows_binding(const py::object& rows_) {
 }
 
 py::object dropout_mask_binding(const Shape& shape, py::object p, py::object seed, py::object layer, py::object step, py::object row_offset,
-                                py::object device) {
+                                py::object device, py::object out_) {
   const char* op = "dropout_mask";
   const Dropout dropout = dropout_in(op, p, key_in(op, seed, layer, step, row_offset, shape[0]));
   const bool on_device = is_cuda(op, device);
-  void* data = nullptr;
-  const py::object out = new_of_type(py::dtype::of<bool>(), shape, on_device, data);
-  const Matrix<uint8_t> view = matrix(static_cast<uint8_t*>(data), rows_of(shape).rows, rows_of(shape).columns);
+  const Array out = drawn(op, out_, py::dtype::of<bool>(), shape, on_device);
+  const auto view = rows_view<uint8_t>(out);
   {
     const Native native({DType::float32, on_device});
     dropout_mask(native.context, dropout, view);
   }
-  return out;
+  return out.object();
 }
 
 }  // namespace

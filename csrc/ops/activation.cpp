@@ -28,6 +28,9 @@ const ActivationInfo& at(int index, TypeList<A...>) {
   return all[index];
 }
 
+// What no tail of a lamina can do: ops/rectifiers.h.
+constexpr const char* by_themselves[] = {"prelu", "rrelu"};
+
 }  // namespace
 
 int activation_count() { return Activations::size; }
@@ -40,7 +43,13 @@ Activation find_activation(const char* op, const std::string& name) {
     if (name == info.name) return {i, {info.defaults[0], info.defaults[1]}};
     known += (known.empty() ? "" : ", ") + std::string(info.name);
   }
-  fail(op, "activation is '", name, "', needs one of ", known);
+  for (const char* rectifier : by_themselves) {
+    if (name == rectifier) {
+      fail(op, "activation is '", name, "', which learns or draws its slopes and is no part of a lamina: needs a call of ",
+           "activation_forward and activation_backward by itself, or in a net the layer PReLU or RReLU");
+    }
+  }
+  fail(op, "activation is '", name, "', needs one of ", known, "; or by themselves, not in a lamina, prelu and rrelu");
 }
 
 void check(const char* op, const Activation& activation) {

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import _core
 
-__all__ = ["copied", "empty", "empty_like", "is_on_device", "on_device_of", "on_host"]
+__all__ = ["alike", "copied", "empty", "empty_like", "is_on_device", "on_device_of", "on_host"]
 
 _CUDA = {2, 13}  # device types of DLPack: CUDA, and memory that CUDA manages
 
@@ -25,6 +25,11 @@ def is_on_device(array: Any) -> bool:
 def on_host(array: Any) -> Any:
     """Return a NumPy array of what is on the device, and anything else as it is."""
     return _core.cuda_view(array).numpy() if is_on_device(array) else array
+
+
+def alike(host: np.ndarray, array: Any) -> Any:
+    """Return a NumPy array, or its copy where another array is if that is on the device."""
+    return _core.cuda_array(host) if is_on_device(array) else host
 
 
 def empty(shape: tuple[int, ...], dtype: Any, device: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,9 @@ from lamina import _core
 from lamina._arrays import is_on_device, on_host
 from lamina._core import BackendError
 
-__all__ = ["errors_of", "finite", "flag", "matrix", "number", "one_of", "values", "weights", "whole"]
+__all__ = ["LEAST", "errors_of", "finite", "flag", "matrix", "number", "one_of", "values", "weights", "whole"]
+
+LEAST = -sys.float_info.max  # of finite numbers
 
 
 @contextmanager

@@ -221,7 +221,7 @@ def gradcheck() -> int:
         The exit status: 0 if all gradients agree with central differences, else 1.
     """
     generator = np.random.default_rng(0)
-    x, values = generator.normal(size=(6, 5)), generator.uniform(size=(6, 3))
+    x, values = generator.normal(size=(6, 5)), generator.dirichlet(np.ones(3), size=6)
     print(f"{'activation':14}{'loss':24}{'batch norm':14}{'largest relative error':>22}")
     failed = 0
     for activation in ("linear", *ACTIVATIONS):

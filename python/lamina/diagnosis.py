@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from lamina import ops
 from lamina._arrays import on_device_of, on_host
 from lamina._checks import errors_of, finite, flag
-from lamina.layers import Layer, LeakyReLU, Linear, PythonLayer, ReLU, Residual, RReLU, Sigmoid, Softsign, Tanh
+from lamina.layers import (
+    Activation,
+    Layer,
+    LeakyReLU,
+    Linear,
+    PythonLayer,
+    Residual,
+    RReLU,
+    Zoneout,
+    activation_layer,
+)  # fmt: skip
 from lamina.layers.traversal import walk
 from lamina.losses import Loss
 from lamina.sequential import Sequential
@@ -20,16 +31,14 @@ __all__ = ["Diagnosis", "Finding", "LayerDiagnosis", "diagnose", "without_random
 
 _FLAT = 0.1  # of its largest derivative: a unit with less is saturated
 _SATURATED = 1 / 3  # share of values from which a layer's saturation is a finding
+_NONE = 1e-3  # derivative: a unit with less for all rows is dead
 _DEAD = 1 / 2  # share of units
 _FLOW = 100.0  # how far the gradient's norm may change from the last linear layer to the first
 _BOUNCE = 0.05  # of the mean loss, what the loss rises by in an epoch on average
 
-# The derivative by the output, relative to its largest.
-_SLOPES: dict[type[Layer], Callable[[np.ndarray], np.ndarray]] = {
-    Sigmoid: lambda y: 4 * y * (1 - y),
-    Tanh: lambda y: 1 - y * y,
-    Softsign: lambda y: (1 - abs(y)) ** 2,
-}
+# Activations that are flat at both ends, with their largest derivative; and those that are flat below.
+_LARGEST = {"sigmoid": 0.25, "tanh": 1.0, "softsign": 1.0}
+_RECTIFIERS = ("relu", "leaky_relu", "elu", "selu", "softplus")
 # Of the table: field, caption, format.
 _COLUMNS = (
     ("mean", "mean", ".3g"), ("deviation", "deviation", ".3g"), ("saturated", "saturated", ".0%"),
@@ -50,10 +59,11 @@ class LayerDiagnosis:
     mean, deviation : float
         Of the outputs, over rows and units.
     saturated : float
-        Share of outputs of a sigmoid, tanh or softsign where the derivative is below a tenth of its largest; NaN for
-        other layers.
+        Share of outputs of a sigmoid, tanh or softsign, also inside of a `Zoneout`, where the derivative is below a
+        tenth of its largest; NaN for other layers.
     dead : float
-        Share of units of a ReLU whose output is 0 for all rows; NaN for other layers.
+        Share of units of a ReLU, LeakyReLU, ELU, SELU or softplus, also inside of a `Zoneout`, whose derivative is
+        below a 1000th for all rows; NaN for other layers.
     gradient : float
         Norm of the loss's gradient by the outputs; NaN below the first layer with parameters.
     weight_norm, weight_gradient_norm : float
@@ -213,7 +223,8 @@ def diagnose(
 
     - saturated units: a third of a layer's outputs lie where the derivative is below a tenth of its largest (sigmoid
       below .026 or above .974, tanh beyond ±.949, softsign beyond ±.684);
-    - dead units: more than half of a ReLU's units put out 0 for all rows;
+    - dead units: more than half of the units of a layer let nothing through for all rows: their derivative is 0 (ReLU)
+      or below a 1000th (LeakyReLU, ELU, SELU, softplus). GELU, SiLU and PReLU are not looked at;
     - vanishing or exploding gradients: the norm of ∂L/∂a at the first linear layer's output a is less than a 100th, or
       more than 100 times, that at the last one's;
     - bouncing loss: over at least five epochs it rises by more than a quarter of what it falls, and by 5 % of its mean
@@ -258,8 +269,8 @@ def diagnose(
             h, d = on_host(outputs[place]), gradients[place]
             norms = (_norm(core.parameters(), place), _norm(core.gradients(), place))
             gradient = np.nan if d is None else float(np.linalg.norm(on_host(d)))
-            shares = _saturated(layer, h), _dead(layer, h)
-            layers.append(LayerDiagnosis(place, own, float(h.mean()), float(h.std()), *shares, gradient, *norms))
+            moments = float(h.mean()), float(h.std())
+            layers.append(LayerDiagnosis(place, own, *moments, *_shares(layer, h), gradient, *norms))
         findings = (*_findings(value, layers), *([] if history is None else _bouncing(history["loss"])))
     return Diagnosis(value, tuple(layers), findings)
 
@@ -270,13 +281,15 @@ def _norm(arrays: Mapping[str, Any], place: str) -> float:
     return float(np.linalg.norm(np.concatenate(own))) if own else np.nan
 
 
-def _saturated(layer: Layer, h: np.ndarray) -> float:
-    slope = _SLOPES.get(type(layer))
-    return np.nan if slope is None else float(np.mean(slope(h) < _FLAT))
-
-
-def _dead(layer: Layer, h: np.ndarray) -> float:
-    return float(np.mean((h == 0).all(axis=0))) if isinstance(layer, ReLU) else np.nan
+def _shares(layer: Layer, h: np.ndarray) -> tuple[float, float]:
+    """How much of a layer's outputs is saturated, and how many of its units are dead."""
+    own = activation_layer("diagnose", layer.activation) if isinstance(layer, Zoneout) else layer
+    if not isinstance(own, Activation) or own.name not in (*_LARGEST, *_RECTIFIERS):
+        return np.nan, np.nan
+    slope = ops.activation_backward(np.ones_like(h), h, own.name, y=h, **own.parameters())
+    if own.name in _LARGEST:
+        return float(np.mean(slope < _FLAT * _LARGEST[own.name])), np.nan
+    return np.nan, float(np.mean((slope < _NONE).all(axis=0)))
 
 
 def _findings(loss: float, layers: list[LayerDiagnosis]) -> Iterator[Finding]:
@@ -292,7 +305,7 @@ def _findings(loss: float, layers: list[LayerDiagnosis]) -> Iterator[Finding]:
     dead = [f"{at.dead:.0%} of the units of {at.name}" for at in layers if at.dead > _DEAD]
     if dead:
         advice = "a lower learning rate, He initialisation with biases 0, inputs of mean 0, LeakyReLU or ELU"
-        yield Finding("dead units", f"for all rows 0 is put out by {', '.join(dead)}", advice)
+        yield Finding("dead units", f"whatever the row, no gradient passes {', '.join(dead)}", advice)
     flow = [at for at in layers if isinstance(at.layer, Linear) and np.isfinite(at.gradient)]
     if not flow or not flow[-1].gradient:
         return

@@ -25,6 +25,7 @@ from lamina.trainer import Trainer
 __all__ = ["Ensemble", "bagging"]
 
 _KEY = "lamina.ensemble"  # of the file's metadata
+_OF_CLASSES = ("softmax_cross_entropy", "kl_divergence", "sigmoid_cross_entropy")
 
 
 class Ensemble:
@@ -40,6 +41,9 @@ class Ensemble:
     nets : list of lamina.Sequential
     oob_score : float or None
         Of `bagging`: accuracy or R² where each row is answered by the nets that were not trained on it.
+    loss : str or None
+        The loss that `bagging` trained them with, None of other nets. Those that learnt values have neither classes nor
+        probabilities.
 
     Raises
     ------
@@ -78,6 +82,7 @@ class Ensemble:
                 f"Ensemble: nets {given} given, at least one is needed, all of the same inputs and outputs"
             )
         self.oob_score: float | None = None
+        self.loss: str | None = None
 
     def __len__(self) -> int:
         return len(self.nets)
@@ -127,8 +132,9 @@ class Ensemble:
         Raises
         ------
         ValueError, TypeError
-            As `predict`.
+            As `predict`, and if the nets learnt values.
         """
+        self._check_classes("Ensemble.predict_proba")
         return self._mean(net.predict_proba(X, batch_size, multi_label=multi_label) for net in self.nets)
 
     def _mean(self, answers: Iterator[Any]) -> np.ndarray:
@@ -154,8 +160,9 @@ class Ensemble:
         Raises
         ------
         ValueError, TypeError
-            As `predict`.
+            As `predict`, and if the nets learnt values.
         """
+        self._check_classes("Ensemble.votes")
         counts: Any = 0
         classes = np.arange(max(2, self.nets[0].out_features))
         for net in self.nets:
@@ -167,6 +174,10 @@ class Ensemble:
     def vote(self, X: Any, batch_size: int = 1024) -> np.ndarray:
         """Return the class that most nets choose, of equals the lowest, as int64 of shape (rows,); see `votes`."""
         return self.votes(X, batch_size).argmax(axis=1)
+
+    def _check_classes(self, call: str) -> None:
+        if self.loss is not None and self.loss not in _OF_CLASSES:
+            raise ValueError(f"{call}: the nets learnt values, by {self.loss}; predict gives their mean")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all nets to one safetensors file, replacing an older one in a single step.
@@ -186,7 +197,8 @@ class Ensemble:
         tensors = {
             f"{index}.{name}": array for index, net in enumerate(self.nets) for name, array in net.state_dict().items()
         }
-        text = json.dumps({"nets": [net._description() for net in self.nets], "oob_score": self.oob_score})
+        own = {"oob_score": self.oob_score, "loss": self.loss}
+        text = json.dumps({"nets": [net._description() for net in self.nets], **own})
         save_safetensors(path, tensors, {_KEY: text})
 
     @classmethod
@@ -211,7 +223,7 @@ class Ensemble:
                 index, _, rest = name.partition(".")
                 parts[int(index)][rest] = array
             ensemble = cls(described_net(*pair, layers) for pair in zip(described["nets"], parts, strict=True))
-            ensemble.oob_score = described["oob_score"]
+            ensemble.oob_score, ensemble.loss = described["oob_score"], described.get("loss")
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise ValueError(f"Ensemble.load: {os.fspath(path)} holds a damaged ensemble: {error}") from None
         return ensemble
@@ -313,6 +325,7 @@ def bagging(
 
     run_together([partial(fitted, *pair) for pair in zip(members, bags, strict=True)], members, jobs, progress)
     ensemble = Ensemble(nets)
+    ensemble.loss = member.loss.name
     ensemble.oob_score = _out_of_bag_score(nets, bags, member.loss, x, targets, weight)
     return ensemble
 

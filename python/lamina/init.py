@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import _core, ops
-from lamina._checks import number, one_of
+from lamina._checks import LEAST, number, one_of
 
 if TYPE_CHECKING:
     from lamina.layers import Activation
@@ -85,8 +85,7 @@ class Initializer:
         if self.value is None:
             return
         if self.name == "constant":
-            magnitude = number("Initializer", "value", abs(self.value))
-            object.__setattr__(self, "value", magnitude if self.value >= 0 else -magnitude)
+            object.__setattr__(self, "value", number("Initializer", "value", self.value, least=LEAST))
         elif self.name in ("normal", "uniform", "he_normal", "he_uniform", "orthogonal"):
             object.__setattr__(self, "value", number("Initializer", "value", self.value))
         else:

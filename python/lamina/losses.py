@@ -26,6 +26,7 @@ _RANGES = {
     "sigmoid_cross_entropy": _PROBABILITIES,
     "poisson_nll": (0.0, math.inf, "finite numbers >= 0"),
 }
+_SUM_ERROR = 1e-3  # by which a row of probabilities may miss 1: what rounding to few digits leaves
 _EVERY_NUMBER = (-math.inf, math.inf, "finite numbers")
 # The layer that a loss of logits has in itself.
 _WITHIN: dict[str, type[Layer]] = {
@@ -123,8 +124,9 @@ class Loss:
             Named in errors.
         y : array_like
             Softmax cross-entropy: labels (rows,), whole numbers from 0 to outputs - 1, or probabilities
-            (rows, outputs). KL divergence: probabilities (rows, outputs). All others: numbers (rows, outputs), in
-            [0, 1] for sigmoid cross-entropy and at least 0 for poisson_nll; one output takes (rows,) as well.
+            (rows, outputs). KL divergence: probabilities (rows, outputs). Rows of probabilities sum to 1. All others:
+            numbers (rows, outputs), in [0, 1] for sigmoid cross-entropy and at least 0 for poisson_nll; one output
+            takes (rows,) as well.
         rows, outputs : int
             The shape of the net's output.
         dtype : numpy.dtype
@@ -138,7 +140,7 @@ class Loss:
         Raises
         ------
         ValueError
-            If the shape is another, or a value NaN, infinite or out of range.
+            If the shape is another, a value NaN, infinite or out of range, or probabilities do not sum to 1.
         TypeError
             If y is not made of numbers.
         """
@@ -162,6 +164,13 @@ class Loss:
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise ValueError(f"{call}: y is {array[row, column]} in row {row}, {self.name} needs {allowed}")
+        if self._over_classes:
+            sums = array.sum(axis=1)
+            wrong = np.abs(sums - 1) > _SUM_ERROR
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise ValueError(f"{call}: y sums to {sums[row]:g} in row {row}, {self.name} needs "
+                                 "probabilities, which sum to 1")  # fmt: skip
         return array
 
     def row_weights(self, call: str, data: Any, targets: np.ndarray, dtype: np.dtype) -> np.ndarray | None:

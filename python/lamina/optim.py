@@ -104,6 +104,9 @@ class Adagrad(Optimizer):
     -----
     s ← s + g²; W ← W − lr g / (√s + eps).
 
+    The lectures (H. Larochelle, "Neural networks", training neural networks) have √(s + ε) in its stead: the same but
+    for rounding where gradients are large, and with eps = √ε where they vanish.
+
     References
     ----------
     J. Duchi, E. Hazan, Y. Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011.
@@ -150,6 +153,9 @@ class RMSProp(Optimizer):
     Notes
     -----
     s ← rho s + (1 − rho) g²; v ← momentum v + g / (√s + eps); W ← W − lr v.
+
+    The lectures (H. Larochelle, "Neural networks", training neural networks) have √(s + ε) in its stead: the same but
+    for rounding where gradients are large, and with eps = √ε where they vanish.
 
     References
     ----------
@@ -198,6 +204,9 @@ class Adam(Optimizer):
     Notes
     -----
     m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; W ← W − lr m̂ / (√v̂ + eps), with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ).
+
+    The lectures (H. Larochelle, "Neural networks", training neural networks) have √(v̂ + ε) in its stead: the same but
+    for rounding where gradients are large, and with eps = √ε where they vanish.
 
     References
     ----------

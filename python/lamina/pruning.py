@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina._checks import one_of
 from lamina.callbacks import Callback
-from lamina.schedules import MONITORS
+from lamina.schedules import MONITORS, lower_is_better
 
 if TYPE_CHECKING:
     from lamina.trainer import Trainer
@@ -29,7 +29,7 @@ class OptunaPruning(Callback):
     TypeError
         If `trial` is no trial.
     ValueError
-        If the monitor is unknown.
+        If the monitor is unknown, or the study's direction is the other one.
     optuna.TrialPruned
         Out of `Trainer.fit`, when the trial is to end; Optuna catches it.
 
@@ -65,6 +65,11 @@ class OptunaPruning(Callback):
             raise TypeError(f"OptunaPruning: trial is {trial!r}, a trial of Optuna is needed")
         self.trial = trial
         self.monitor = one_of("OptunaPruning", "monitor", monitor, MONITORS)
+        needed = "minimize" if lower_is_better(self.monitor, [1.0]) == [1.0] else "maximize"
+        study = getattr(trial, "study", None)
+        if study is not None and [direction.name.lower() for direction in study.directions] != [needed]:
+            order = f"a study with direction={needed!r} is needed"
+            raise ValueError(f"OptunaPruning: the pruner would keep the worse {self.monitor}, {order}")
 
     def __repr__(self) -> str:
         return f"OptunaPruning(monitor={self.monitor!r})"

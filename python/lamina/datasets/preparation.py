@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lamina import ops
+from lamina._checks import weights
 
 __all__ = ["LabelEncoder", "Standardizer", "quantile_edges", "split"]
 
@@ -117,10 +118,16 @@ class Standardizer:
     def fit(
         cls, x: np.ndarray, names: Sequence[str] | None = None, *, sample_weight: np.ndarray | None = None
     ) -> Standardizer:
-        """Return the standardizer of the columns of `x`, shape (rows, columns); errors call them by `names`."""
+        """Return the standardizer of the columns of `x`, shape (rows, columns); errors call them by `names`.
+
+        Rows count by their weights: finite, at least 0, not all 0. One of weight 0 counts as not given.
+        """
         x = np.asarray(x, dtype=np.float64)
         if x.ndim != 2 or len(x) == 0:
             raise ValueError(f"Standardizer.fit: x of shape {x.shape} given, a matrix with at least one row is needed")
+        sample_weight = weights("Standardizer.fit", "sample_weight", sample_weight, len(x), x.dtype)
+        if sample_weight is not None:
+            x, sample_weight = x[sample_weight > 0], sample_weight[sample_weight > 0]
         constant = x.max(axis=0) == x.min(axis=0)  # the computed deviation of 0.1, 0.1, 0.1 is not 0
         with np.errstate(over="ignore", invalid="ignore"):
             mean = np.average(x, axis=0, weights=sample_weight)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
-from lamina._checks import number
+from lamina._checks import LEAST, number
 from lamina.layers.basic import Layer
 
 __all__ = ["AlphaDropout", "GaussianNoise", "MaskingNoise", "SaltAndPepper"]
-
-_LEAST = -sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ class SaltAndPepper(Layer):
     p : float
         In [0, 1); kept exactly in 65536ths.
     low, high : float
-        Finite numbers.
+        Finite numbers, in either order.
 
     Raises
     ------
@@ -135,7 +132,7 @@ class SaltAndPepper(Layer):
 
     def __post_init__(self) -> None:
         call = "SaltAndPepper"
-        low, high = (number(call, name, getattr(self, name), least=_LEAST) for name in ("low", "high"))
+        low, high = (number(call, name, getattr(self, name), least=LEAST) for name in ("low", "high"))
         self._set(p=number(call, "p", self.p, below=1), low=low, high=high)
 
     def settings(self) -> dict[str, Any]:

@@ -7,10 +7,21 @@ import numpy as np
 
 def as_shape(op, shape):
     """Return a shape of at least one dimension as a list of ints."""
-    lengths = [operator.index(n) for n in shape] if hasattr(shape, "__iter__") else [operator.index(shape)]
+    try:
+        lengths = [operator.index(n) for n in (shape if hasattr(shape, "__iter__") else [shape])]
+    except TypeError:
+        raise TypeError(f"{op}: shape is {shape!r}, needs a whole number or a tuple of them") from None
     if not lengths or min(lengths) < 0:
         raise ValueError(f"{op}: shape is {shape}, needs one or more lengths >= 0")
     return lengths
+
+
+def as_dtype(op, dtype):
+    """Return a dtype as text."""
+    try:
+        return str(np.dtype(dtype))
+    except TypeError:
+        raise TypeError(f"{op}: dtype is {dtype!r}, needs float32 or float64") from None
 
 
 def pair_in(op, name, value):

@@ -5,7 +5,7 @@ from lamina import _core
 from .checks import as_shape
 
 
-def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu"):
+def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu", out=None):
     """Draw which elements dropout keeps.
 
     Parameters
@@ -18,6 +18,7 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu")
         As in `random_uniform`.
     device : {"cpu", "cuda"}
         Where the result is.
+    out : ndarray of bool, `shape`, optional
 
     Returns
     -------
@@ -45,7 +46,7 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu")
     >>> ops.dropout_mask((1, 6), 0.5, seed=7)
     array([[ True, False, False,  True, False, False]])
     """
-    return _core.dropout_mask(as_shape("dropout_mask", shape), p, seed, layer, step, row_offset, device)
+    return _core.dropout_mask(as_shape("dropout_mask", shape), p, seed, layer, step, row_offset, device, out)
 
 
 def dropout_forward(x, p, *, seed, layer=0, step=0, row_offset=0, scaling="inverted", training=True, out=None):

@@ -22,6 +22,7 @@ def lamina_forward(
     momentum=0.1,
     eps=1e-5,
     unbiased_running_var=True,
+    out=None,
     precision=None,
     **params,
 ):
@@ -37,13 +38,15 @@ def lamina_forward(
     running_mean, running_var, momentum, eps, unbiased_running_var
         As in `batchnorm_forward`.
     activation : str
-        A name of `activations(fused=True)`.
+        A name of `activations(fused=True)`. prelu and rrelu are calls of `activation_forward` by themselves.
     p : float
         The share that dropout drops in training; 0 turns it off.
     seed, layer, step, row_offset : int
         Which dropout mask; see `random_uniform`.
     training : bool
         Batch statistics and dropout; otherwise running statistics and no dropout.
+    out : ndarray, (batch, out), optional
+        For h, which `saved` holds: it has to stay as it is until the backward pass.
     precision : str, optional
         Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the
         machine has no faster unit for is computed at "highest".
@@ -75,11 +78,11 @@ def lamina_forward(
     """
     return _core.lamina_forward(
         x, weight, bias, gamma, beta, running_mean, running_var, activation, params, p, seed, layer, step, row_offset,
-        training, momentum, eps, unbiased_running_var, precision,
+        training, momentum, eps, unbiased_running_var, precision, out,
     )  # fmt: skip
 
 
-def lamina_backward(dy, saved, *, need_dx=True):
+def lamina_backward(dy, saved, *, need_dx=True, out=None):
     """Gradients of a lamina: its parts backwards.
 
     Parameters
@@ -90,6 +93,8 @@ def lamina_backward(dy, saved, *, need_dx=True):
         The second result of `lamina_forward`.
     need_dx : bool
         Whether the gradient of x is computed.
+    out : dict of ndarray, optional
+        For the gradients, or some of them, by the names below.
 
     Returns
     -------
@@ -115,4 +120,4 @@ def lamina_backward(dy, saved, *, need_dx=True):
     array([[1., 2.],
            [0., 0.]])
     """
-    return _core.lamina_backward(dy, saved, need_dx)
+    return _core.lamina_backward(dy, saved, need_dx, out)

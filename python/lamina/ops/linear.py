@@ -12,7 +12,7 @@ def linear_forward(x, weight, bias=None, *, activation="linear", out=None, preci
     weight : ndarray, (out, in)
     bias : ndarray, (out,), optional
     activation : str
-        A name of `activations(fused=True)`.
+        A name of `activations(fused=True)`. prelu and rrelu are calls of `activation_forward` by themselves.
     out : ndarray, (batch, out), optional
     precision : str, optional
         Of float32 products: "highest", "high" or "medium"; that of `lamina.set_precision` unless given. What the
@@ -64,7 +64,7 @@ def linear_backward(
     z : ndarray, (batch, out), optional
         The pre-activation; needed where the derivative follows from it: gelu, gelu_tanh, silu.
     activation : str
-        A name of `activations(fused=True)`.
+        A name of `activations(fused=True)`. prelu and rrelu are calls of `activation_forward` by themselves.
     need_dx : bool
         Whether the gradient of x is computed; the first layer does not need it.
     out : tuple of ndarray (dx, dweight, dbias), optional

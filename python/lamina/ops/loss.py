@@ -4,7 +4,7 @@ from lamina import _core
 
 
 def softmax_cross_entropy(
-    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean"
+    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean", out=None
 ):
     r"""Cross-entropy of the softmax of logits: the negative log-likelihood of labels or class probabilities.
 
@@ -12,6 +12,7 @@ def softmax_cross_entropy(
     ----------
     logits : ndarray, (batch, classes)
     targets : ndarray, (batch,) of int32 or int64 labels, or (batch, classes) of probabilities
+        Values of probabilities are not looked at: rows need not sum to 1, and negative ones may give a negative loss.
     sample_weight : ndarray, (batch,), optional
     class_weight : ndarray, (classes,), optional
         The weight of a row's label multiplies its sample weight; goes with labels only.
@@ -19,6 +20,8 @@ def softmax_cross_entropy(
         ε in [0, 1): targets become (1 - ε) t + ε / classes.
     reduction : {"mean", "sum", "none"}
         mean = Σ w l / Σ w, sum = Σ w l, none = the rows' w l.
+    out : ndarray of the logits' shape, optional
+        For the gradient; with "none" a tuple (loss, gradient).
 
     Returns
     -------
@@ -49,10 +52,12 @@ def softmax_cross_entropy(
     >>> round(loss, 6), dlogits
     (0.693147, array([[ 0.5, -0.5]]))
     """
-    return _core.loss("softmax_cross_entropy", logits, targets, sample_weight, reduction, class_weight, label_smoothing)
+    return _core.loss(
+        "softmax_cross_entropy", logits, targets, sample_weight, reduction, class_weight, label_smoothing, out=out
+    )
 
 
-def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"):
+def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean", out=None):
     """Kullback-Leibler divergence of the softmax of logits from a target distribution, summed over classes.
 
     Parameters
@@ -63,6 +68,7 @@ def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -92,20 +98,21 @@ def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"
     >>> round(loss, 6), dlogits
     (0.693147, array([[ 0.5, -0.5]]))
     """
-    return _core.loss("kl_divergence", logits, probabilities, sample_weight, reduction)
+    return _core.loss("kl_divergence", logits, probabilities, sample_weight, reduction, out=out)
 
 
-def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean"):
+def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean", out=None):
     """Bernoulli cross-entropy from logits, summed over units.
 
     Parameters
     ----------
     logits : ndarray, (batch, units)
     targets : ndarray, (batch, units)
-        Probabilities of 1.
+        Probabilities of 1. Values are not looked at: beyond [0, 1] the loss may be negative and have no minimum.
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -133,4 +140,4 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     >>> round(loss, 6), dlogits
     (0.693147, array([[-0.5]]))
     """
-    return _core.loss("sigmoid_cross_entropy", logits, targets, sample_weight, reduction)
+    return _core.loss("sigmoid_cross_entropy", logits, targets, sample_weight, reduction, out=out)

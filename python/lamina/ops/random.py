@@ -4,10 +4,10 @@ import numpy as np
 
 from lamina import _core
 
-from .checks import as_shape, words_in
+from .checks import as_dtype, as_shape, words_in
 
 
-def philox(counter, key):
+def philox(counter, key, *, out=None):
     """Ten rounds of Philox4x32: a bijection of 128-bit counters for every 64-bit key.
 
     Parameters
@@ -15,6 +15,7 @@ def philox(counter, key):
     counter : ndarray of uint32, (..., 4)
     key : ndarray of uint32, (..., 2)
         Leading dimensions broadcast.
+    out : ndarray of uint32, (..., 4), optional
 
     Returns
     -------
@@ -58,10 +59,10 @@ def philox(counter, key):
         shapes = f"counter {counter.shape} and key {key.shape}"
         raise ValueError(f"philox: {shapes} need leading dimensions that broadcast") from None
     counter, key = np.broadcast_to(counter, (*shape, 4)), np.broadcast_to(key, (*shape, 2))
-    return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key))
+    return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key), out)
 
 
-def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw uniform numbers in [0, 1).
 
     Parameters
@@ -77,6 +78,7 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
         Of the result; the two types have draws of their own.
     device : {"cpu", "cuda"}
         Where the result is; the numbers are the same.
+    out : ndarray of `shape`, `dtype` and `device`, optional
 
     Returns
     -------
@@ -105,11 +107,11 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
            [0.904, 0.218, 0.25 ]], dtype=float32)
     """
     return _core.random_uniform(
-        as_shape("random_uniform", shape), seed, layer, step, row_offset, str(np.dtype(dtype)), device
+        as_shape("random_uniform", shape), seed, layer, step, row_offset, as_dtype("random_uniform", dtype), device, out
     )
 
 
-def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw standard normal numbers by the transform of Box and Muller.
 
     Parameters
@@ -121,6 +123,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
         Of the result; the two types have draws of their own.
     device : {"cpu", "cuda"}
         Where the result is; the numbers are the same.
+    out : ndarray of `shape`, `dtype` and `device`, optional
 
     Returns
     -------
@@ -150,11 +153,11 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     (2, 2)
     """
     return _core.random_normal(
-        as_shape("random_normal", shape), seed, layer, step, row_offset, str(np.dtype(dtype)), device
+        as_shape("random_normal", shape), seed, layer, step, row_offset, as_dtype("random_normal", dtype), device, out
     )
 
 
-def random_permutation(n, *, seed, layer=0, step=0):
+def random_permutation(n, *, seed, layer=0, step=0, out=None):
     """Shuffle 0 … n-1.
 
     Parameters
@@ -162,6 +165,7 @@ def random_permutation(n, *, seed, layer=0, step=0):
     n : int
     seed, layer, step : int
         As in `random_uniform`.
+    out : ndarray of int64, (n,), optional
 
     Returns
     -------
@@ -188,4 +192,4 @@ def random_permutation(n, *, seed, layer=0, step=0):
     >>> sorted(ops.random_permutation(5, seed=3).tolist())
     [0, 1, 2, 3, 4]
     """
-    return _core.random_permutation(n, seed, layer, step)
+    return _core.random_permutation(n, seed, layer, step, out)

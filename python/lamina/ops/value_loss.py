@@ -3,7 +3,7 @@
 from lamina import _core
 
 
-def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+def squared_error(prediction, target, *, sample_weight=None, reduction="mean", out=None):
     """Half the squared error, summed over units: l = Σ (p - t)² / 2, dl/dp = p - t.
 
     Parameters
@@ -12,6 +12,7 @@ def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -34,10 +35,10 @@ def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
     >>> ops.squared_error(np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]]))
     (2.0, array([[2., 0.]]))
     """
-    return _core.loss("squared_error", prediction, target, sample_weight, reduction)
+    return _core.loss("squared_error", prediction, target, sample_weight, reduction, out=out)
 
 
-def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean", out=None):
     """Squared error averaged over units: l = Σ (p - t)² / U, dl/dp = 2 (p - t) / U.
 
     Parameters
@@ -46,6 +47,7 @@ def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mea
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -68,10 +70,10 @@ def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mea
     >>> ops.mean_squared_error(np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]]))
     (2.0, array([[2., 0.]]))
     """
-    return _core.loss("mean_squared_error", prediction, target, sample_weight, reduction)
+    return _core.loss("mean_squared_error", prediction, target, sample_weight, reduction, out=out)
 
 
-def absolute_error(prediction, target, *, sample_weight=None, reduction="mean"):
+def absolute_error(prediction, target, *, sample_weight=None, reduction="mean", out=None):
     """Distance averaged over units: l = Σ |p - t| / U, dl/dp = sign(p - t) / U, which is 0 at p = t.
 
     Parameters
@@ -80,6 +82,7 @@ def absolute_error(prediction, target, *, sample_weight=None, reduction="mean"):
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -102,10 +105,10 @@ def absolute_error(prediction, target, *, sample_weight=None, reduction="mean"):
     >>> ops.absolute_error(np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]]))
     (1.0, array([[0.5, 0. ]]))
     """
-    return _core.loss("absolute_error", prediction, target, sample_weight, reduction)
+    return _core.loss("absolute_error", prediction, target, sample_weight, reduction, out=out)
 
 
-def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean"):
+def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean", out=None):
     """Half the squared error up to a distance δ and a line from there, averaged over units.
 
     Parameters
@@ -116,6 +119,7 @@ def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean"
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -143,10 +147,10 @@ def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean"
     >>> ops.huber(np.array([[3.0, 1.5]]), np.array([[1.0, 1.0]]))
     (0.8125, array([[0.5 , 0.25]]))
     """
-    return _core.loss("huber", prediction, target, sample_weight, reduction, constant=delta)
+    return _core.loss("huber", prediction, target, sample_weight, reduction, constant=delta, out=out)
 
 
-def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean"):
+def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean", out=None):
     """Negative log-likelihood of counts for the rates exp(x) of a Poisson distribution, averaged over units.
 
     Parameters
@@ -158,6 +162,7 @@ def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean"):
     sample_weight : ndarray, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -185,4 +190,4 @@ def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean"):
     >>> ops.poisson_nll(np.array([[0.0, 0.0]]), np.array([[3.0, 1.0]]))
     (1.0, array([[-1.,  0.]]))
     """
-    return _core.loss("poisson_nll", log_rate, target, sample_weight, reduction)
+    return _core.loss("poisson_nll", log_rate, target, sample_weight, reduction, out=out)

@@ -143,7 +143,8 @@ def resolve(op, activation, params):
     {'alpha': 1.0}
     """
     if activation not in _FORMULAS:
-        raise ValueError(f"{op}: unknown activation {activation!r}, one of {', '.join(_FORMULAS)} is needed")
+        known = f"{', '.join(_FORMULAS)} is needed; prelu and rrelu are calls of activation_forward by themselves"
+        raise ValueError(f"{op}: unknown activation {activation!r}, one of {known}")
     formula = _FORMULAS[activation]
     for name, value in params.items():
         if name not in formula.defaults:

@@ -6,7 +6,7 @@ from .checks import deliver, to_float64
 from .random import DROPOUT, MASKING_NOISE, draw_words, lay_out, rows_and_columns
 
 
-def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu"):
+def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu", out=None):
     """Draw which elements dropout keeps.
 
     Parameters
@@ -19,6 +19,7 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu")
         As in `random_uniform`.
     device : str
         Taken and not used.
+    out : ndarray of bool, `shape`, optional
 
     Returns
     -------
@@ -42,7 +43,7 @@ def dropout_mask(shape, p, *, seed, layer=0, step=0, row_offset=0, device="cpu")
     array([[ True, False, False,  True, False, False]])
     """
     mask, _ = kept("dropout_mask", shape, p, DROPOUT, dict(seed=seed, layer=layer, step=step, row_offset=row_offset))
-    return mask
+    return deliver("dropout_mask", mask, out)
 
 
 def dropout_forward(x, p, *, seed, layer=0, step=0, row_offset=0, scaling="inverted", training=True, out=None):

@@ -2,7 +2,7 @@
 
 from .activation import activation_backward, activation_forward, resolve
 from .batchnorm import batchnorm_backward, batchnorm_forward
-from .checks import to_float64
+from .checks import deliver, to_float64
 from .dropout import dropout_backward, dropout_forward
 from .linear import linear_backward, linear_forward
 
@@ -26,6 +26,7 @@ def lamina_forward(
     momentum=0.1,
     eps=1e-5,
     unbiased_running_var=True,
+    out=None,
     precision=None,
     **params,
 ):
@@ -41,13 +42,15 @@ def lamina_forward(
     running_mean, running_var, momentum, eps, unbiased_running_var
         As in `batchnorm_forward`.
     activation : str
-        A name of `activations(fused=True)`.
+        A name of `activations(fused=True)`. prelu and rrelu are calls of `activation_forward` by themselves.
     p : float
         The share that dropout drops in training; 0 turns it off.
     seed, layer, step, row_offset : int
         Which dropout mask; see `random_uniform`.
     training : bool
         Batch statistics and dropout; otherwise running statistics and no dropout.
+    out : ndarray, (batch, out), optional
+        For h.
     precision : str, optional
         Accepted and ignored: the reference computes in float64.
     **params
@@ -96,10 +99,10 @@ def lamina_forward(
         gamma=gamma, z=z, normalised=normalised, mean=mean, rstd=rstd, y=y, activation=activation, params=params,
         p=p if dropped else 0.0, draw=draw, training=training,
     )  # fmt: skip
-    return h, saved
+    return deliver(op, h, out), saved
 
 
-def lamina_backward(dy, saved, *, need_dx=True):
+def lamina_backward(dy, saved, *, need_dx=True, out=None):
     """Gradients of a lamina: its parts backwards.
 
     Parameters
@@ -110,6 +113,8 @@ def lamina_backward(dy, saved, *, need_dx=True):
         The second result of `lamina_forward`.
     need_dx : bool
         Whether the gradient of x is computed.
+    out : dict of ndarray, optional
+        For the gradients, or some of them, by the names below.
 
     Returns
     -------
@@ -138,4 +143,6 @@ def lamina_backward(dy, saved, *, need_dx=True):
         gradients["bias"] = dbias
     if need_dx:
         gradients["x"] = dx
+    for name, array in (out or {}).items():
+        gradients[name] = deliver("lamina_backward", gradients[name], array)
     return gradients

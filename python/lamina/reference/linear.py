@@ -15,7 +15,7 @@ def linear_forward(x, weight, bias=None, *, activation="linear", out=None, preci
     weight : array_like, (out, in)
     bias : array_like, (out,), optional
     activation : str
-        A name of `activations(fused=True)`.
+        A name of `activations(fused=True)`. prelu and rrelu are calls of `activation_forward` by themselves.
     out : ndarray, (batch, out), optional
     precision : str, optional
         Accepted and ignored: the reference computes in float64.
@@ -68,7 +68,7 @@ def linear_backward(
     z : array_like, (batch, out), optional
         The pre-activation; needed where the derivative follows from it: gelu, gelu_tanh, silu.
     activation : str
-        A name of `activations(fused=True)`.
+        A name of `activations(fused=True)`. prelu and rrelu are calls of `activation_forward` by themselves.
     need_dx : bool
         Whether the gradient of x is computed; the first layer does not need it.
     out : tuple of ndarray (dx, dweight, dbias), optional

@@ -9,7 +9,7 @@ from .softmax import log_softmax_forward
 
 
 def softmax_cross_entropy(
-    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean"
+    logits, targets, *, sample_weight=None, class_weight=None, label_smoothing=0.0, reduction="mean", out=None
 ):
     r"""Cross-entropy of the softmax of logits: the negative log-likelihood of labels or class probabilities.
 
@@ -24,6 +24,8 @@ def softmax_cross_entropy(
         ε in [0, 1): targets become (1 - ε) t + ε / classes.
     reduction : {"mean", "sum", "none"}
         mean = Σ w l / Σ w, sum = Σ w l, none = the rows' w l.
+    out : ndarray of the logits' shape, optional
+        For the gradient; with "none" a tuple (loss, gradient).
 
     Returns
     -------
@@ -78,10 +80,10 @@ def softmax_cross_entropy(
     terms = np.zeros_like(logits)  # 0 log 0 = 0
     np.multiply(targets, log_probabilities, out=terms, where=targets != 0)
     gradient = np.exp(log_probabilities) * np.sum(targets, axis=1, keepdims=True) - targets
-    return reduced(op, -np.sum(terms, axis=1), gradient, weight, reduction)
+    return reduced(op, -np.sum(terms, axis=1), gradient, weight, reduction, out)
 
 
-def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"):
+def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean", out=None):
     """Kullback-Leibler divergence of the softmax of logits from a target distribution, summed over classes.
 
     Parameters
@@ -92,6 +94,7 @@ def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"
     sample_weight : array_like, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -117,10 +120,10 @@ def kl_divergence(logits, probabilities, *, sample_weight=None, reduction="mean"
     terms[present] = probabilities[present] * (np.log(probabilities[present]) - log_softmax[present])
     gradient = np.exp(log_softmax) * np.sum(probabilities, axis=1, keepdims=True) - probabilities
     weight = row_weights(op, "sample_weight", sample_weight, len(logits))
-    return reduced(op, np.sum(terms, axis=1), gradient, weight, reduction)
+    return reduced(op, np.sum(terms, axis=1), gradient, weight, reduction, out)
 
 
-def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean"):
+def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mean", out=None):
     """Bernoulli cross-entropy from logits, summed over units.
 
     Parameters
@@ -131,6 +134,7 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     sample_weight : array_like, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -153,4 +157,4 @@ def sigmoid_cross_entropy(logits, targets, *, sample_weight=None, reduction="mea
     units = np.maximum(logits, 0.0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
     gradient = activation_forward(logits, "sigmoid") - targets
     rows = np.sum(units, axis=1)
-    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction, out)

@@ -56,7 +56,7 @@ def salt_and_pepper(x, p, *, low=0.0, high=1.0, seed, layer=0, step=0, row_offse
     p : float
         The share that is replaced, 0 <= p < 1.
     low, high : float
-        Finite numbers.
+        Finite numbers, in either order.
     seed, layer, step, row_offset : int
         As in `random_uniform`; the draw has a purpose of its own.
     out : ndarray of x's shape, optional

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .checks import deliver
+
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)  # golden ratio, sqrt(3) - 1
 _LOW = np.uint64(0xFFFFFFFF)
@@ -13,7 +15,7 @@ MASKING_NOISE, GAUSSIAN_NOISE, SALT_AND_PEPPER, WHITEOUT = 6, 7, 8, 9
 RBM_HIDDEN, RBM_VISIBLE = 10, 11
 
 
-def philox(counter, key):
+def philox(counter, key, *, out=None):
     """Ten rounds of Philox4x32: a bijection of 128-bit counters for every 64-bit key.
 
     Parameters
@@ -21,6 +23,7 @@ def philox(counter, key):
     counter : array_like of uint32, (..., 4)
     key : array_like of uint32, (..., 2)
         Leading dimensions broadcast.
+    out : ndarray of uint32, (..., 4), optional
 
     Returns
     -------
@@ -69,7 +72,7 @@ def philox(counter, key):
         product0, product1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
         c0, c1, c2, c3 = (product1 >> _HALF) ^ c1 ^ k0, product1 & _LOW, (product0 >> _HALF) ^ c3 ^ k1, product0 & _LOW
         k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
-    return np.stack(np.broadcast_arrays(c0, c1, c2, c3), axis=-1).astype(np.uint32)
+    return deliver("philox", np.stack(np.broadcast_arrays(c0, c1, c2, c3), axis=-1).astype(np.uint32), out)
 
 
 def draw_words(op, rows, groups, purpose, *, seed, layer, step, row_offset=0):
@@ -116,7 +119,7 @@ def lay_out(numbers, shape):
     return numbers.reshape(rows, width)[:, :columns].reshape(shape)
 
 
-def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw uniform numbers in [0, 1).
 
     Parameters
@@ -132,6 +135,7 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
         Which of the two draws; the result is float64 either way.
     device : str
         Taken and not used.
+    out : ndarray of `shape`, optional
 
     Returns
     -------
@@ -149,9 +153,10 @@ def random_uniform(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32
     array([[0.622, 0.548, 0.494],
            [0.904, 0.218, 0.25 ]])
     """
-    return uniform_draw(
+    numbers = uniform_draw(
         "random_uniform", shape, UNIFORM, dtype, seed=seed, layer=layer, step=step, row_offset=row_offset
     )
+    return deliver("random_uniform", numbers, out)
 
 
 def uniform_draw(op, shape, purpose, dtype, **key):
@@ -169,7 +174,7 @@ def uniform_draw(op, shape, purpose, dtype, **key):
     return lay_out(_fraction(words, double), shape)
 
 
-def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu"):
+def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32", device="cpu", out=None):
     """Draw standard normal numbers by the transform of Box and Muller.
 
     Parameters
@@ -181,6 +186,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
         Which of the two draws; the result is float64 either way.
     device : str
         Taken and not used.
+    out : ndarray of `shape`, optional
 
     Returns
     -------
@@ -204,7 +210,7 @@ def random_normal(shape, *, seed, layer=0, step=0, row_offset=0, dtype="float32"
     (2, 2)
     """
     key = dict(seed=seed, layer=layer, step=step, row_offset=row_offset)
-    return normal_draw("random_normal", shape, NORMAL, dtype, **key)
+    return deliver("random_normal", normal_draw("random_normal", shape, NORMAL, dtype, **key), out)
 
 
 def normal_draw(op, shape, purpose, dtype, **key):
@@ -226,7 +232,7 @@ def normal_draw(op, shape, purpose, dtype, **key):
     return lay_out(np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1), shape)
 
 
-def random_permutation(n, *, seed, layer=0, step=0):
+def random_permutation(n, *, seed, layer=0, step=0, out=None):
     """Shuffle 0 … n-1.
 
     Parameters
@@ -234,6 +240,7 @@ def random_permutation(n, *, seed, layer=0, step=0):
     n : int
     seed, layer, step : int
         As in `random_uniform`.
+    out : ndarray of int64, (n,), optional
 
     Returns
     -------
@@ -262,7 +269,7 @@ def random_permutation(n, *, seed, layer=0, step=0):
         value = int(words[i, 0]) | int(words[i, 1]) << 32
         j = value * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]
-    return np.array(order, dtype=np.int64)
+    return deliver("random_permutation", np.array(order, dtype=np.int64), out)
 
 
 def _is_double(op, dtype):

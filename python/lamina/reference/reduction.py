@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checks import expect_shape, to_float64
+from .checks import deliver, expect_shape, to_float64
 
 
 def matrices(op, **pair):
@@ -37,8 +37,8 @@ def row_weights(op, name, weights, size):
     return weights
 
 
-def reduced(op, losses, gradient, weight, reduction):
-    """Return the reduction of one value per row, and its gradient.
+def reduced(op, losses, gradient, weight, reduction, out=None):
+    """Return the reduction of one value per row, and its gradient, which `out` is for.
 
     Examples
     --------
@@ -53,12 +53,12 @@ def reduced(op, losses, gradient, weight, reduction):
     weighted = weight * losses
     gradient = weight[:, None] * gradient
     if reduction == "none":
-        return weighted, gradient
+        return deliver(op, (weighted, gradient), out)
     if reduction == "sum":
-        return float(np.sum(weighted)), gradient
+        return float(np.sum(weighted)), deliver(op, gradient, out)
     if reduction != "mean":
         raise ValueError(f"{op}: unknown reduction {reduction!r}, one of mean, sum, none is needed")
     total = np.sum(weight)
     if total == 0:
         raise ValueError(f"{op}: the total weight is 0, the mean needs a positive one")
-    return float(np.sum(weighted) / total), gradient / total
+    return float(np.sum(weighted) / total), deliver(op, gradient / total, out)

@@ -5,7 +5,7 @@ import numpy as np
 from .reduction import matrices, reduced, row_weights
 
 
-def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+def squared_error(prediction, target, *, sample_weight=None, reduction="mean", out=None):
     """Half the squared error, summed over units: l = Σ (p - t)² / 2, dl/dp = p - t.
 
     Parameters
@@ -14,6 +14,7 @@ def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
     sample_weight : array_like, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -30,10 +31,10 @@ def squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
     prediction, target = matrices(op, prediction=prediction, target=target)
     difference = prediction - target
     rows = 0.5 * np.sum(difference**2, axis=1)
-    return reduced(op, rows, difference, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+    return reduced(op, rows, difference, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction, out)
 
 
-def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean"):
+def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mean", out=None):
     """Squared error averaged over units: l = Σ (p - t)² / U, dl/dp = 2 (p - t) / U.
 
     Parameters
@@ -42,6 +43,7 @@ def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mea
     sample_weight : array_like, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -59,10 +61,10 @@ def mean_squared_error(prediction, target, *, sample_weight=None, reduction="mea
     difference = prediction - target
     rows = np.mean(difference**2, axis=1)
     gradient = 2.0 * difference / prediction.shape[1]
-    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction, out)
 
 
-def absolute_error(prediction, target, *, sample_weight=None, reduction="mean"):
+def absolute_error(prediction, target, *, sample_weight=None, reduction="mean", out=None):
     """Distance averaged over units: l = Σ |p - t| / U, dl/dp = sign(p - t) / U, which is 0 at p = t.
 
     Parameters
@@ -71,6 +73,7 @@ def absolute_error(prediction, target, *, sample_weight=None, reduction="mean"):
     sample_weight : array_like, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -87,10 +90,10 @@ def absolute_error(prediction, target, *, sample_weight=None, reduction="mean"):
     prediction, target = matrices(op, prediction=prediction, target=target)
     rows = np.mean(np.abs(prediction - target), axis=1)
     gradient = np.sign(prediction - target) / prediction.shape[1]
-    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction, out)
 
 
-def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean"):
+def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean", out=None):
     """Half the squared error up to a distance δ and a line from there, averaged over units.
 
     Parameters
@@ -101,6 +104,7 @@ def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean"
     sample_weight : array_like, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -127,10 +131,10 @@ def huber(prediction, target, *, delta=1.0, sample_weight=None, reduction="mean"
     units = np.where(distance <= delta, 0.5 * difference**2, delta * (distance - 0.5 * delta))
     rows = np.mean(units, axis=1)
     gradient = np.clip(difference, -delta, delta) / prediction.shape[1]
-    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction, out)
 
 
-def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean"):
+def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean", out=None):
     """Negative log-likelihood of counts for the rates exp(x) of a Poisson distribution, averaged over units.
 
     Parameters
@@ -142,6 +146,7 @@ def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean"):
     sample_weight : array_like, (batch,), optional
     reduction : {"mean", "sum", "none"}
         As in `softmax_cross_entropy`.
+    out : ndarray of the prediction's shape, or with "none" a tuple (loss, gradient), optional
 
     Returns
     -------
@@ -163,4 +168,4 @@ def poisson_nll(log_rate, target, *, sample_weight=None, reduction="mean"):
     rate = np.exp(log_rate)
     rows = np.mean(rate - target * log_rate, axis=1)
     gradient = (rate - target) / log_rate.shape[1]
-    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction)
+    return reduced(op, rows, gradient, row_weights(op, "sample_weight", sample_weight, len(rows)), reduction, out)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import _core, ops
-from lamina._arrays import is_on_device, on_device_of, on_host
+from lamina._arrays import alike, is_on_device, on_device_of, on_host
 from lamina._checks import errors_of, flag, one_of, whole
 from lamina.layers import Layer, Sigmoid, Softmax, walk
 from lamina.losses import Loss
@@ -231,9 +231,11 @@ class Sequential(NormalisedNet):
         if multi_label:
             return outputs if isinstance(last, Sigmoid) else ops.activation_forward(outputs, "sigmoid")
         if self.out_features == 1:
+            signs = alike(np.array([[-1], [1]], self.dtype), outputs)
             if isinstance(last, Sigmoid):
-                return np.hstack([1 - outputs, outputs])
-            return ops.activation_forward(np.hstack([-outputs, outputs]), "sigmoid")
+                one = alike(np.array([1, 0], self.dtype), outputs)
+                return ops.linear_forward(outputs, signs, one, precision="highest")
+            return ops.linear_forward(outputs, signs, activation="sigmoid", precision="highest")
         return outputs if isinstance(last, Softmax) else ops.softmax_forward(outputs)
 
     def loss_and_gradients(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import numbers
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -14,14 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import lamina
 from lamina import optim
-from lamina._checks import weights, whole
-from lamina.callbacks import Callback
+from lamina._checks import one_of, weights, whole
+from lamina.callbacks import Callback, callbacks_in
 from lamina.datasets import Standardizer, split
 from lamina.losses import Loss
 from lamina.mlp import mlp
 from lamina.schedules import Schedule
 
-__all__ = ["NetEstimator"]
+__all__ = ["NetEstimator", "all_or_nothing"]
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # X, targets, sample weights
 Scalers = tuple[Standardizer | None, Standardizer | None]  # of X, of targets that are values
@@ -29,12 +30,32 @@ Scalers = tuple[Standardizer | None, Standardizer | None]  # of X, of targets th
 _FLOATS = [np.float64, np.float32]
 _OTHER_NAMES = {"identity": "linear", "logistic": "sigmoid"}  # scikit-learn's, of activations
 
+Fit = TypeVar("Fit", bound=Callable[..., Any])
+
+
+def all_or_nothing(fit: Fit) -> Fit:
+    """Let an estimator be what it was before a method that fails."""
+
+    @functools.wraps(fit)
+    def safe(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return fit(self, *arguments, **keywords)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return safe  # type: ignore[return-value]
+
 
 class NetEstimator(BaseEstimator):
     """A net of laminae with the conventions of scikit-learn; the parameters are told at `MLPClassifier`."""
 
     _loss: str  # unless given
-    _values: bool  # whether targets are values, which are standardised as X is
+    _losses: tuple[str, ...]  # that may be given
+    _values: bool  # whether targets are values
+    _scales_values: bool  # ... which are standardised as X is
     trainer_: lamina.Trainer
     scalers_: Scalers
 
@@ -48,7 +69,10 @@ class NetEstimator(BaseEstimator):
         loss: str | Loss | None = None,
         solver: str | optim.Optimizer = "adam",
         learning_rate_init: float | None = None,
+        momentum: float | None = None,
         weight_decay: float | None = None,
+        l1: float | None = None,
+        clip_norm: float | None = None,
         schedule: Schedule | None = None,
         batch_size: int = 128,
         max_iter: int = 200,
@@ -71,7 +95,10 @@ class NetEstimator(BaseEstimator):
         self.loss = loss
         self.solver = solver
         self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
         self.weight_decay = weight_decay
+        self.l1 = l1
+        self.clip_norm = clip_norm
         self.schedule = schedule
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -91,6 +118,12 @@ class NetEstimator(BaseEstimator):
     def _name(self) -> str:
         return type(self).__name__
 
+    def _loss_given(self) -> Loss:
+        name = self.loss.name if isinstance(self.loss, Loss) else self.loss
+        if name is not None:
+            one_of(self._name, "loss", name, self._losses)
+        return self.loss if isinstance(self.loss, Loss) else Loss(self._loss if name is None else name)
+
     def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, **checks: Any) -> Data:
         """The data as arrays; rows of weight 0 are left out, as if they had not been given."""
         X, y = validate_data(self, X, y, dtype=_FLOATS, reset=reset, **checks)
@@ -99,7 +132,7 @@ class NetEstimator(BaseEstimator):
             X, y, weight = (array[weight > 0] for array in (X, y, weight))
         return X, y, weight
 
-    def _trainer(self, inputs: int, outputs: int, dtype: np.dtype, seed: int) -> lamina.Trainer:
+    def _trainer(self, inputs: int, outputs: int, loss: Loss, dtype: np.dtype, seed: int) -> lamina.Trainer:
         """A new net with its trainer."""
         net = mlp(
             inputs,
@@ -111,22 +144,34 @@ class NetEstimator(BaseEstimator):
             seed=seed,
             dtype=dtype.name if self.dtype is None else self.dtype,
         )
-        solver: Any = optim.optimizer(self._name, self.solver)
-        given = {"lr": self.learning_rate_init, "weight_decay": self.weight_decay}
-        callbacks = list(self.callbacks)
+        callbacks = callbacks_in(self._name, self.callbacks)
         if self.early_stopping:
             callbacks.append(lamina.EarlyStopping(patience=self.n_iter_no_change))
         return lamina.Trainer(
             net.to(self.device),
-            loss=self._loss if self.loss is None else self.loss,
-            optimizer=dataclasses.replace(solver, **{key: value for key, value in given.items() if value is not None}),
+            loss=loss,
+            optimizer=self._optimizer(),
             schedule=self.schedule,
+            clip_norm=self.clip_norm,
             callbacks=callbacks,
             seed=seed,
             precision=self.precision,
         )
 
-    def _train(self, data: Data, outputs: int) -> None:
+    def _optimizer(self) -> optim.Optimizer:
+        solver: Any = optim.optimizer(self._name, self.solver)
+        own = {
+            "lr": self.learning_rate_init,
+            "momentum": self.momentum,
+            "weight_decay": self.weight_decay,
+            "l1": self.l1,
+        }
+        given = {key: value for key, value in own.items() if value is not None}
+        if "momentum" in given and not hasattr(solver, "momentum"):
+            raise ValueError(f"{self._name}: momentum is {self.momentum}, {solver} has none; sgd and rmsprop have")
+        return dataclasses.replace(solver, **given)
+
+    def _train(self, data: Data, outputs: int, loss: Loss) -> None:
         """Fit a new net to all rows but those that early stopping watches."""
         X, targets, weight = data
         max_iter, seed = whole(self._name, "max_iter", self.max_iter, 1), self._seed()
@@ -135,18 +180,18 @@ class NetEstimator(BaseEstimator):
             labels = None if self._values else targets
             rows = split(len(X), self.validation_fraction, 0, labels=labels, seed=seed)[:2]
             parts = [(X[part], targets[part], None if weight is None else weight[part]) for part in rows]
-        trainer, scalers = self._trainer(X.shape[1], outputs, X.dtype, seed), self._scalers(parts[0])
+        trainer, scalers = self._trainer(X.shape[1], outputs, loss, X.dtype, seed), self._scalers(parts[0])
         training, *validation = (_scaled(part, scalers) for part in parts)
         self._run(trainer, training, max_iter, *validation)
         self.trainer_, self.scalers_ = trainer, scalers
 
-    def _train_further(self, data: Data, outputs: int) -> None:
+    def _train_further(self, data: Data, outputs: int, loss: Loss) -> None:
         """One epoch more; the first data settles what all data is standardised by."""
         call = f"{self._name}.partial_fit"
         if self.early_stopping:
             raise ValueError(f"{call}: there is nothing to stop early, early_stopping=False is needed")
         if self._is_new:
-            trainer = self._trainer(data[0].shape[1], outputs, data[0].dtype, self._seed())
+            trainer = self._trainer(data[0].shape[1], outputs, loss, data[0].dtype, self._seed())
             scalers = self._scalers(data)
         else:
             trainer, scalers = self.trainer_, self.scalers_
@@ -169,7 +214,7 @@ class NetEstimator(BaseEstimator):
         if not self.standardize:
             return None, None
         names = getattr(self, "feature_names_in_", None)
-        of_targets = Standardizer.fit(targets, sample_weight=weight) if self._values else None
+        of_targets = Standardizer.fit(targets, sample_weight=weight) if self._scales_values else None
         return Standardizer.fit(X, names, sample_weight=weight), of_targets
 
     def _run(self, trainer: lamina.Trainer, training: Data, epochs: int, validation: Data | None = None) -> None:

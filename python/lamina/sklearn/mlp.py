@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,14 +12,15 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 
 from lamina import ops
-from lamina._checks import one_of
 from lamina.losses import Loss
-from lamina.sklearn.estimator import NetEstimator
+from lamina.sklearn.estimator import NetEstimator, all_or_nothing
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
-_CLASSIFYING = ("cross_entropy", "softmax_cross_entropy")
-_OF_VALUES = ("mean_squared_error", "squared_error", "absolute_error", "huber")
+
+def _with_setting(signature: inspect.Signature, name: str) -> inspect.Signature:
+    setting = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+    return signature.replace(parameters=[*signature.parameters.values(), setting])
 
 
 class MLPClassifier(ClassifierMixin, NetEstimator):
@@ -36,8 +40,10 @@ class MLPClassifier(ClassifierMixin, NetEstimator):
         "cross_entropy" unless given; a `Loss` may have class weights, in the order of `classes_`, and label smoothing.
     solver : str, or SGD, Adagrad, RMSProp, Adam or AdamW
         "sgd", "adagrad", "rmsprop", "adam" and "adamw" mean the defaults.
-    learning_rate_init, weight_decay : float, optional
-        Take the place of the solver's own `lr` and `weight_decay`.
+    learning_rate_init, momentum, weight_decay, l1 : float, optional
+        Take the place of the solver's own `lr`, `momentum` (SGD and RMSProp have it), `weight_decay` and `l1`.
+    clip_norm : float, optional
+        The largest norm of the gradient over the net; longer ones are scaled back to it.
     schedule : callable, optional
         Of the learning rate, as of `lamina.Trainer`.
     batch_size : int
@@ -67,6 +73,9 @@ class MLPClassifier(ClassifierMixin, NetEstimator):
         Settles weights, shuffles, dropout and the rows set aside; an int is the seed of net and trainer.
     verbose : bool
         Whether a progress bar is shown on standard error.
+    class_weight : "balanced" or mapping of labels to float, optional
+        What a row counts by its class, beside its sample weight; a label that is not there has 1. "balanced" lets every
+        class count alike: total weight of all rows / (classes · that of the class's rows).
 
     Attributes
     ----------
@@ -110,9 +119,18 @@ class MLPClassifier(ClassifierMixin, NetEstimator):
     ({'hidden_layer_sizes': (64, 64)}, True)
     """
 
-    _loss, _values = "cross_entropy", False
+    _loss, _losses = "cross_entropy", ("cross_entropy", "softmax_cross_entropy")
+    _values = _scales_values = False
     classes_: np.ndarray
 
+    def __init__(self, *settings: Any, class_weight: Any = None, **others: Any) -> None:
+        super().__init__(*settings, **others)
+        self.class_weight = class_weight
+
+    # scikit-learn reads the names of all settings off it.
+    __init__.__signature__ = _with_setting(inspect.signature(NetEstimator.__init__), "class_weight")  # type: ignore[attr-defined]
+
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPClassifier:
         """Train a new net.
 
@@ -133,11 +151,14 @@ class MLPClassifier(ClassifierMixin, NetEstimator):
         data = self._checked(X, y, sample_weight)
         check_classification_targets(data[1])
         classes, labels = np.unique(data[1], return_inverse=True)
-        self._check_loss(classes)
-        self._train((data[0], labels, data[2]), len(classes))
+        if len(classes) < 2:
+            raise ValueError(f"{self._name}: y has one class, {classes[0]!r}, at least two are needed")
+        counts = np.bincount(labels, data[2])
+        self._train((data[0], labels, data[2]), len(classes), self._weighted_loss(classes, counts))
         self.classes_ = classes
         return self
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> MLPClassifier:
         """Train one epoch on some rows, from where the net is.
 
@@ -163,15 +184,34 @@ class MLPClassifier(ClassifierMixin, NetEstimator):
             raise ValueError(f"MLPClassifier.partial_fit: classes is {classes}, the first call had {known}")
         if not np.isin(data[1], known).all():
             raise ValueError(f"MLPClassifier.partial_fit: y has labels {np.unique(data[1])}, classes are {known}")
-        self._check_loss(known)
-        self._train_further((data[0], np.searchsorted(known, data[1]), data[2]), len(known))
+        if len(known) < 2:
+            raise ValueError(f"{self._name}: classes has one class, {known[0]!r}, at least two are needed")
+        labels, loss = np.searchsorted(known, data[1]), self._weighted_loss(known)
+        self._train_further((data[0], labels, data[2]), len(known), loss)
         self.classes_ = known
         return self
 
-    def _check_loss(self, classes: np.ndarray) -> None:
-        one_of(self._name, "loss", _name_of(self.loss, self._loss), _CLASSIFYING)
-        if len(classes) < 2:
-            raise ValueError(f"{self._name}: y has one class, {classes[0]!r}, at least two are needed")
+    def _weighted_loss(self, classes: np.ndarray, counts: np.ndarray | None = None) -> Loss:
+        """The loss with the weights of classes whose rows weigh `counts`, if these are known."""
+        loss, given = self._loss_given(), self.class_weight
+        if given is None:
+            return loss
+        call = f"{self._name}: class_weight is {given!r}"
+        if loss.class_weight is not None:
+            raise ValueError(f"{call}, and the loss has class weights too: only one of them is needed")
+        if isinstance(given, str) and given == "balanced":
+            if counts is None:
+                raise ValueError(
+                    f"{call}, partial_fit does not know all rows: a mapping of labels to weights is needed"
+                )
+            return dataclasses.replace(loss, class_weight=counts.sum() / (len(classes) * counts))
+        if not isinstance(given, Mapping):
+            raise TypeError(f"{call}, 'balanced' or a mapping of labels to weights is needed")
+        labels = classes.tolist()
+        strangers = [label for label in given if label not in labels]
+        if strangers and any(label not in given for label in labels):  # a fold may lack a class, all may be named
+            raise ValueError(f"{call}, {strangers[0]!r} is no label of y: those are {labels}")
+        return dataclasses.replace(loss, class_weight=[given.get(label, 1.0) for label in labels])
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the label of each row, of the kind that was given."""
@@ -193,12 +233,14 @@ class MLPRegressor(RegressorMixin, NetEstimator):
     Parameters
     ----------
     loss : str or lamina.Loss, optional
-        "mean_squared_error" unless given; "squared_error", "absolute_error", "huber".
+        "mean_squared_error" unless given; "squared_error", "absolute_error", "huber"; "poisson_nll" for counts, whose
+        rates `predict` then returns.
     standardize : bool
         Whether columns of X and y are shifted and scaled to mean 0 and deviation 1 over the training rows: huber's
         delta, `history_` and `trainer_` are then in deviations of y. `predict` and `score` are in its own units.
+        Counts stay as they are.
     **others
-        As of `MLPClassifier`.
+        As of `MLPClassifier`, but `class_weight`.
 
     Attributes
     ----------
@@ -226,13 +268,21 @@ class MLPRegressor(RegressorMixin, NetEstimator):
     True
     """
 
-    _loss, _values = "mean_squared_error", True
+    _loss = "mean_squared_error"
+    _losses = ("mean_squared_error", "squared_error", "absolute_error", "huber", "poisson_nll")
+    _values = True
+
+    @property
+    def _scales_values(self) -> bool:  # type: ignore[override]
+        return self._loss_given().name != "poisson_nll"
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = getattr(self.loss, "name", self.loss) == "poisson_nll"
         return tags
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train a new net.
 
@@ -241,7 +291,7 @@ class MLPRegressor(RegressorMixin, NetEstimator):
         X : array_like of shape (rows, columns)
             Finite numbers.
         y : array_like of shape (rows,) or (rows, outputs)
-            Finite numbers.
+            Finite numbers; at least 0 for poisson_nll.
         sample_weight : array_like of shape (rows,), optional
             Finite, at least 0, not all 0.
 
@@ -251,10 +301,11 @@ class MLPRegressor(RegressorMixin, NetEstimator):
             Itself.
         """
         data, flat = self._values_of(X, y, sample_weight)
-        self._train(data, data[1].shape[1])
+        self._train(data, data[1].shape[1], self._loss_given())
         self._flat = flat
         return self
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train one epoch on some rows, from where the net is.
 
@@ -269,12 +320,11 @@ class MLPRegressor(RegressorMixin, NetEstimator):
             Itself.
         """
         data, flat = self._values_of(X, y, sample_weight, reset=self._is_new)
-        self._train_further(data, data[1].shape[1])
+        self._train_further(data, data[1].shape[1], self._loss_given())
         self._flat = flat
         return self
 
     def _values_of(self, X: Any, y: Any, sample_weight: Any, reset: bool = True) -> tuple[tuple, bool]:
-        one_of(self._name, "loss", _name_of(self.loss, self._loss), _OF_VALUES)
         X, y, weight = self._checked(X, y, sample_weight, reset=reset, multi_output=True, y_numeric=True)
         return (X, y.reshape(len(y), -1), weight), y.ndim == 1
 
@@ -282,8 +332,6 @@ class MLPRegressor(RegressorMixin, NetEstimator):
         """Return the values for each row, (rows,) or (rows, outputs) as y was."""
         outputs, scaler = self._outputs(X), self.scalers_[1]
         values = outputs if scaler is None else scaler.inverse_transform(outputs)
+        if self.trainer_.loss.name == "poisson_nll":
+            values = np.exp(values)
         return values[:, 0] if self._flat else values
-
-
-def _name_of(loss: str | Loss | None, otherwise: str) -> Any:
-    return loss.name if isinstance(loss, Loss) else otherwise if loss is None else loss
