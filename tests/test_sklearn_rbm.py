@@ -27,9 +27,8 @@ def test_transformer_is_the_machine_behind_it(dtype):
     X = PATTERNS.astype(dtype)
     settings = {"learning_rate": 0.2, "momentum": 0.5, "weight_decay": 1e-3, "n_iter": 5, "k": 2, "batch_size": 8}
     model = BernoulliRBM(5, random_state=3, **settings).fit(X)
-    seed = int(np.random.RandomState(3).randint(2**31))
     optimizer = lamina.SGD(lr=0.2, momentum=0.5, weight_decay=1e-3)
-    rbm = lamina.RBM(6, 5, optimizer=optimizer, seed=seed, dtype=dtype)
+    rbm = lamina.RBM(6, 5, optimizer=optimizer, seed=3, dtype=dtype)
     rbm.fit(X, epochs=5, k=2, persistent=True, batch_size=8, progress=False)
     assert_same_bits(model.components_, rbm.parameters()["weight"])
     assert_same_bits(model.intercept_hidden_, rbm.parameters()["hidden_bias"])
@@ -62,7 +61,20 @@ def test_machines_refuse_bad_input():
         BernoulliRBM().fit(PATTERNS - 1)
     with pytest.raises(ValueError, match="BernoulliRBM: n_iter"):
         BernoulliRBM(n_iter=-1).fit(PATTERNS)
+    for settings, message in (
+        ({"n_components": 0}, "BernoulliRBM: n_components"), ({"learning_rate": -1}, "BernoulliRBM.fit: learning_rate"),
+        ({"persistent": 0}, "BernoulliRBM.fit: persistent"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            BernoulliRBM(**settings).fit(PATTERNS)
     model = BernoulliRBM(3, n_iter=1).fit(PATTERNS)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        model.fit(2 * PATTERNS[:, 1:])  # and is what it was
+    kept = model.components_
+    model.set_params(learning_rate=0.0).partial_fit(PATTERNS)
+    assert_same_bits(model.components_, kept)
+    model.set_params(learning_rate=0.5).partial_fit(PATTERNS)
+    assert not np.array_equal(model.components_, kept)
     with pytest.raises(ValueError, match="6 features"):
         model.transform(PATTERNS[:, 1:])
 

@@ -22,12 +22,12 @@ from lamina.losses import Loss
 from lamina.mlp import mlp
 from lamina.schedules import Schedule
 
-__all__ = ["NetEstimator", "all_or_nothing"]
+__all__ = ["FLOATS", "NetEstimator", "all_or_nothing", "seed_of"]
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # X, targets, sample weights
 Scalers = tuple[Standardizer | None, Standardizer | None]  # of X, of targets that are values
 
-_FLOATS = [np.float64, np.float32]
+FLOATS = [np.float64, np.float32]
 _OTHER_NAMES = {"identity": "linear", "logistic": "sigmoid"}  # scikit-learn's, of activations
 
 Fit = TypeVar("Fit", bound=Callable[..., Any])
@@ -47,6 +47,13 @@ def all_or_nothing(fit: Fit) -> Fit:
             raise
 
     return safe  # type: ignore[return-value]
+
+
+def seed_of(random_state: Any) -> int:
+    """The number itself, or one drawn from the generator."""
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 class NetEstimator(BaseEstimator):
@@ -126,7 +133,7 @@ class NetEstimator(BaseEstimator):
 
     def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool = True, **checks: Any) -> Data:
         """The data as arrays; rows of weight 0 are left out, as if they had not been given."""
-        X, y = validate_data(self, X, y, dtype=_FLOATS, reset=reset, **checks)
+        X, y = validate_data(self, X, y, dtype=FLOATS, reset=reset, **checks)
         weight = weights(self._name, "sample_weight", sample_weight, len(X), np.dtype("float64"))
         if weight is not None and not weight.all():
             X, y, weight = (array[weight > 0] for array in (X, y, weight))
@@ -205,9 +212,7 @@ class NetEstimator(BaseEstimator):
         return not hasattr(self, "trainer_")
 
     def _seed(self) -> int:
-        if isinstance(self.random_state, numbers.Integral):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        return seed_of(self.random_state)
 
     def _scalers(self, data: Data) -> Scalers:
         X, targets, weight = data
@@ -248,7 +253,7 @@ class NetEstimator(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """The net's outputs for rows as the user has them."""
         check_is_fitted(self, "trainer_")
-        X = validate_data(self, X, dtype=_FLOATS, reset=False)
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
         scaler = self.scalers_[0]
         return self.net_.predict(X if scaler is None else scaler.transform(X))
 

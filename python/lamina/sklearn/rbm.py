@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import lamina
-from lamina._checks import whole
+from lamina._arrays import copied
+from lamina._checks import number, whole
+from lamina.sklearn.estimator import FLOATS, all_or_nothing, seed_of
 
 __all__ = ["BernoulliRBM", "GaussianRBM"]
-
-_FLOATS = [np.float64, np.float32]
 
 
 class _BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """What both share: all but the kind of visible units."""
 
     _visible: str
+    _rate: float  # unless another is given
     rbm_: lamina.RBM
 
     def __init__(
         self,
         n_components: int = 256,
         *,
-        learning_rate: float = 0.1,
+        learning_rate: float | None = None,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         batch_size: int = 10,
         n_iter: int = 10,
         k: int = 1,
-        persistent: bool = True,
+        persistent: bool | int = True,
         device: str = "cpu",
         random_state: Any = None,
         verbose: bool = False,
@@ -50,18 +51,27 @@ class _BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self.random_state = random_state
         self.verbose = verbose
 
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    @all_or_nothing
     def fit(self, X: Any, y: Any = None) -> Any:
         """Learn from X (rows, features); y is not used."""
-        X = validate_data(self, X, dtype=_FLOATS)
+        X = validate_data(self, X, dtype=FLOATS)
         machine = self._machine(X)
-        self._epochs(machine, X, "fit", whole(type(self).__name__, "n_iter", self.n_iter, 0))
+        self._epochs(machine, X, "fit", whole(self._name, "n_iter", self.n_iter, 0))
         self.rbm_ = machine
         return self
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any = None) -> Any:
-        """Learn for one epoch more, from the state of the last call; y is not used."""
+        """Learn for one epoch more, from the state of the last call; y is not used.
+
+        Of the parameters the first call settles n_components, momentum, weight_decay, device and random_state.
+        """
         fresh = not hasattr(self, "rbm_")
-        X = validate_data(self, X, dtype=_FLOATS if fresh else self.rbm_.dtype, reset=fresh)
+        X = validate_data(self, X, dtype=FLOATS if fresh else self.rbm_.dtype, reset=fresh)
         machine = self._machine(X) if fresh else self.rbm_
         self._epochs(machine, X, "partial_fit", 1)
         self.rbm_ = machine
@@ -70,17 +80,18 @@ class _BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def _machine(self, X: np.ndarray) -> lamina.RBM:
         return lamina.RBM(
             X.shape[1],
-            self.n_components,
+            whole(self._name, "n_components", self.n_components, 1, 2**31 - 1),
             visible=self._visible,
-            optimizer=lamina.SGD(lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay),
-            seed=int(check_random_state(self.random_state).randint(2**31)),
+            optimizer=lamina.SGD(momentum=self.momentum, weight_decay=self.weight_decay),
+            seed=seed_of(self.random_state),
             dtype=X.dtype,
             device=self.device,
         )
 
     def _epochs(self, machine: lamina.RBM, X: np.ndarray, method: str, epochs: int) -> None:
-        call = f"{type(self).__name__}.{method}"
-        machine._fit(call, X, self.k, bool(self.persistent), epochs, self.batch_size, True, self.verbose, "epochs")
+        call, rate = f"{self._name}.{method}", self._rate if self.learning_rate is None else self.learning_rate
+        machine.optimizer = dataclasses.replace(machine.optimizer, lr=number(call, "learning_rate", rate))
+        machine._fit(call, X, self.k, self.persistent, epochs, self.batch_size, True, self.verbose, "epochs")
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the means of the hidden units (rows, n_components)."""
@@ -93,8 +104,7 @@ class _BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     def gibbs(self, v: Any, *, random_state: Any = None) -> np.ndarray:
         """Return the visible units after one step of Gibbs sampling from v (rows, features)."""
         machine, v = self._fitted(), self._rows(v)
-        seed = int(check_random_state(random_state).randint(2**31))
-        return machine.sample(len(v), steps=1, start=v, seed=seed)
+        return machine.sample(len(v), steps=1, start=v, seed=seed_of(random_state))
 
     def _fitted(self) -> lamina.RBM:
         check_is_fitted(self, "rbm_")
@@ -106,17 +116,17 @@ class _BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
     @property
     def components_(self) -> np.ndarray:
         """Weights (n_components, features)."""
-        return self._fitted().parameters()["weight"]
+        return copied(self._fitted().parameters()["weight"])
 
     @property
     def intercept_hidden_(self) -> np.ndarray:
         """Biases of the hidden units."""
-        return self._fitted().parameters()["hidden_bias"]
+        return copied(self._fitted().parameters()["hidden_bias"])
 
     @property
     def intercept_visible_(self) -> np.ndarray:
         """Biases of the visible units."""
-        return self._fitted().parameters()["visible_bias"]
+        return copied(self._fitted().parameters()["visible_bias"])
 
     @property
     def _n_features_out(self) -> int:
@@ -130,14 +140,16 @@ class BernoulliRBM(_BoltzmannMachine):
     ----------
     n_components : int
         Hidden units.
-    learning_rate, momentum, weight_decay : float
+    learning_rate : float, optional
+        0.1 unless given.
+    momentum, weight_decay : float
     batch_size : int
     n_iter : int
         Epochs of `fit`.
     k : int
         Steps of Gibbs sampling for each update.
-    persistent : bool
-        Whether chains go on from update to update, as in scikit-learn; else they start at the data.
+    persistent : bool or int
+        Whether chains go on from update to update, as in scikit-learn, or how many; else they start at the data.
     device : {"cpu", "cuda"}
     random_state : int, RandomState or None
     verbose : bool
@@ -146,7 +158,7 @@ class BernoulliRBM(_BoltzmannMachine):
     Attributes
     ----------
     components_, intercept_hidden_, intercept_visible_ : ndarray
-        Weights (n_components, features) and biases.
+        Weights (n_components, features) and biases: copies, on the host.
     rbm_ : lamina.RBM
         What has learned: samples, likelihoods.
     n_features_in_ : int
@@ -164,20 +176,22 @@ class BernoulliRBM(_BoltzmannMachine):
     """
 
     _visible = "bernoulli"
+    _rate = 0.1
 
 
 class GaussianRBM(_BoltzmannMachine):
     """A restricted Boltzmann machine for real numbers of mean 0 and variance 1, as of a StandardScaler.
 
-    Parameters and attributes are those of `BernoulliRBM`; rates are some ten times smaller.
+    Parameters and attributes are those of `BernoulliRBM`; the learning rate is 0.01 unless given.
 
     Examples
     --------
     >>> import numpy as np
     >>> from lamina.sklearn import GaussianRBM
     >>> X = np.random.default_rng(0).normal(size=(50, 3))
-    >>> GaussianRBM(2, learning_rate=0.01, random_state=0).fit(X).transform(X).shape
+    >>> GaussianRBM(2, random_state=0).fit(X).transform(X).shape
     (50, 2)
     """
 
     _visible = "gaussian"
+    _rate = 0.01
