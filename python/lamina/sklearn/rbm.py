@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import lamina
 from lamina._checks import whole
+from lamina.sklearn.estimator import all_or_nothing
 
 __all__ = ["BernoulliRBM", "GaussianRBM"]
 
@@ -50,6 +51,7 @@ class _BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self.random_state = random_state
         self.verbose = verbose
 
+    @all_or_nothing
     def fit(self, X: Any, y: Any = None) -> Any:
         """Learn from X (rows, features); y is not used."""
         X = validate_data(self, X, dtype=_FLOATS)
@@ -58,6 +60,7 @@ class _BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         self.rbm_ = machine
         return self
 
+    @all_or_nothing
     def partial_fit(self, X: Any, y: Any = None) -> Any:
         """Learn for one epoch more, from the state of the last call; y is not used."""
         fresh = not hasattr(self, "rbm_")
