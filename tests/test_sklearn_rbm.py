@@ -54,6 +54,15 @@ def test_machines_stand_in_for_scikit_learns():
     np.testing.assert_allclose(ours.score_samples(PATTERNS), -theirs._free_energy(PATTERNS), rtol=1e-12)
 
 
+def test_a_machine_stays_as_it_was_when_a_fit_fails():
+    model = BernoulliRBM(3, n_iter=1).fit(PATTERNS)
+    before = model.transform(PATTERNS)
+    with pytest.raises(ValueError):
+        model.set_params(batch_size=0).fit(PATTERNS[:, :2])
+    assert model.n_features_in_ == 6
+    assert_same_bits(model.transform(PATTERNS), before)
+
+
 def test_machines_refuse_bad_input():
     with pytest.raises(NotFittedError):
         BernoulliRBM().transform(PATTERNS)
