@@ -22,6 +22,13 @@ def batchnorm_and_learning_rate(numbers):
     assert more[0] < np.flatnonzero(without)[0] and more[-1] > np.flatnonzero(without)[-1]
 
 
+def contrastive_divergence(numbers):
+    one, ten, fast, slow = (numbers[name]["curve"] for name in list(numbers)[1:])
+    assert numbers["best"] > ten[-1] > max(one) + 0.2 and one[-1] < max(one) - 0.1
+    assert fast[-1] < -6 and max(fast) > -4.2 and slow[-1] > one[-1] + 0.2
+    assert numbers["CD-10"]["right"] > 0.9
+
+
 def denoising(numbers):
     plain, denoising = numbers["plain"], numbers["denoising"]
     assert denoising["damaged"] < 0.6 * plain["damaged"] < numbers["damage"]
