@@ -197,6 +197,8 @@ def test_rbm_ops_refuse_bad_input(rng, dtype):
             changed(arguments, ValueError, **{name: arguments[name][:, 1:].copy()}),
         ]  # fmt: skip
         check_refused(op, cases)
+        with pytest.raises(ValueError, match=f"{op.__name__}: unit is '{unit}', needs 'bernoulli'"):
+            op(**arguments, unit=unit)
     check_refused(
         ops.rbm_free_energy, [changed(energy, ValueError, visible="relu"), changed(energy, ValueError, hidden_bias=c)]
     )

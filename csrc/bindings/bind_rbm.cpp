@@ -23,10 +23,10 @@ py::object units_binding(py::object given_, py::object weight_, py::object bias_
     using T = decltype(zero);
     Rbm<T> rbm{matrix_view<const T>(weight), {}, {}};
     if constexpr (of_hidden) {
-      rbm.hidden = hidden_unit(op, unit.c_str());
+      rbm.hidden = hidden_unit(op, "unit", unit);
       rbm.hidden_bias = vector_view<const T>(bias);
     } else {
-      rbm.visible = visible_unit(op, unit.c_str());
+      rbm.visible = visible_unit(op, "unit", unit);
       rbm.visible_bias = vector_view<const T>(bias);
     }
     const auto in = matrix_view<const T>(given);
@@ -61,7 +61,7 @@ py::object free_energy_binding(py::object v_, py::object weight_, py::object vis
   const char* op = "rbm_free_energy";
   const RbmArrays arrays(op, v_, weight_, visible_bias_, hidden_bias_);
   const Array& v = arrays.v;
-  const VisibleUnit visible = visible_unit(op, text_in(op, "visible", visible_).c_str());
+  const VisibleUnit visible = visible_unit(op, "visible", text_in(op, "visible", visible_));
   const Array out = array_out(op, "out", out_, v, v.dtype, {v.size(0)}, {&v, &arrays.weight, &arrays.visible_bias, &arrays.hidden_bias});
   with_dtype(v.dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -80,8 +80,8 @@ py::tuple gradient_binding(py::object v_, py::object weight_, py::object visible
   const char* op = "rbm_gradient";
   const RbmArrays arrays(op, v_, weight_, visible_bias_, hidden_bias_);
   const Array &v = arrays.v, &weight = arrays.weight;
-  const VisibleUnit visible = visible_unit(op, text_in(op, "visible", visible_).c_str());
-  const HiddenUnit hidden = hidden_unit(op, text_in(op, "hidden", hidden_).c_str());
+  const VisibleUnit visible = visible_unit(op, "visible", text_in(op, "visible", visible_));
+  const HiddenUnit hidden = hidden_unit(op, "hidden", text_in(op, "hidden", hidden_));
   const Gibbs gibbs{integer_in(op, "k", k_), chains_.is_none(), true};
   const Array chains = optional_in(op, "chains", chains_, v);
   if (chains.given()) check_rank(chains, 2);
@@ -128,8 +128,8 @@ PyRbm make_rbm(const py::object& visible, const py::object& hidden, const py::ob
   const RandomKey key = key_in(op, seed, layer, py::int_(0), py::int_(0), 0);
   const RbmSpec spec{integer_in(op, "n_visible", visible),
                      integer_in(op, "n_hidden", hidden),
-                     visible_unit(op, text_in(op, "visible", visible_unit_).c_str()),
-                     hidden_unit(op, text_in(op, "hidden", hidden_unit_).c_str()),
+                     visible_unit(op, "visible", text_in(op, "visible", visible_unit_)),
+                     hidden_unit(op, "hidden", text_in(op, "hidden", hidden_unit_)),
                      {number_in(op, "sparsity_target", sparsity_target), number_in(op, "sparsity_cost", sparsity_cost)},
                      key.seed,
                      key.layer};

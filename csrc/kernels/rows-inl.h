@@ -16,7 +16,13 @@ struct RowSum {
   LAMINA_INLINE RowSum() {
     for (int v = 0; v < vectors; ++v) run[v] = partial[v] = Vec<T>(T(0));
   }
-  LAMINA_INLINE void add(int v, Vec<T> x) { run[v] = run[v] + x; }
+  // Vectors are found by constants, so that they stay in registers.
+  LAMINA_INLINE void add(int v, Vec<T> x) {
+#pragma GCC unroll 16
+    for (int u = 0; u < vectors; ++u) {
+      if (vectors == 1 || u == v) run[u] = run[u] + x;
+    }
+  }
   LAMINA_INLINE void end_run() {
     for (int v = 0; v < vectors; ++v) {
       partial[v] = partial[v] + run[v];
@@ -64,19 +70,19 @@ LAMINA_INLINE RowTotals<T, rows, count> row_sums(int64_t n, const Terms& terms) 
     }
   };
   int64_t i = 0;
-  const auto steps = [&](int64_t end) {
-    for (; i + order::row_partials <= end; i += order::row_partials) {
+  const auto step = [&] {
 #pragma GCC unroll 16
-      for (int v = 0; v < RowSum<T>::vectors; ++v) add(v, i + v * lanes<T>, Full{});
-    }
+    for (int v = 0; v < RowSum<T>::vectors; ++v) add(v, i + v * lanes<T>, Full{});
+    i += order::row_partials;
   };
   while (n - i > order::row_run) {
-    steps(i + order::row_run);
+#pragma GCC unroll 4
+    for (int64_t s = 0; s < order::row_run / order::row_partials; ++s) step();
     for (auto& of_rows : sums) {
       for (RowSum<T>& sum : of_rows) sum.end_run();
     }
   }
-  steps(n);
+  while (n - i >= order::row_partials) step();
   over<T>(n - i, [&](int64_t rest, auto lanes_) { add(static_cast<int>(rest / lanes<T>), i + rest, lanes_); });
   RowTotals<T, rows, count> totals;
   for (int s = 0; s < count; ++s) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 
 #include "base/aligned_buffer.h"
 #include "base/error.h"
@@ -80,17 +79,13 @@ void visible(const Context& context, const Rbm<T>& rbm, Matrix<const T> h, const
 
 }  // namespace
 
-VisibleUnit visible_unit(const char* op, const char* name) {
-  const std::string given = name;
-  if (given == "bernoulli") return VisibleUnit::bernoulli;
-  if (given != "gaussian") fail(op, "visible is '", name, "', needs 'bernoulli' or 'gaussian'");
-  return VisibleUnit::gaussian;
+VisibleUnit visible_unit(const char* op, const char* argument, const std::string& name) {
+  if (name != "bernoulli" && name != "gaussian") fail(op, argument, " is '", name, "', needs 'bernoulli' or 'gaussian'");
+  return name == "gaussian" ? VisibleUnit::gaussian : VisibleUnit::bernoulli;
 }
-HiddenUnit hidden_unit(const char* op, const char* name) {
-  const std::string given = name;
-  if (given == "bernoulli") return HiddenUnit::bernoulli;
-  if (given != "relu") fail(op, "hidden is '", name, "', needs 'bernoulli' or 'relu'");
-  return HiddenUnit::relu;
+HiddenUnit hidden_unit(const char* op, const char* argument, const std::string& name) {
+  if (name != "bernoulli" && name != "relu") fail(op, argument, " is '", name, "', needs 'bernoulli' or 'relu'");
+  return name == "relu" ? HiddenUnit::relu : HiddenUnit::bernoulli;
 }
 
 void check(const char* op, const RbmSparsity& sparsity) {

@@ -1,6 +1,8 @@
 // Restricted Boltzmann machines: conditionals, free energy, and the gradient of contrastive divergence.
 #pragma once
 
+#include <string>
+
 #include "base/context.h"
 #include "base/specs.h"
 #include "base/types.h"
@@ -9,8 +11,9 @@ namespace lamina {
 
 enum class VisibleUnit { bernoulli, gaussian };  // Gaussian ones have variance 1
 enum class HiddenUnit { bernoulli, relu };
-VisibleUnit visible_unit(const char* op, const char* name);  // unknown names are refused
-HiddenUnit hidden_unit(const char* op, const char* name);
+// By name; unknown ones are refused, `argument` says whose they are.
+VisibleUnit visible_unit(const char* op, const char* argument, const std::string& name);
+HiddenUnit hidden_unit(const char* op, const char* argument, const std::string& name);
 
 // E(v, h) = -h W v - c v - b h, and v v / 2 more where the visible units are Gaussian.
 template <class T>
