@@ -31,6 +31,7 @@ CATALOGUE = {
     "he_normal orthogonal",
     "schedules": "HalveOnPlateau StepDecay ExponentialDecay InverseTimeDecay CosineDecay WarmUp OneCycle",
     "regularisers": "L1 L2 Elastic",
+    "modules": "Autoencoder RBM DBN",
     "noise": "Dropout AlphaDropout GaussianNoise MaskingNoise SaltAndPepper DropConnect Shakeout Whiteout Zoneout",
     "generated data": "rectangles shapeset bars_and_stripes spirals xor",
 }
@@ -63,6 +64,7 @@ def test_the_catalogue_is_covered_by_name():
         "initialisers": lamina.init.NAMES,
         "schedules": vars(lamina),
         "regularisers": vars(lamina),
+        "modules": vars(lamina),
         "noise": vars(lamina),
         "generated data": lamina.datasets.__all__,
     }
