@@ -192,6 +192,7 @@ def test_interrupt_of_a_module(data, interrupt, module):
     assert_stops_in_time(lambda: learner.fit(X, epochs=LONG, progress=False), interrupt)
     losses = len(learner.history["loss"])
     assert losses > 0 and np.isfinite(learner.transform(X)).all()
+    assert learner._core.epoch == losses == len(learner.history["seconds"])
     assert len(learner.fit(X, epochs=1, progress=False)["loss"]) == losses + 1
 
 

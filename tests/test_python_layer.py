@@ -207,8 +207,29 @@ def test_errors_of_its_own_arrive_as_they_are(data):
     net = net_of(Refuses(), Linear(4, 2))
     with pytest.raises(LookupError, match="no"):
         net(data[0])
-    with pytest.raises(NotImplementedError, match="PythonLayer.forward is missing"):
-        net_of(PythonLayer(), Linear(4, 2))(data[0])
+
+
+def test_a_class_needs_forward_and_to_learn_backward(data):
+    class Nothing(PythonLayer):
+        pass
+
+    class Doubles(PythonLayer):
+        def forward(self, x, parameters, mode):
+            return 2 * x
+
+    for kind in (PythonLayer, Nothing):
+        with pytest.raises(TypeError, match=f"abstract class {kind.__name__} .*forward"):
+            kind()
+    inputs = data[0].shape[1]
+    net = Sequential(Linear(inputs, 4), Doubles(), Linear(4, 2), dtype="float64", seed=1)
+    np.testing.assert_array_equal(net[:2](data[0]), 2 * net[:1](data[0]))
+    before = net.state_dict()
+    with pytest.raises(TypeError, match="Trainer.fit: Doubles.backward: the class has none, it is needed where"):
+        lamina.Trainer(net).fit(*data, progress=False)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    above = Sequential(Doubles(), Linear(inputs, 2), dtype="float64", seed=1)  # nothing is learned below
+    assert lamina.gradcheck(above, *data).ok
 
 
 def test_a_device_is_refused():
@@ -261,6 +282,9 @@ def test_fields_that_no_file_holds(tmp_path):
     @dataclasses.dataclass(frozen=True)
     class Table(PythonLayer):
         values: np.ndarray
+
+        def forward(self, x, parameters, mode):
+            return x
 
     with pytest.raises(TypeError, match="Table.* has a field that no file can hold"):
         net_of(Table(np.ones(3)), Linear(4, 2)).save(tmp_path / "net.safetensors")

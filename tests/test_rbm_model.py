@@ -264,6 +264,15 @@ def test_machines_refuse_bad_input():
     for settings in ({"runs": 1}, {"betas": [0.1, 1]}, {"betas": 1}, {"base": np.zeros(5)}):
         with pytest.raises(ValueError, match=f"RBM.ais: {next(iter(settings))}"):
             rbm.ais(**settings)
+    for call, message in (
+        (lambda: rbm.set_weights("abc"), "RBM.set_weights: weight is not made of numbers"),
+        (lambda: rbm.ais(base=["a"] * 6), "RBM.ais: base is not made of numbers"),
+        (lambda: rbm.ais(betas=["a", "b"]), "RBM.ais: betas is not made of numbers"),
+        (lambda: rbm.log_likelihood(PATTERNS, log_z="a"), "RBM.log_likelihood: log_z"),
+        (lambda: rbm.fit(PATTERNS, shuffle="no"), "RBM.fit: shuffle"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
     with pytest.raises(ValueError, match="RBM.pseudo_likelihood: X holds"):
         rbm.pseudo_likelihood(PATTERNS / 2)
     with pytest.raises(ValueError, match="RBM.log_partition: .*30 units, at most 25.*ais"):

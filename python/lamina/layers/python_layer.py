@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Mode:
     step: int
 
 
-class PythonLayer(Layer):
+class PythonLayer(Layer, ABC):
     """A box of the flow graph written in Python: derive from it, say forward and backward, put it into a net.
 
     Attributes
@@ -41,9 +42,9 @@ class PythonLayer(Layer):
 
     Notes
     -----
-    A class must have `forward`, and `backward` where something is learned at or below the layer; the ones here only say
-    in their error what is missing. For teaching and for trying things out: a net calls it once a batch and copies what
-    it sees, on the CPU alone.
+    A class must have `forward`, without which it has no objects, and `backward` where something is learned at or below
+    the layer: a layer for inference alone does without. For teaching and for trying things out: a net calls it once a
+    batch and copies what it sees, on the CPU alone.
 
     Make the class a dataclass whose fields are plain values, and nets that hold it can be saved; `lamina.load` is then
     given the class. `lamina.gradcheck` checks backward against forward, as for every layer.
@@ -84,15 +85,21 @@ class PythonLayer(Layer):
         """
         return {}
 
+    @abstractmethod
     def forward(self, x: np.ndarray, parameters: dict[str, np.ndarray], mode: Mode) -> np.ndarray:
         """Return y (batch, out) for x (batch, in)."""
-        raise NotImplementedError(f"{type(self).__name__}.forward is missing: it returns y for x")
 
     def backward(
         self, dy: np.ndarray, x: np.ndarray, y: np.ndarray, parameters: dict[str, np.ndarray], mode: Mode
     ) -> np.ndarray | tuple[np.ndarray, Mapping[str, np.ndarray]]:
-        """Return dx, the gradient of x; with parameters (dx, gradients of the parameters by name)."""
-        raise NotImplementedError(f"{type(self).__name__}.backward is missing: it returns the gradient of x")
+        """Return dx, the gradient of x; with parameters (dx, gradients of the parameters by name).
+
+        Raises
+        ------
+        TypeError
+            Unless overridden: nothing can be learned at or below the layer.
+        """
+        raise TypeError("the class has none, it is needed where something is learned at or below the layer")
 
     def settings(self) -> dict[str, Any]:
         return {"kind": "python", "layer": self}

@@ -8,7 +8,8 @@ import numpy as np
 
 from lamina import ops
 from lamina._arrays import is_on_device, on_device_of, on_host
-from lamina._checks import errors_of, finite, matrix, one_of, whole
+from lamina._checks import LEAST, errors_of, finite, matrix, number, one_of, values, whole
+from lamina._seeds import LAST_LAYER, SAMPLE_STEP
 from lamina.pretrain import partition
 from lamina.pretrain.module import Module
 from lamina.pretrain.partition import AisEstimate
@@ -71,7 +72,7 @@ class Likelihood(Module):
         if log_z is None:
             with errors_of(call):
                 log_z = partition.exact(weight, visible_bias, hidden_bias, self.visible)
-        return float(-energy.mean() - log_z)
+        return float(-energy.mean()) - number(call, "log_z", log_z, least=LEAST)
 
     def ais(self, *, runs: int = 100, betas: int | Any = 1000, base: Any = None, seed: int = 0) -> AisEstimate:
         """Estimate log Z by annealed importance sampling, in float64.
@@ -106,10 +107,10 @@ class Likelihood(Module):
         runs, seed = whole(call, "runs", runs, 2), whole(call, "seed", seed, 0, 2**64 - 1)
         if np.ndim(betas) == 0:
             betas = np.linspace(0, 1, whole(call, "betas", betas, 2))
-        betas = np.asarray(betas, np.float64)
+        betas = values(call, "betas", betas, np.dtype("float64"))
         if betas.ndim != 1 or len(betas) < 2 or betas[0] != 0 or betas[-1] != 1 or not (np.diff(betas) > 0).all():
             raise ValueError(f"{call}: betas are {betas}, numbers that ascend from 0 to 1 are needed")
-        start = np.zeros(self.n_visible) if base is None else np.asarray(on_host(base), np.float64)
+        start = np.zeros(self.n_visible) if base is None else values(call, "base", on_host(base), np.dtype("float64"))
         if start.shape != (self.n_visible,) or not np.isfinite(start).all():
             raise ValueError(f"{call}: base has shape {start.shape}, finite numbers ({self.n_visible},) are needed")
         return partition.annealed(*arrays, self.visible, start, runs, betas, seed)
@@ -131,7 +132,8 @@ class Likelihood(Module):
         x = on_host(finite(call, matrix(call, X, self.n_visible, self.dtype)))
         if not np.isin(x, (0, 1)).all():
             raise ValueError(f"{call}: X holds other numbers than 0 and 1, compare it with a threshold first")
-        unit = np.random.default_rng(whole(call, "seed", seed, 0, 2**64 - 1)).integers(self.n_visible, size=len(x))
+        key = {"seed": whole(call, "seed", seed, 0, 2**64 - 1), "layer": LAST_LAYER, "step": SAMPLE_STEP}
+        unit = (self.n_visible * ops.random_uniform(len(x), dtype="float64", **key)).astype(np.int64)
         other = x.copy()
         other[np.arange(len(x)), unit] = 1 - other[np.arange(len(x)), unit]
         difference = self.free_energy(other).astype(np.float64) - self.free_energy(x)

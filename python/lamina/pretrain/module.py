@@ -80,10 +80,13 @@ class Module(ABC):
         """Call run() for each epoch and note what it returns, its loss."""
         with progress_bar(epochs, description, progress) as advance:
             for _ in range(epochs):
-                start = time.perf_counter()
-                with errors_of(call):
-                    loss = run()
-                self._enter(loss, time.perf_counter() - start)
+                start, counted, noted = time.perf_counter(), self._core.epoch, len(self.history["loss"])
+                try:
+                    with errors_of(call):
+                        loss = run()
+                    self._enter(loss, time.perf_counter() - start)
+                finally:  # only what was noted counts
+                    self._core.epoch = counted + len(self.history["loss"]) - noted
                 advance("" if np.isnan(loss) else f"loss {loss:.4g}")
         return self.history
 

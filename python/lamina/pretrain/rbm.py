@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import _core, ops, optim
 from lamina._arrays import copied, is_on_device, on_device_of, on_host
-from lamina._checks import finite, matrix, number, one_of, whole
+from lamina._checks import finite, flag, matrix, number, one_of, values, whole
 from lamina._seeds import SAMPLE_STEP
 from lamina.init import Initializer, initializer
 from lamina.pretrain.likelihood import Likelihood
@@ -141,7 +141,7 @@ class RBM(Likelihood):
         call = "RBM.set_weights"
         given = {"weight": weight, "visible_bias": visible_bias, "hidden_bias": hidden_bias}
         views = self.parameters()
-        arrays = {name: np.asarray(on_host(value), self.dtype) for name, value in given.items()}
+        arrays = {name: values(call, name, on_host(value), self.dtype) for name, value in given.items()}
         for name, array in arrays.items():
             if array.shape != tuple(views[name].shape) and (array.ndim or name == "weight"):
                 raise ValueError(f"{call}: {name} has shape {array.shape}, {tuple(views[name].shape)} is needed")
@@ -201,12 +201,13 @@ class RBM(Likelihood):
         progress: bool, description: str,
     ) -> dict[str, list[float]]:  # fmt: skip
         epochs, batch_size = whole(call, "epochs", epochs, 0), whole(call, "batch_size", batch_size, 1)
+        shuffle, progress = flag(call, "shuffle", shuffle), flag(call, "progress", progress)
         k = whole(call, "k", k, 1)
         x = self._data(call, X)
         chains = chains_of(call, persistent, batch_size)
 
         def run() -> float:
-            loss = self._core.run_epoch(x, batch_size, bool(shuffle), float(self.optimizer.lr), k, chains)
+            loss = self._core.run_epoch(x, batch_size, shuffle, float(self.optimizer.lr), k, chains)
             self._warn_of_strange_biases(call)
             return np.nan if chains else loss
 
