@@ -31,7 +31,7 @@ LAUNCHES = 20e-6  # a row that is predicted to take less shows what launches tak
 def heading(options):
     """What the first line says of the run."""
     return {
-        "command": f"bench/gpu.sh {options.stage}",
+        "command": f"bench/gpu.sh {options.stage}" + f" --only '{options.only}'" * bool(options.only),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": os.environ.get("COMMIT") or machine.commit() or "unknown",
         "device": cuda.status(),
@@ -57,8 +57,8 @@ def described(result):
 def record(options):
     """Measures; prints and writes a line for each row."""
     about = heading(options)
-    words = about["date"][:10], about["device"], about["commit"], options.stage
-    path = options.out / f"{re.sub(r'[^a-z0-9]+', '-', '-'.join(words).lower())}.jsonl"
+    words = about["date"][:10], about["device"], about["commit"], options.stage, "part" if options.only else ""
+    path = options.out / f"{re.sub(r'[^a-z0-9]+', '-', '-'.join(words).lower()).strip('-')}.jsonl"
     found = []
     with path.open("w") as file:
         file.write(json.dumps(about) + "\n")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# On a machine with an NVIDIA GPU, nvcc and no network: bench/gpu.sh build | truth | ceilings | speed | why [options of gpu.py].
+# On a machine with an NVIDIA GPU, nvcc and no network:
+#   bench/gpu.sh build | truth | sanitize [TOOL] | ceilings [OPTIONS of gpu.py] | speed [OPTIONS] | why [OPTIONS]
 # Needs that machine's python3 with numpy, pybind11, cmake and ninja; pytest for truth; torch for comparisons and why;
 # ml_dtypes for bfloat16. Each stage builds first, and ends by itself within ${LIMIT:-570} seconds.
 # Results go to ${OUT:-bench/results}; COMMIT names the commit where there is no git.
@@ -41,9 +42,9 @@ tests() {
 stage=${1:-}
 shift || true
 case $stage in
-  build | truth | ceilings | speed | why) build ;;
+  build | truth | sanitize | ceilings | speed | why) build ;;
   *)
-    sed -n '2,5p' "$0"
+    sed -n '2,6p' "$0"
     exit 2
     ;;
 esac
@@ -57,6 +58,12 @@ case $stage in
     tests wgmma $(($(left) / 2)) tests/test_cuda_wgmma.py || failed=1
     tests suite 10 -k "cuda or determinism" --ignore=tests/test_cuda_wgmma.py tests || failed=1
     exit $failed
+    ;;
+  sanitize)
+    # Every row of the benchmark, small.
+    tool=${1:-memcheck}
+    within 5 compute-sanitizer --tool "$tool" --error-exitcode 9 --print-limit 50 \
+      python3 bench/gpu.py why --small --only . --out "$out" 2>&1 | tee "$out/gpu-$tool.txt"
     ;;
   ceilings | speed)
     within 0 python3 bench/gpu.py "$stage" --out "$out" --limit "$(left 15)" "$@"

@@ -30,6 +30,6 @@ def rows(device):
         return device.peer(product) if device.on_gpu else []
 
     for name, dtype in (("float32", "float32"), ("tf32", "float32"), ("bfloat16", "bfloat16")):
-        row = least(f"{name} {n}^3", operations=2.0 * n**3, unit=dtype)
+        row = least(f"{name} {n}^3", operations=2.0 * n**3, unit=name)
         row.make = lambda dtype=dtype, name=name: products(dtype, name == "tf32")
         yield row

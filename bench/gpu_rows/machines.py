@@ -26,8 +26,8 @@ def of_ops(device: Device, batch: int) -> Iterator[DeviceRow]:
     visible, hidden = device.size(VISIBLE), device.size(HIDDEN)
 
     def arrays():
-        shapes = (batch, visible), (batch, hidden), (hidden, visible), (visible,), (hidden,)
-        return tuple(device.uniform(*shape) for shape in shapes)
+        units = device.uniform(batch, visible), device.uniform(batch, hidden)
+        return *units, device.normal(hidden, visible), device.normal(visible), device.normal(hidden)
 
     draw = {"sample": True, "seed": 1}
     for name, products, ours, theirs in (
@@ -47,7 +47,7 @@ def of_ops(device: Device, batch: int) -> Iterator[DeviceRow]:
 
 
 def boltzmann_fit(device: Device) -> DeviceRow:
-    """Persistent chains with a sparsity target; torch's way is a plain loop of contrastive divergence."""
+    """Persistent chains with a sparsity target; torch's way is a plain loop of contrastive divergence, without one."""
     count, visible, hidden = (device.size(n) for n in (ROWS, VISIBLE, HIDDEN))
     batch = min(BATCH, count // 5)
 
@@ -70,8 +70,8 @@ def boltzmann_fit(device: Device) -> DeviceRow:
 
 def torch_fit(torch, data, hidden: int, batch: int) -> None:
     there = {"device": data.device}
-    weight, c, b = 0.01 * torch.randn(hidden, data.shape[1], **there), torch.zeros(data.shape[1], **there), None
-    b = torch.zeros(hidden, **there)
+    weight = 0.01 * torch.randn(hidden, data.shape[1], **there)
+    c, b = torch.zeros(data.shape[1], **there), torch.zeros(hidden, **there)
     for _ in range(EPOCHS):
         for index in torch.randperm(len(data), **there).split(batch):
             steps = torch_gradient(torch, data[index], None, weight, c, b)

@@ -89,11 +89,11 @@ def shrinking(first: float) -> Iterator[float]:
 
 def clipping(device: Device, count: int) -> Iterator[DeviceRow]:
     """Gradients are read once or twice and written once; rows are still in cache when they are scaled."""
-    limits, theirs = (shrinking(count**0.5 / 2) for _ in range(2))
+    limits = shrinking(count**0.5 / 2)  # for both, who work on the same memory
 
     def torch_clip(torch, g):
         norm = torch.linalg.vector_norm(g)
-        return g.mul_(torch.clamp(next(theirs) / norm, max=1))
+        return g.mul_(torch.clamp(next(limits) / norm, max=1))
 
     yield device.row(
         f"clip_by_value {count}",
@@ -121,12 +121,12 @@ def clipping(device: Device, count: int) -> Iterator[DeviceRow]:
     )
     columns = device.size(ROW)
     rows_ = max(1, count // columns)
-    bounds, others = (shrinking(columns**0.5 / 2) for _ in range(2))
+    bounds = shrinking(columns**0.5 / 2)
     yield device.row(
         f"max_norm {rows_}x{columns}",
         lambda: (device.normal(rows_, columns),),
         lambda w: ops.max_norm(w, next(bounds)),
-        lambda torch, w: w.renorm_(2, 0, next(others)),
+        lambda torch, w: w.renorm_(2, 0, next(bounds)),
         moved=8.0 * rows_ * columns,
         goal=GOAL,
     )
