@@ -111,8 +111,8 @@ class RecordedGraph final : public Graph {
       throw;
     }
     check(cudaStreamEndCapture(stream, &graph), "recording a graph");
-    check(cudaGraphGetNodes(graph, nullptr, &nodes_), "counting what was recorded");
-    const cudaError_t error = cudaGraphInstantiate(&exec_, graph, 0);
+    cudaError_t error = cudaGraphGetNodes(graph, nullptr, &nodes_);
+    if (error == cudaSuccess) error = cudaGraphInstantiate(&exec_, graph, 0);
     cudaGraphDestroy(graph);
     check(error, "making a graph ready");
   }

@@ -15,6 +15,7 @@ from lamina.bench.step import CASES, Case, network, torch_network, torch_step
 
 DATA_BYTES = 64 << 20  # of an epoch's rows: so many batches that the call itself does not count
 MODERN = Case((784, 512, 512, 10), BATCH, True, "")
+GOAL = "0.6 us a node where the work itself is little"
 PARAMETER_BYTES = 40  # of a step: weights twice, gradients twice, Adam's states
 
 
@@ -43,13 +44,13 @@ def trainer_of(case: Case) -> lamina.Trainer:
 def steps(device: Device, case: Case) -> DeviceRow:
     """An epoch, which is one recorded step repeated, over its batches; torch's step has a batch that lies ready.
 
-    `nodes` is what the recorded step consists of, `seconds_per_node` what the whole step takes for each.
+    `nodes` is how many the recorded step has, `s_per_node` what the whole step takes for each.
     """
     batches = 6 if device.small else max(64, min(1024, DATA_BYTES // (4 * case.batch * case.widths[0])))
     count = batches * case.batch
     weights = sum(i * o for i, o in zip(case.widths, case.widths[1:], strict=False))
     unit = "float32" if case.precision == "highest" else "bfloat16"
-    row = least(f"step {case.name}", moved=PARAMETER_BYTES * weights, operations=case.operations, unit=unit)
+    row = least(f"step {case.name}", moved=PARAMETER_BYTES * weights, operations=case.operations, unit=unit, goal=GOAL)
 
     def make():
         trainer, x = trainer_of(case), device.normal(count, case.widths[0])
