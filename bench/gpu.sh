@@ -11,7 +11,10 @@ site=build/gpu/site
 mkdir -p "$out" build/gpu
 export PYTHONPATH=$PWD/$site${PYTHONPATH:+:$PYTHONPATH} PATH=$PATH:/usr/local/cuda/bin PYTHONUNBUFFERED=1
 
-left() { echo $((${LIMIT:-570} - SECONDS - ${1:-0})); }
+left() {
+  local seconds=$((${LIMIT:-570} - SECONDS - ${1:-0}))
+  echo $((seconds > 1 ? seconds : 1))  # 0 would be no limit
+}
 
 # Within what is left but for so many seconds. What does not end is interrupted, then killed.
 within() {
