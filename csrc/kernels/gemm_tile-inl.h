@@ -46,6 +46,7 @@ struct Finish {
     if (last && g.beta != 0) old = g.c.row(row) + column, old_stride = g.c.stride;
     if (g.bias) bias = g.bias + column;
   }
+  const T* bias_now() const { return last ? bias : nullptr; }
   bool scales() const { return last && (alpha != T(1) || old); }
 };
 
@@ -58,6 +59,14 @@ LAMINA_INLINE void finish_vector(Vec<T> sum, int64_t row, int64_t column, const 
     if (f.bias) sum = sum + load(f.bias + column, lanes);
   }
   store(f.c + row * f.c_stride + column, sum, lanes);
+}
+
+// The same where nothing scales, for whole vectors: small products feel the questions between them.
+template <class T>
+LAMINA_INLINE void finish_unscaled(Vec<T> sum, int64_t row, int64_t column, const Finish<T>& f, const T* bias) {
+  if (f.earlier) sum = load(f.earlier + row * f.earlier_stride + column, Full{}) + sum;
+  if (bias) sum = sum + load(bias + column, Full{});
+  store(f.c + row * f.c_stride + column, sum, Full{});
 }
 
 // c tile (rows x vectors) = a panel times b panel, `depth` steps. a's element (row i, step k) is at i * panel_stride + k
@@ -91,16 +100,12 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
     a += by_rows ? 1 : a_step;
     b += b_step;
   }
-  if (columns == vectors * W && !finish.scales()) {  // without finish_vector's questions, which small products feel
-    const T* const bias = finish.last ? finish.bias : nullptr;
+  if (columns == vectors * W && !finish.scales()) {
+    const T* const bias = finish.bias_now();
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) {
-        if (finish.earlier) sum[i][v] = load(finish.earlier + i * finish.earlier_stride + v * W, Full{}) + sum[i][v];
-        if (bias) sum[i][v] = sum[i][v] + load(bias + v * W, Full{});
-        store(finish.c + i * finish.c_stride + v * W, sum[i][v], Full{});
-      }
+      for (int v = 0; v < vectors; ++v) finish_unscaled<T>(sum[i][v], i, v * W, finish, bias);
     }
   } else {
     const Partial<T> rest(columns - (vectors - 1) * W);
