@@ -95,6 +95,7 @@ class RecordedGraph final : public Graph {
     last_ = stream;
     check(cudaGraphLaunch(exec_, of(stream)), "launching a graph");
   }
+  size_t nodes() const { return nodes_; }
 
  private:
   void record(cudaStream_t stream, const std::function<void(Stream)>& work) {
@@ -110,7 +111,8 @@ class RecordedGraph final : public Graph {
       throw;
     }
     check(cudaStreamEndCapture(stream, &graph), "recording a graph");
-    const cudaError_t error = cudaGraphInstantiate(&exec_, graph, 0);
+    cudaError_t error = cudaGraphGetNodes(graph, nullptr, &nodes_);
+    if (error == cudaSuccess) error = cudaGraphInstantiate(&exec_, graph, 0);
     cudaGraphDestroy(graph);
     check(error, "making a graph ready");
   }
@@ -118,6 +120,7 @@ class RecordedGraph final : public Graph {
   Allocator& blocks_;
   Stream last_ = nullptr;
   cudaGraphExec_t exec_ = nullptr;
+  size_t nodes_ = 0;
 };
 
 class Event final : public Moment {
@@ -185,8 +188,11 @@ class Driver final : public Cuda {
   }
   std::unique_ptr<Graph> record(const std::function<void(Stream)>& work) override {
     const std::lock_guard alone(recording_);
-    return std::make_unique<RecordedGraph>(memory_.blocks, work);
+    auto graph = std::make_unique<RecordedGraph>(memory_.blocks, work);
+    recorded_nodes_ = graph->nodes();
+    return graph;
   }
+  size_t recorded_nodes() override { return recorded_nodes_; }
   void* allocate_pinned(size_t bytes) override {
     void* memory = nullptr;
     check(cudaHostAlloc(&memory, std::max<size_t>(bytes, 1), cudaHostAllocDefault), "pinning host memory");
@@ -198,6 +204,7 @@ class Driver final : public Cuda {
  private:
   KernelTable table_ = filled();
   std::mutex recording_;
+  std::atomic<size_t> recorded_nodes_ = 0;
   DeviceMemory memory_;
 };
 
@@ -206,6 +213,7 @@ class ForTests final : public Emulation {
  public:
   explicit ForTests(KernelTable& table) : table_(table) {}
   void set_order(uint64_t seed) override { emulated::set_order(seed); }
+  std::map<std::string, uint64_t> kernels() override { return emulated::kernels(); }
   std::vector<std::string> barriers() override { return emulated::barriers(); }
   void skip_barrier(const std::string& site) override { emulated::skip_barrier(site); }
   void set_memory_limit(size_t bytes) override { emulated::set_memory_limit(bytes); }

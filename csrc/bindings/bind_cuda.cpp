@@ -169,6 +169,7 @@ void bind_cuda(py::module_& m) {
     result["total"] = bytes.total;
     return result;
   });
+  m.def("cuda_recorded_nodes", [] { return needed_cuda("recorded_nodes").recorded_nodes(); });
   m.def("cuda_release_unused", [] { needed_cuda("release_unused").release_unused(); });
   m.def("cuda_stream", [] { return stream_of_thread(); });
   m.def("cuda_set_stream", [](StreamPointer stream) { set_stream_of_thread(std::move(stream)); }, py::arg("stream").none(true));
@@ -201,6 +202,7 @@ void bind_cuda(py::module_& m) {
     return found;
   };
   m.def("emulated", [] { return cuda_device() && cuda_device()->emulation(); });
+  m.def("emulation_kernels", [=] { return emulation()->kernels(); });
   m.def("emulation_set_order", [=](uint64_t seed) { emulation()->set_order(seed); });
   m.def("emulation_barriers", [=] { return emulation()->barriers(); });
   m.def("emulation_skip_barrier", [=](const std::string& site) { emulation()->skip_barrier(site); });

@@ -39,14 +39,19 @@ Array drawn(const char* op, const py::object& out, const py::dtype& dtype, const
   return a;
 }
 
-// (..., 4) and (..., 2), already broadcast and contiguous by the Python side.
+// (..., 4) and (..., 2), contiguous, already broadcast by the Python side; or one key for all.
 py::object philox_binding(const py::array_t<uint32_t>& counter, const py::array_t<uint32_t>& key, py::object out_) {
   const char* op = "philox";
   const Array out = drawn(op, out_, py::dtype::of<uint32_t>(), {counter.shape(), counter.shape() + counter.ndim()}, false);
   if (!(out.array.flags() & py::array::c_style)) fail(op, "out needs to be contiguous (C order)");
   check_apart(out, {op, "counter", counter, out.dtype});
   check_apart(out, {op, "key", key, out.dtype});
-  philox({counter.data(), counter.size()}, {key.data(), key.size()}, {static_cast<uint32_t*>(out.data()), counter.size()});
+  const Vector<const uint32_t> counters{counter.data(), counter.size()}, keys{key.data(), key.size()};
+  const Vector<uint32_t> words{static_cast<uint32_t*>(out.data()), counter.size()};
+  {
+    const Native native({DType::float32, false});
+    philox(native.context, counters, keys, words);
+  }
   return out.object();
 }
 

@@ -21,13 +21,13 @@ void strip_statistics(Matrix<const T> z, int64_t column, int64_t columns, StripM
   const T* const base = z.data + column;
   over_chunks(z.rows, [&](int64_t first, int64_t rows) {
     const T* const origin = z.row(first) + column;
-    chunk_sums<T, 1>(rows, columns, {sums}, [=, stride = z.stride](int64_t r, int64_t c, auto lanes) {
+    chunk_sums<T, 1>(origin, rows, columns, {sums}, [=, stride = z.stride](int64_t r, int64_t c, auto lanes) {
       return std::array{load(origin + r * stride + c, lanes) - load(origin + c, lanes)};
     });
     const Vec<T> reciprocal(T(1) / static_cast<T>(rows));
     over<T>(columns,
             [&](int64_t c, auto lanes) { store(mean + c, fma(load(sums + c, lanes), reciprocal, load(origin + c, lanes)), lanes); });
-    chunk_sums<T, 1>(rows, columns, {squares}, [=, stride = z.stride, about = &mean[0]](int64_t r, int64_t c, auto lanes) {
+    chunk_sums<T, 1>(origin, rows, columns, {squares}, [=, stride = z.stride, about = &mean[0]](int64_t r, int64_t c, auto lanes) {
       const Vec<T> d = load(origin + r * stride + c, lanes) - load(about + c, lanes);
       return std::array{d * d};
     });

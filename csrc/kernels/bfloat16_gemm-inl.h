@@ -46,6 +46,10 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
         pack_a(g, i, tall, k, depth, halves, a_panel);
         for (int64_t c = 0; c < block; c += PackedB::columns) {
           const int64_t width = smaller(PackedB::columns, block - c), at = first_column + c;
+          for (int64_t r = i; k > 0 && r < i + tall; ++r) {  // far behind in a large result
+            fetch(g.partial.row(r) + at);
+            fetch(g.partial.row(r) + at + 16);
+          }
           unit.multiply(tall, width, padded_pairs(depth), halves, a_panel, b_block + c / PackedB::columns * panel, sums);
           finish_tile(Finish<float>(g, i, at, k == 0, last), sums, tall, width);
         }

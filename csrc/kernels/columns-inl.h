@@ -14,10 +14,10 @@ LAMINA_INLINE void over_chunks(int64_t rows, const F& f) {
 }
 
 // sums[s][c] = the chain of terms(r, c, lanes)[s] over the rows of one chunk. Some rows at a time, so that memory is read
-// in long runs and sums stay in L1.
+// in long runs and sums stay in L1. Vectors are aligned in the rows that begin as `at` does.
 template <class T, size_t count, class Terms>
-LAMINA_INLINE void chunk_sums(int64_t rows, int64_t columns, const std::array<T*, count>& sums, const Terms& terms) {
-  over_row_groups<T, 8>(rows, columns, [=](int64_t first, auto together, int64_t c, auto lanes) {
+LAMINA_INLINE void chunk_sums(const T* at, int64_t rows, int64_t columns, const std::array<T*, count>& sums, const Terms& terms) {
+  over_row_groups<8>(at, rows, columns, [=](int64_t first, auto together, int64_t c, auto lanes) {
     Vec<T> sum[count];
     for (size_t s = 0; s < count; ++s) sum[s] = first > 0 ? load(sums[s] + c, lanes) : Vec<T>(T(0));
     for (int64_t r = 0; r < together; ++r) {
@@ -32,9 +32,9 @@ LAMINA_INLINE void chunk_sums(int64_t rows, int64_t columns, const std::array<T*
 template <class T>
 LAMINA_INLINE void add_chunk(Matrix<const T> x, int64_t row, int64_t rows, int64_t column, int64_t columns, T* total) {
   alignas(64) T sums[strip_columns];
-  chunk_sums<T, 1>(rows, columns, {sums}, [from = x.row(row) + column, stride = x.stride](int64_t r, int64_t c, auto lanes) {
-    return std::array{load(from + r * stride + c, lanes)};
-  });
+  const T* const from = x.row(row) + column;
+  chunk_sums<T, 1>(from, rows, columns, {sums},
+                   [=, stride = x.stride](int64_t r, int64_t c, auto lanes) { return std::array{load(from + r * stride + c, lanes)}; });
   over<T>(columns, [&](int64_t c, auto lanes) { store(total + c, load(total + c, lanes) + load(sums + c, lanes), lanes); });
 }
 

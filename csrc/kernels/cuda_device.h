@@ -2,6 +2,7 @@
 // by #ifdef.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ class Emulation {
   virtual void set_order(uint64_t seed) = 0;
   virtual std::vector<std::string> barriers() = 0;
   virtual void skip_barrier(const std::string& site) = 0;
+  virtual std::map<std::string, uint64_t> kernels() = 0;  // that ran, and how often
   virtual void set_memory_limit(size_t bytes) = 0;
   virtual void set_capability(int major, int minor) = 0;
   virtual void break_kernel(const std::string& name) = 0;  // which fails, and with it the device
@@ -54,6 +56,7 @@ class Cuda : public Recorder {
   virtual void destroy_stream(Stream stream) = 0;
   virtual void synchronize(Stream stream) = 0;  // throws what went wrong
   virtual void synchronize_all() = 0;
+  virtual size_t recorded_nodes() = 0;                        // of the newest recording
   virtual std::unique_ptr<Moment> moment(Stream stream) = 0;  // after what the stream has been given so far
   // What `later` is given from now on comes after what `earlier` has been given so far.
   virtual void order(Stream earlier, Stream later) = 0;

@@ -79,6 +79,7 @@ inline void fill(KernelTable& table, const char* name) {
   table.sum_rows = sum_rows;
   table.gather_labels = gather_labels;
   table.widen_labels = convert_all<int32_t, int64_t>;
+  table.philox_blocks = philox_blocks;
   table.random_words = random_words;
   table.to_bfloat16 = convert<float, bfloat16>;
   table.to_float32 = convert<bfloat16, float>;

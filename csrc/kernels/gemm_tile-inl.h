@@ -64,6 +64,13 @@ LAMINA_INLINE void finish_vector(Vec<T> sum, int64_t row, int64_t column, const 
 template <class T, bool by_rows, int rows, int vectors>
 void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step, int64_t columns, const Finish<T>& finish) {
   constexpr int W = lanes<T>;
+  if (finish.earlier) {  // far behind in a large result: on its way while this chunk is multiplied
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) fetch(finish.earlier + i * finish.earlier_stride + v * W);
+    }
+  }
   Vec<T> sum[rows][vectors];
 #pragma GCC unroll 16
   for (int i = 0; i < rows; ++i) {

@@ -215,6 +215,8 @@ struct KernelTable {
   void (*sum_rows)(const Context&, const double* rows, int64_t count, double factor, const double* total, double* sum);  // as of RowWeights
   void (*gather_labels)(const Context&, const int64_t* source, const int64_t* index, int64_t count, int64_t* out);
   void (*widen_labels)(const Context&, const int32_t* labels, int64_t count, int64_t* out);
+  // On the host only.
+  void (*philox_blocks)(const Context&, const uint32_t* counter, const uint32_t* key, int64_t key_step, int64_t count, uint32_t* out);
   void (*random_words)(const Draw&, int64_t first, int64_t count, uint64_t* out);
   void (*to_bfloat16)(const Context&, Matrix<const float> x, Matrix<bfloat16> out);
   void (*to_float32)(const Context&, Matrix<const bfloat16> x, Matrix<float> out);

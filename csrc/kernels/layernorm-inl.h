@@ -160,7 +160,7 @@ struct LayernormBackward {
     over_chunks(x.rows, [&](int64_t first, int64_t count) {
       alignas(64) T chunk[2][strip_columns];
       const T *const d = dy.row(first) + column, *const in = x.row(first) + column, *const m = mean + first, *const s = rstd + first;
-      chunk_sums<T, 2>(count, columns, {chunk[0], chunk[1]},
+      chunk_sums<T, 2>(in, count, columns, {chunk[0], chunk[1]},
                        [=, d_stride = dy.stride, stride = x.stride](int64_t r, int64_t c, auto lanes) {
                          const Vec<T> di = load(d + r * d_stride + c, lanes);
                          return std::array{di * normalise(load(in + r * stride + c, lanes), Vec<T>(m[r]), Vec<T>(s[r])), di};

@@ -17,11 +17,33 @@ LAMINA_INLINE void over(int64_t n, const F& f) {
   if (i < n) f(i, Partial<T>(n - i));
 }
 
+// The elements before `at` is aligned to vectors; 0 where it never is.
+template <class T>
+LAMINA_INLINE int64_t before_aligned(const T* at) {
+  constexpr uintptr_t bytes = lanes<T> * sizeof(T);
+  return static_cast<int64_t>((bytes - reinterpret_cast<uintptr_t>(at) % bytes) % bytes / sizeof(T));
+}
+
+// From here on rows are long enough to be walked by themselves, in aligned vectors.
+template <class T>
+inline constexpr int64_t long_row = 16 * lanes<T>;
+
+// As over, with whole vectors where `at` is aligned: a vector across two cache lines counts twice.
+template <class T, class F>
+LAMINA_INLINE void over_aligned(const T* at, int64_t n, const F& f) {
+  int64_t i = n < long_row<T> ? 0 : before_aligned(at);
+  if (i > 0) f(0, Partial<T>(i));
+  for (; i + lanes<T> <= n; i += lanes<T>) f(i, Full{});
+  if (i < n) f(i, Partial<T>(n - i));
+}
+
 // f(first, together, c, lanes) for the vectors of groups of `count` rows, one row at a time at the end: what belongs to
-// their columns is loaded once for all rows of a group.
-template <class T, int64_t count, class F>
-LAMINA_INLINE void over_row_groups(int64_t rows, int64_t columns, const F& f) {
-  const auto walk = [=](int64_t first, auto together) { over<T>(columns, [=](int64_t c, auto lanes) { f(first, together, c, lanes); }); };
+// their columns is loaded once for all rows of a group. Vectors are aligned in the rows that begin as `at` does.
+template <int64_t count, class T, class F>
+LAMINA_INLINE void over_row_groups(const T* at, int64_t rows, int64_t columns, const F& f) {
+  const auto walk = [=](int64_t first, auto together) {
+    over_aligned(at, columns, [=](int64_t c, auto lanes) { f(first, together, c, lanes); });
+  };
   int64_t r = 0;
   for (; r + count <= rows; r += count) walk(r, std::integral_constant<int64_t, count>{});
   for (; r < rows; ++r) walk(r, std::integral_constant<int64_t, 1>{});

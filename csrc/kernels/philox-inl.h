@@ -100,6 +100,30 @@ inline void dropout_mask(const Context& context, const Draw& draw, Matrix<uint8_
   });
 }
 
+// Blocks of counters as they lie in memory, four words each; a counter's key, two words, begins key_step after the last one's.
+inline void philox_blocks(const Context& context, const uint32_t* counter, const uint32_t* key, int64_t key_step, int64_t count,
+                          uint32_t* out) {
+  constexpr int64_t L = Words::lanes, run = 1024;
+  context.parallel(divide_up(count, run), 2.5 * static_cast<double>(count), [=](int64_t task) {
+    const int64_t end = smaller(count, (task + 1) * run);
+    for (int64_t first = task * run; first < end; first += L) {
+      const int64_t n = smaller(L, end - first);
+      alignas(64) uint32_t word[4][L] = {}, half[2][L] = {};
+      for (int64_t lane = 0; lane < n; ++lane) {
+        for (int w = 0; w < 4; ++w) word[w][lane] = counter[4 * (first + lane) + w];
+        for (int h = 0; h < 2; ++h) half[h][lane] = key[key_step * (first + lane) + h];
+      }
+      const PhiloxKeys<Words> keys(Words::load(half[0]), Words::load(half[1]));
+      const auto load = [&](int w) { return Words::load(word[w]); };
+      const PhiloxBlock<Words> words = philox(PhiloxBlock<Words>{{load(0), load(1), load(2), load(3)}}, keys);
+      for (int w = 0; w < 4; ++w) words.word[w].store(word[w]);
+      for (int64_t lane = 0; lane < n; ++lane) {
+        for (int w = 0; w < 4; ++w) out[4 * (first + lane) + w] = word[w][lane];
+      }
+    }
+  });
+}
+
 // out[i] = the first two words of the counter in row first + i, low word first.
 inline void random_words(const Draw& draw, int64_t first, int64_t count, uint64_t* out) {
   over_counters(draw, first, count, 0, 1, [&](int64_t i, const PhiloxBlock<Words>& words) {

@@ -38,7 +38,7 @@ void prelu_backward(const Context& context, const Slopes<T>& slopes, Matrix<cons
       const T *const g = dy.row(first) + column, *const x = z.row(first) + column;
       T* const out = dz.row(first) + column;
       const int64_t g_stride = dy.stride, x_stride = z.stride, out_stride = dz.stride;
-      chunk_sums<T, 1>(rows, columns, {sums}, [=, &slopes](int64_t r, int64_t c, auto lanes) {
+      chunk_sums<T, 1>(x, rows, columns, {sums}, [=, &slopes](int64_t r, int64_t c, auto lanes) {
         const Vec<T> gradient = load(g + r * g_stride + c, lanes), input = load(x + r * x_stride + c, lanes);
         store(out + r * out_stride + c, leaky(gradient, input, load_slopes(slopes, column + c, lanes)), lanes);
         return std::array{leaky_slope_gradient(gradient, input)};

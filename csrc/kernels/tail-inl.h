@@ -64,19 +64,24 @@ template <class T>
 LAMINA_INLINE void batchnorm_rows(int64_t rows, int64_t columns, const Tail<T>& tail, int64_t column, const T* in, int64_t in_stride,
                                   T* out, int64_t out_stride) {
   const T *mean = tail.mean + column, *rstd = tail.rstd + column, *gamma = tail.gamma + column, *beta = tail.beta + column;
-  over_row_groups<T, 4>(rows, columns, [=](int64_t first, auto together, int64_t c, auto lanes) {
+  const auto normalise_group = [=](int64_t first, auto together, int64_t c, auto lanes) {
     const Vec<T> m = load(mean + c, lanes), s = load(rstd + c, lanes), g = load(gamma + c, lanes), b = load(beta + c, lanes);
     Vec<T> x[together];
     for (int64_t r = 0; r < together; ++r) x[r] = batchnorm_output(load(in + (first + r) * in_stride + c, lanes), m, s, g, b);
     for (int64_t r = 0; r < together; ++r) store(out + (first + r) * out_stride + c, x[r], lanes);
-  });
+  };
+  if (columns < long_row<T>) {
+    over_row_groups<4>(in, rows, columns, normalise_group);
+  } else {
+    over_row_groups<1>(in, rows, columns, normalise_group);
+  }
 }
 
 // Copies a finished row to memory that nobody reads soon, without fetching it into the caches first.
 template <class T>
 LAMINA_INLINE void stream_span(int64_t n, const T* in, T* out) {
-  constexpr int64_t W = lanes<T>, bytes = W * sizeof(T);
-  const int64_t ahead = smaller(n, (bytes - static_cast<int64_t>(reinterpret_cast<uintptr_t>(out) % bytes)) % bytes / int64_t(sizeof(T)));
+  constexpr int64_t W = lanes<T>;
+  const int64_t ahead = smaller(n, before_aligned(out));
   if (ahead > 0) store(out, load(in, Partial<T>(ahead)), Partial<T>(ahead));
   int64_t i = ahead;
   for (; i + W <= n; i += W) stream(out + i, load(in + i, Full{}));

@@ -62,7 +62,7 @@ struct BatchnormBackward {
     alignas(64) T chunk[strip_columns], chunk_xhat[strip_columns];
     const T *dy_rows = dy.row(first) + column, *z_rows = z.row(first) + column, *mean = tail.mean + column, *rstd = tail.rstd + column;
     const int64_t dy_stride = dy.stride, z_stride = z.stride;
-    chunk_sums<T, 2>(rows, columns, {chunk, chunk_xhat}, [=](int64_t r, int64_t c, auto lanes) {
+    chunk_sums<T, 2>(z_rows, rows, columns, {chunk, chunk_xhat}, [=](int64_t r, int64_t c, auto lanes) {
       const Vec<T> g = load(dy_rows + r * dy_stride + c, lanes);
       const Vec<T> xhat = normalise(load(z_rows + r * z_stride + c, lanes), load(mean + c, lanes), load(rstd + c, lanes));
       return std::array{g, g * xhat};
@@ -87,7 +87,7 @@ struct BatchnormBackward {
     const T *from = dy.row(first) + column, *z_rows = z.row(first) + column;
     T* const to = d.row(first) + column;
     const int64_t from_stride = dy.stride, z_stride = z.stride, to_stride = d.stride;
-    over_row_groups<T, 2>(rows, columns, [=](int64_t group, auto together, int64_t c, auto lanes) {
+    over_row_groups<2>(z_rows, rows, columns, [=](int64_t group, auto together, int64_t c, auto lanes) {
       const Vec<T> m = load(mean + c, lanes), s = load(rstd + c, lanes);
       const Vec<T> k = load(scales + c, lanes), k_dy = load(means + c, lanes), k_xhat = load(means_xhat + c, lanes);
       Vec<T> x[together];

@@ -36,21 +36,24 @@ struct PhiloxBlock {
   U word[4];
 };
 
-// The keys of the ten rounds, worked out once for many blocks.
+// The keys of the ten rounds, worked out once for many blocks; K is uint32_t or a vector of them.
+template <class K = uint32_t>
 struct PhiloxKeys {
-  uint32_t key[10][2];
+  K key[10][2];
 
-  LAMINA_HD explicit PhiloxKeys(uint64_t seed) {
+  LAMINA_HD PhiloxKeys(K low, K high) {
     for (uint32_t round = 0; round < 10; ++round) {
-      key[round][0] = static_cast<uint32_t>(seed) + round * 0x9E3779B9u;
-      key[round][1] = static_cast<uint32_t>(seed >> 32) + round * 0xBB67AE85u;
+      key[round][0] = low + round * 0x9E3779B9u;
+      key[round][1] = high + round * 0xBB67AE85u;
     }
   }
+  LAMINA_HD explicit PhiloxKeys(uint64_t seed) : PhiloxKeys(static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)) {}
 };
+PhiloxKeys(uint64_t) -> PhiloxKeys<uint32_t>;
 
 // between(round) runs before each round: work for units that the multiplications leave idle.
-template <class U, class Between>
-LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, const PhiloxKeys& keys, const Between& between) {
+template <class U, class K, class Between>
+LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, const PhiloxKeys<K>& keys, const Between& between) {
   LAMINA_UNROLL(10)
   for (int round = 0; round < 10; ++round) {
     between(round);
@@ -61,8 +64,8 @@ LAMINA_HD PhiloxBlock<U> philox(PhiloxBlock<U> block, const PhiloxKeys& keys, co
   }
   return block;
 }
-template <class U>
-LAMINA_HD PhiloxBlock<U> philox(const PhiloxBlock<U>& block, const PhiloxKeys& keys) {
+template <class U, class K>
+LAMINA_HD PhiloxBlock<U> philox(const PhiloxBlock<U>& block, const PhiloxKeys<K>& keys) {
   return philox(block, keys, [](int) {});
 }
 

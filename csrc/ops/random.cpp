@@ -36,13 +36,8 @@ void check(const char* op, const Dropout& dropout) {
   check(op, dropout.key, 0);
 }
 
-void philox(Vector<const uint32_t> counter, Vector<const uint32_t> key, Vector<uint32_t> out) {
-  for (int64_t i = 0; i < counter.size / 4; ++i) {
-    const uint32_t* c = counter.data + 4 * i;
-    const uint64_t seed = key[2 * i] | static_cast<uint64_t>(key[2 * i + 1]) << 32;
-    const PhiloxBlock<uint32_t> block = philox(PhiloxBlock<uint32_t>{{c[0], c[1], c[2], c[3]}}, PhiloxKeys(seed));
-    for (int w = 0; w < 4; ++w) out[4 * i + w] = block.word[w];
-  }
+void philox(const Context& context, Vector<const uint32_t> counter, Vector<const uint32_t> key, Vector<uint32_t> out) {
+  context.table->philox_blocks(context, counter.data, key.data, key.size == 2 ? 0 : 2, counter.size / 4, out.data);
 }
 
 template <class T>

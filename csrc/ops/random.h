@@ -7,7 +7,8 @@
 
 namespace lamina {
 
-void philox(Vector<const uint32_t> counter, Vector<const uint32_t> key, Vector<uint32_t> out);  // rows of 4, 2 and 4
+void philox(const Context& context, Vector<const uint32_t> counter, Vector<const uint32_t> key,
+            Vector<uint32_t> out);  // rows of 4, 2 and 4
 
 template <class T>
 void random_uniform(const Context& context, const RandomKey& key, Matrix<T> out);  // [0, 1)

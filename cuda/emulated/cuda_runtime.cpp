@@ -21,6 +21,10 @@ void break_kernel(const std::string& name) {
   LOCK;
   device().to_break = name;
 }
+std::map<std::string, uint64_t> kernels() {
+  LOCK;
+  return device().runs;
+}
 void set_capability(int major, int minor) {
   LOCK;
   device().major = major;

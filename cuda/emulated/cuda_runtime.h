@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <string>
 
 #include "cuda/emulated/model.h"
 
@@ -35,6 +37,7 @@ struct EmulatedGraph;
 using cudaStream_t = EmulatedStream*;
 using cudaEvent_t = EmulatedEvent*;
 using cudaGraph_t = EmulatedGraph*;
+using cudaGraphNode_t = void*;
 using cudaGraphExec_t = EmulatedGraph*;
 struct cudaPointerAttributes {
   cudaMemoryType type;
@@ -85,6 +88,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes*, Kernel*) {
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count);  // counts only
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long flags);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
@@ -100,5 +104,6 @@ void mark(void* memory, size_t bytes, bool usable, cudaStream_t stream);
 void set_memory_limit(size_t bytes);
 void set_capability(int major, int minor);
 void break_kernel(const std::string& name);
+std::map<std::string, uint64_t> kernels();
 
 }  // namespace lamina::emulated

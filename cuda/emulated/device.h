@@ -43,6 +43,7 @@ struct Device {
   cudaError_t last = cudaSuccess;
   bool broken = false;  // sticky: a kernel failed
   std::string why, to_break;
+  std::map<std::string, uint64_t> runs;  // of each kernel
 };
 Device& device();
 cudaError_t answer(cudaError_t error);  // to the caller; once the device is broken always that

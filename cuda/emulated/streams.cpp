@@ -52,6 +52,7 @@ cudaError_t launch(const char* name, dim3 grid, dim3 block, size_t dynamic_bytes
                     grid.z > 0 && grid.y <= 65535 && grid.z <= 65535;
   if (!fits) return answer(cudaErrorInvalidValue);
   return give(stream, [=, kernel = std::string(name), thread = std::move(thread)] {
+    ++device().runs[kernel];
     if (kernel == device().to_break) return kernel + ": broken for a test";
     const std::string failure =
         run(grid, block, dynamic_bytes, [](const void* t) { (*static_cast<const std::function<void()>*>(t))(); }, &thread);
@@ -149,6 +150,10 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     return answer(cudaErrorStreamCaptureInvalidated);
   }
   return answer(cudaSuccess);
+}
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t*, size_t* count) {
+  *count = graph->tasks.size();
+  return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
   *exec = new EmulatedGraph(*graph);

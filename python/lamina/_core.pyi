@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'RBM', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'alpha_dropout_backward', 'alpha_dropout_forward', 'available_isas', 'average_step', 'batchnorm_backward', 'batchnorm_forward', 'build', 'clip_by_norm', 'clip_by_value', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'embedding_backward', 'embedding_forward', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gaussian_noise', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'masking_noise', 'max_norm', 'memory', 'orthonormal_rows', 'periodic_backward', 'periodic_forward', 'philox', 'piecewise_linear_backward', 'piecewise_linear_forward', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'rbm_free_energy', 'rbm_gradient', 'rbm_hidden', 'rbm_visible', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'salt_and_pepper', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'shakeout', 'softmax_backward', 'softmax_forward', 'whiteout_backward', 'whiteout_forward', 'work_alone', 'zoneout_backward', 'zoneout_forward']
+__all__: list[str] = ['Autoencoder', 'BackendError', 'DeviceArray', 'Network', 'RBM', 'Stream', 'Trainer', 'activation_backward', 'activation_forward', 'activations', 'adagrad_step', 'adam_step', 'alpha_dropout_backward', 'alpha_dropout_forward', 'available_isas', 'average_step', 'batchnorm_backward', 'batchnorm_forward', 'build', 'clip_by_norm', 'clip_by_value', 'cuda_array', 'cuda_available', 'cuda_empty', 'cuda_memory', 'cuda_pinned', 'cuda_recorded_nodes', 'cuda_release_unused', 'cuda_set_stream', 'cuda_status', 'cuda_stream', 'cuda_synchronize', 'cuda_view', 'dropout', 'dropout_mask', 'embedding_backward', 'embedding_forward', 'emulated', 'emulation_barriers', 'emulation_break', 'emulation_kernels', 'emulation_set_capability', 'emulation_set_current', 'emulation_set_memory_limit', 'emulation_set_order', 'emulation_skip_barrier', 'explain', 'gaussian_noise', 'gemm', 'get_isa', 'get_num_threads', 'get_precision', 'get_stream_bytes', 'lamina_backward', 'lamina_forward', 'layernorm_backward', 'layernorm_forward', 'linear_backward', 'linear_forward', 'log_softmax_backward', 'log_softmax_forward', 'loss', 'losses', 'masking_noise', 'max_norm', 'memory', 'orthonormal_rows', 'periodic_backward', 'periodic_forward', 'philox', 'piecewise_linear_backward', 'piecewise_linear_forward', 'precision_unit', 'prelu_backward', 'prelu_forward', 'random_normal', 'random_permutation', 'random_uniform', 'rbm_free_energy', 'rbm_gradient', 'rbm_hidden', 'rbm_visible', 'reset_peak_memory', 'rmsprop_step', 'rrelu', 'salt_and_pepper', 'set_isa', 'set_num_threads', 'set_precision', 'set_stream_bytes', 'sgd_step', 'shakeout', 'softmax_backward', 'softmax_forward', 'whiteout_backward', 'whiteout_forward', 'work_alone', 'zoneout_backward', 'zoneout_forward']
 class BackendError(RuntimeError):
     pass
 class DeviceArray:
@@ -305,6 +305,8 @@ def cuda_memory() -> dict:
     ...
 def cuda_pinned(arg0: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
     ...
+def cuda_recorded_nodes() -> int:
+    ...
 def cuda_release_unused() -> None:
     ...
 def cuda_set_stream(stream: Stream) -> None:
@@ -330,6 +332,8 @@ def emulated() -> bool:
 def emulation_barriers() -> list[str]:
     ...
 def emulation_break(arg0: str) -> None:
+    ...
+def emulation_kernels() -> dict[str, int]:
     ...
 def emulation_set_capability(arg0: typing.SupportsInt | typing.SupportsIndex, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...

@@ -13,6 +13,14 @@ from lamina.bench.harness import Contestant, Row, Setup
 from lamina.bench.peers import by_torch
 
 SHAPE = (4096, 512)
+ELEMENTWISE = (  # lamina's names and torch's
+    ("sigmoid_cross_entropy", "binary_cross_entropy_with_logits"),
+    ("squared_error", "mse_loss"),
+    ("mean_squared_error", "mse_loss"),
+    ("absolute_error", "l1_loss"),
+    ("huber", "huber_loss"),
+    ("poisson_nll", "poisson_nll_loss"),
+)
 
 
 def rows(setup: Setup) -> Iterator[Row]:
@@ -28,14 +36,7 @@ def rows(setup: Setup) -> Iterator[Row]:
     shares = values / values.sum(axis=1, keepdims=True)
     own = Contestant("lamina", lambda: ops.kl_divergence(x, shares))
     yield line(setup, "kl_divergence", SHAPE, [own, *torch_loss(setup, divergence, x, shares)])
-    for name, peer in (
-        ("sigmoid_cross_entropy", "binary_cross_entropy_with_logits"),
-        ("squared_error", "mse_loss"),
-        ("mean_squared_error", "mse_loss"),
-        ("absolute_error", "l1_loss"),
-        ("huber", "huber_loss"),
-        ("poisson_nll", "poisson_nll_loss"),
-    ):
+    for name, peer in ELEMENTWISE:
         own = Contestant("lamina", partial(getattr(ops, name), x, values))
         yield line(setup, name, SHAPE, [own, *torch_loss(setup, peer, x, values)])
 

@@ -12,12 +12,13 @@ from lamina.bench.step import Case, network, torch_network
 
 PLAIN = Case((784, 512, 512, 10), 0, False, "")
 MODERN = Case((64, 128, 128, 10), 0, True, "")
+CASES = ((PLAIN, 20_000), (PLAIN, 1), (MODERN, 1))  # and rows of the data
 BLOCK = 1024  # rows that lamina computes at a time unless told
 
 
 def rows(setup: Setup) -> Iterator[Row]:
-    """(net, rows of the data); the second net has batch norm, which scikit-learn lacks."""
-    for case, count in ((PLAIN, 20_000), (PLAIN, 1), (MODERN, 1)):
+    """The second net has batch norm, which scikit-learn lacks."""
+    for case, count in CASES:
         yield row(setup, case, count)
 
 
@@ -25,9 +26,13 @@ def row(setup: Setup, case: Case, count: int) -> Row:
     """The outputs of untrained nets for the same rows."""
     x, net = setup.normal(count, case.widths[0]), network(case)
     contestants = [Contestant("lamina", lambda: net.predict(x))]
-    contestants += by_torch(setup, lambda torch: torch_predict(torch, case, x, count), variant="at once")
-    if count > BLOCK:
-        contestants += by_torch(setup, lambda torch: torch_predict(torch, case, x, BLOCK), variant=f"by {BLOCK} rows")
+    blocks = {"at once": count, f"by {BLOCK} rows": BLOCK} if count > BLOCK else {"at once": count}
+    for variant, block in blocks.items():
+
+        def make(torch, block=block):
+            return torch_predict(torch, case, torch.from_numpy(x), block)
+
+        contestants += by_torch(setup, make, variant=variant)
     if "sklearn" in setup.peers and not case.modern:
         contestants += by_blas(setup, "sklearn", sklearn_predict(setup, case, x))
     work = sum(2.0 * count * i * o for i, o in zip(case.widths, case.widths[1:], strict=False))
@@ -35,9 +40,9 @@ def row(setup: Setup, case: Case, count: int) -> Row:
     return Row(name, contestants, work, "GFLOP/s", "fma")
 
 
-def torch_predict(torch, case: Case, x: np.ndarray, block: int):
-    """The net in evaluation, without a graph."""
-    net, data = torch_network(torch, case).eval(), torch.from_numpy(x)
+def torch_predict(torch, case: Case, data, block: int):
+    """The net in evaluation, without a graph, where the data lie."""
+    net = torch_network(torch, case).eval().to(data.device)
 
     @torch.inference_mode()
     def run():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -25,8 +26,8 @@ def rows(setup: Setup) -> Iterator[Row]:
     product = 2.0 * ROWS * VISIBLE * HIDDEN
     draw = {"sample": True, "seed": 1}
 
-    def line(name: str, call: Callable[[], object], products: int, torch_call: Callable | None = None) -> Row:
-        peers = by_torch(setup, torch_call) if torch_call else ()
+    def line(name: str, call: Callable[[], object], products: int, peer: Callable) -> Row:
+        peers = by_torch(setup, lambda torch: partial(peer, torch, *map(torch.from_numpy, (v, h, weight, c, b))))
         return Row(
             f"{name} {ROWS}x{VISIBLE}-{HIDDEN}",
             [Contestant("lamina", call), *peers],
@@ -35,41 +36,31 @@ def rows(setup: Setup) -> Iterator[Row]:
             "fma",
         )
 
-    def tensors(torch):
-        return (torch.from_numpy(array.copy()) for array in (v, weight, c, b))
-
-    def torch_hidden(torch):
-        x, w, _, bias = tensors(torch)
-        return lambda: torch.bernoulli(torch.sigmoid(torch.addmm(bias, x, w.T)))
-
-    def torch_visible(torch):
-        _, w, bias, _ = tensors(torch)
-        states = torch.from_numpy(h.copy())
-        return lambda: torch.bernoulli(torch.sigmoid(torch.addmm(bias, states, w)))
-
-    def torch_energy(torch):
-        x, w, own, bias = tensors(torch)
-        return lambda: -(x @ own) - torch.nn.functional.softplus(torch.addmm(bias, x, w.T)).sum(1)
-
-    def torch_gradient(torch):
-        x, w, own, bias = tensors(torch)
-
-        def means(units):
-            return torch.sigmoid(torch.addmm(bias, units, w.T))
-
-        def run():
-            given = means(x)
-            end = torch.bernoulli(torch.sigmoid(torch.addmm(own, torch.bernoulli(given), w)))
-            after = means(end)
-            return (after.T @ end - given.T @ x) / ROWS, (end - x).mean(0), (after - given).mean(0)
-
-        return run
-
     yield line("rbm_hidden", lambda: ops.rbm_hidden(v, weight, b, out=out_h, **draw), 1, torch_hidden)
     yield line("rbm_visible", lambda: ops.rbm_visible(h, weight, c, out=out_v, **draw), 1, torch_visible)
     yield line("rbm_free_energy", lambda: ops.rbm_free_energy(v, weight, c, b, out=energies), 1, torch_energy)
     yield line("rbm_gradient", lambda: ops.rbm_gradient(v, weight, c, b, seed=1, out=gradients), 5, torch_gradient)
     yield fit_row(setup)
+
+
+def torch_hidden(torch, v, h, weight, c, b):
+    """A draw, as the other peers of the ops get v, h, W and both biases."""
+    return torch.bernoulli(torch.sigmoid(torch.addmm(b, v, weight.T)))
+
+
+def torch_visible(torch, v, h, weight, c, b):
+    return torch.bernoulli(torch.sigmoid(torch.addmm(c, h, weight)))
+
+
+def torch_energy(torch, v, h, weight, c, b):
+    return -(v @ c) - torch.nn.functional.softplus(torch.addmm(b, v, weight.T)).sum(1)
+
+
+def torch_gradient(torch, v, h, weight, c, b):
+    given = torch.sigmoid(torch.addmm(b, v, weight.T))
+    end = torch_visible(torch, v, torch.bernoulli(given), weight, c, b)
+    after = torch.sigmoid(torch.addmm(b, end, weight.T))
+    return (after.T @ end - given.T @ v) / len(v), (end - v).mean(0), (after - given).mean(0)
 
 
 def fit_row(setup: Setup) -> Row:

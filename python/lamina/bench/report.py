@@ -107,25 +107,44 @@ def print_heading(document: dict[str, Any]) -> None:
     """Machine, versions, ceilings and missing peers, before the first table."""
     machine, rates = document["machine"], document["ceilings"]
     print(f"{machine['cpu']}: {machine['cores']} cores, {machine['threads']} threads, isa {machine['isa']}")
-    print("versions: " + ", ".join(f"{name} {version}" for name, version in document["versions"].items()))
+    print(f"versions: {versions_text(document)}")
     print(f"ceilings: {ceilings_text(rates)}; fma by {document['fma_source']}")
     for peer in document["missing"]:
         print(f"missing peer: {peer} is not installed; its columns are left out (pip install 'lamina[bench]')")
     print(flush=True)
 
 
-def markdown(document: dict[str, Any]) -> str:
-    """All tables of a recorded run as one Markdown table, losing rows included."""
-    rows = [(bench, row) for bench, found in document["results"].items() for row in found]
-    peers = columns([row for _, row in rows], document["against"])
+def markdown_table(rows: list[tuple[str, dict[str, Any]]], against: list[str]) -> list[str]:
+    """Lines of Markdown for rows with the names of their benches, losing rows included."""
+    peers = columns([row for _, row in rows], against)
     titles = ["bench", *header(peers)]
     lines = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    lines += ["| " + " | ".join([bench, *cells(row, peers)]) + " |" for bench, row in rows]
+    return lines + ["| " + " | ".join([bench, *cells(row, peers)]) + " |" for bench, row in rows]
+
+
+def versions_text(document: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+
+
+def device_markdown(about: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """A run of bench/gpu.py on a device: its first line, and its rows."""
+    rates = about["ceilings"]
+    products = ", ".join(f"{rates[unit] / 1e12:.0f} TFLOP/s {unit}" for unit in ("float32", "bfloat16"))
+    intro = [
+        f"`{about['command']}` on {about['device']}, commit {about['commit']}, {about['date']};",
+        f"{versions_text(about)}.",
+        f"Rates are counted against {products} and copies (read + written) of {rates['copy'] / 1e12:.1f} TB/s.",
+    ]
+    return "\n".join([*intro, "", *markdown_table([(row["bench"], row) for row in rows], ["torch"])])
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """All tables of a recorded run as one Markdown table."""
+    rows = [(bench, row) for bench, found in document["results"].items() for row in found]
     machine = document["machine"]
-    names = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
     intro = [
         f"`{document['command']}` on {machine['cpu']} ({machine['threads']} threads, {machine['isa']}),",
-        f"commit {document['commit']}, {document['date']}; {names}.",
+        f"commit {document['commit']}, {document['date']}; {versions_text(document)}.",
         f"Ceilings of that run: {ceilings_text(document['ceilings'])}.",
     ]
-    return "\n".join([*intro, "", *lines])
+    return "\n".join([*intro, "", *markdown_table(rows, document["against"])])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -75,13 +76,13 @@ def data(setup: Setup, case: Case, batches: int) -> tuple[np.ndarray, np.ndarray
     return setup.normal(count, case.widths[0]), setup.rng.integers(0, case.widths[-1], count)
 
 
-def network(case: Case) -> lamina.Sequential:
+def network(case: Case, device: str = "cpu") -> lamina.Sequential:
     """Linear [batch norm] ReLU [dropout] for each hidden layer, then a linear one."""
     layers: list = []
     for inputs, outputs in zip(case.widths[:-2], case.widths[1:-1], strict=True):
         layers.append(lamina.Linear(inputs, outputs))
         layers += [lamina.BatchNorm(outputs), lamina.ReLU(), lamina.Dropout(0.5)] if case.modern else [lamina.ReLU()]
-    return lamina.Sequential(*layers, lamina.Linear(case.widths[-2], case.widths[-1]), seed=0)
+    return lamina.Sequential(*layers, lamina.Linear(case.widths[-2], case.widths[-1]), seed=0, device=device)
 
 
 def own_steps(setup: Setup, case: Case) -> Contestant:
@@ -104,22 +105,26 @@ def torch_steps(setup: Setup, case: Case) -> list[Contestant]:
     for path in torch_optimizers(setup.quick):
 
         def make(torch, path=path):
-            net = torch_network(torch, case)
-            optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, **{path: True})
-            criterion = torch.nn.CrossEntropyLoss()
-            batch, labels = torch.from_numpy(x), torch.from_numpy(y)
-
-            def run():
-                optimizer.zero_grad(set_to_none=True)
-                with torch.autocast("cpu", torch.bfloat16, enabled=case.precision == "medium"):
-                    loss = criterion(net(batch), labels)
-                loss.backward()
-                optimizer.step()
-
-            return run
+            step = torch_step(torch, case, torch_network(torch, case), **{path: True})
+            return partial(step, torch.from_numpy(x), torch.from_numpy(y))
 
         contestants += by_torch(setup, make, variant=path)
     return contestants
+
+
+def torch_step(torch, case: Case, net, **options: bool):
+    """A step of Adam on a batch and its labels, which lie where the net does; options: of torch's Adam."""
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, **options)
+    criterion = torch.nn.CrossEntropyLoss()
+
+    def step(batch, labels):
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(batch.device.type, torch.bfloat16, enabled=case.precision == "medium"):
+            loss = criterion(net(batch), labels)
+        loss.backward()
+        optimizer.step()
+
+    return step
 
 
 def torch_network(torch, case: Case):

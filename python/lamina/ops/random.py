@@ -58,7 +58,9 @@ def philox(counter, key, *, out=None):
     except ValueError:
         shapes = f"counter {counter.shape} and key {key.shape}"
         raise ValueError(f"philox: {shapes} need leading dimensions that broadcast") from None
-    counter, key = np.broadcast_to(counter, (*shape, 4)), np.broadcast_to(key, (*shape, 2))
+    counter = np.broadcast_to(counter, (*shape, 4))
+    if key.size != 2:
+        key = np.broadcast_to(key, (*shape, 2))
     return _core.philox(np.ascontiguousarray(counter), np.ascontiguousarray(key), out)
 
 
