@@ -32,11 +32,10 @@ class Tiles {
     for (int i = 0; i < 16; ++i) {
       float even[16] = {}, odd[16] = {};
       for (int k = 0; k < 16; ++k) {
-        const uint32_t x = data_[a][i][k];
+        const float even_a = low(data_[a][i][k]), odd_a = high(data_[a][i][k]);
         for (int j = 0; j < 16; ++j) {
-          const uint32_t y = data_[b][k][j];
-          even[j] = flushed(lamina::fma(flushed(number(x << 16)), flushed(number(y << 16)), even[j]));
-          odd[j] = flushed(lamina::fma(flushed(number(x & 0xFFFF0000)), flushed(number(y & 0xFFFF0000)), odd[j]));
+          even[j] = flushed(lamina::fma(even_a, low(data_[b][k][j]), even[j]));
+          odd[j] = flushed(lamina::fma(odd_a, high(data_[b][k][j]), odd[j]));
         }
       }
       for (int j = 0; j < 16; ++j) {
@@ -50,6 +49,8 @@ class Tiles {
   // Subnormal numbers are zero to the unit.
   static float flushed(float x) { return lamina::abs(x) < 0x1p-126F ? lamina::copysign(0.0F, x) : x; }
   static float number(uint32_t x) { return lamina::from_bits(static_cast<int32_t>(x)); }
+  static float low(uint32_t pair) { return flushed(number(pair << 16)); }
+  static float high(uint32_t pair) { return flushed(number(pair & 0xFFFF0000)); }
   uint32_t data_[8][16][16];
 };
 
