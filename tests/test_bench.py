@@ -11,11 +11,13 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from lamina import bench
-from lamina.bench import peers, readme, report, run, suite
+from lamina.bench import forced, peers, readme, report, run, suite
 from lamina.bench.harness import Contestant, Row, Setup, Timing, measure, summarise
 
 
@@ -159,3 +161,33 @@ def test_the_readmes_table_comes_from_the_newest_run(tmp_path, recorded):
         readme.rewrite("no markers", "table")
     with pytest.raises(ValueError, match="bench: no recorded run"):
         readme.newest(tmp_path / "empty")
+
+
+def test_a_forced_run_has_a_process_of_its_own_that_everybody_obeys(monkeypatch):
+    started = []
+
+    def start(command, env):
+        started.append((command[1:], env))
+        return SimpleNamespace(returncode=7)
+
+    monkeypatch.setattr(forced.subprocess, "run", start)
+    monkeypatch.delenv("LAMINA_ISA", raising=False)
+    assert run("gemm", "numpy", quick=True, isa="avx2") == 7
+    (command, environment), *others = started
+    assert not others
+    assert command == ["-m", "lamina.bench", "gemm", "--against", "numpy", "--quick", "--isa", "avx2"]
+    assert forced.ENVIRONMENTS["avx2"].items() <= environment.items()
+    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    assert set(environment["NPY_DISABLE_CPU_FEATURES"].split()) <= set(found) - {"X86_V3", "AVX2", "FMA3"}
+
+
+def test_an_unknown_instruction_set_is_refused():
+    with pytest.raises(ValueError, match="isa is 'sse', needs one of avx2"):
+        run("gemm", isa="sse")
+
+
+def test_the_readme_shows_no_forced_run(tmp_path):
+    runs = {"best": ("lamina bench", "2026-11-20"), "forced": ("lamina bench --isa avx2", "2026-11-21")}
+    for name, (command, date) in runs.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"command": command, "date": date}))
+    assert readme.newest(tmp_path).stem == "best"

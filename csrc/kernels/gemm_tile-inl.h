@@ -46,6 +46,7 @@ struct Finish {
     if (last && g.beta != 0) old = g.c.row(row) + column, old_stride = g.c.stride;
     if (g.bias) bias = g.bias + column;
   }
+  bool scales() const { return last && (alpha != T(1) || old); }
 };
 
 template <class T, class Lanes>
@@ -90,11 +91,16 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
     a += by_rows ? 1 : a_step;
     b += b_step;
   }
-  if (columns == vectors * W) {
+  if (columns == vectors * W && !finish.scales()) {  // without finish_vector's questions, which small products feel
+    const T* const bias = finish.last ? finish.bias : nullptr;
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) finish_vector<T>(sum[i][v], i, v * W, finish, Full{});
+      for (int v = 0; v < vectors; ++v) {
+        if (finish.earlier) sum[i][v] = load(finish.earlier + i * finish.earlier_stride + v * W, Full{}) + sum[i][v];
+        if (bias) sum[i][v] = sum[i][v] + load(bias + v * W, Full{});
+        store(finish.c + i * finish.c_stride + v * W, sum[i][v], Full{});
+      }
     }
   } else {
     const Partial<T> rest(columns - (vectors - 1) * W);

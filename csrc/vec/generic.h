@@ -18,7 +18,7 @@ inline constexpr int lanes = 1;
 
 struct Full {};
 template <class T>
-struct Partial {  // never met: one lane leaves no rest
+struct Partial {  // one lane leaves no rest
   explicit Partial(int64_t) {}
 };
 

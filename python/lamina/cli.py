@@ -142,6 +142,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--json", default=None, metavar="FILE", help="also write the results there")
     bench.add_argument("--quick", action="store_true", help="fewer repeats, and without the largest shapes")
+    bench.add_argument("--isa", default=None, metavar="avx2", help="lamina and all peers at this instruction set")
     add(
         "gradcheck",
         _gradcheck,
@@ -249,7 +250,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     from lamina.bench.suite import run
 
-    return run(arguments.names, arguments.against, arguments.json, arguments.quick)
+    return run(arguments.names, arguments.against, arguments.json, arguments.quick, arguments.isa)
 
 
 def _gradcheck(arguments: argparse.Namespace) -> int:

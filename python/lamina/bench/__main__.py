@@ -11,5 +11,6 @@ if __name__ == "__main__":
     parser.add_argument("--against", default=None, metavar="PEERS", help="comma-separated, of torch, sklearn, numpy")
     parser.add_argument("--json", default=None, metavar="FILE", help="also write the results there")
     parser.add_argument("--quick", action="store_true", help="fewer repeats, and without the largest shapes")
+    parser.add_argument("--isa", default=None, metavar="avx2", help="lamina and all peers at this instruction set")
     arguments = parser.parse_args()
-    sys.exit(run(arguments.names, arguments.against, arguments.json, arguments.quick))
+    sys.exit(run(arguments.names, arguments.against, arguments.json, arguments.quick, arguments.isa))

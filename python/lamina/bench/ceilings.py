@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+import lamina
 from lamina.bench.harness import Contestant, Setup, measure, thread_label
 from lamina.bench.peers import by_torch
 
@@ -63,7 +64,8 @@ def peak_rates(threads: int) -> dict[str, float]:
         return {}
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "peak"
-        flags = ["-O3", "-march=native", "-std=c++17", "-ffp-contract=fast", "-pthread"]
+        level = "haswell" if lamina.get_isa() == "avx2" else "native"
+        flags = ["-O3", f"-march={level}", "-std=c++17", "-ffp-contract=fast", "-pthread"]
         build = [compiler, *flags, str(Path(__file__).with_name("peak.cpp")), "-o", str(program)]
         try:
             subprocess.run(build, check=True, capture_output=True, timeout=60)

@@ -14,8 +14,8 @@ from lamina.bench.report import device_markdown, markdown
 
 
 def newest(folder: Path) -> Path:
-    """The recorded run with the latest date in it."""
-    runs = list(folder.glob("*.json"))
+    """The recorded run with the latest date in it, but for those forced to an instruction set."""
+    runs = [path for path in folder.glob("*.json") if "--isa" not in json.loads(path.read_text())["command"]]
     if not runs:
         raise ValueError(f"bench: no recorded run in {folder}; make one with: lamina bench --json {folder}/NAME.json")
     return max(runs, key=lambda path: json.loads(path.read_text())["date"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lamina
-from lamina.bench import machine, peers, report
+from lamina.bench import forced, machine, peers, report
 from lamina.bench.ceilings import ceilings, refresh
 from lamina.bench.harness import MemoryRow, Row, Setup, measure, summarise
 
@@ -42,6 +42,7 @@ def run(
     against: str | Iterable[str] | None = None,
     json_path: str | Path | None = None,
     quick: bool = False,
+    isa: str | None = None,
 ) -> int:
     """Measure lamina beside its peers and print the tables.
 
@@ -55,6 +56,8 @@ def run(
         Where the results are written, too.
     quick : bool
         Fewer repeats, and without the largest shapes.
+    isa : {"avx2"}, optional
+        Lamina and all peers at this instruction set, in a process of its own; else everybody at the best.
 
     Returns
     -------
@@ -72,13 +75,18 @@ def run(
     selected, wanted = chosen(names), peers.parse(against)
     if json_path is not None and not Path(json_path).resolve().parent.is_dir():
         raise ValueError(f"bench: no folder {Path(json_path).resolve().parent} for the JSON file; make it first")
+    if isa is not None and isa not in forced.ENVIRONMENTS:
+        raise ValueError(f"bench: isa is {isa!r}, needs one of {', '.join(forced.ENVIRONMENTS)}")
+    options = [*selected] if len(selected) < len(BENCHES) else []
+    options += ["--against", ",".join(wanted)] if wanted != list(peers.PEERS) else []
+    options += ["--quick"] if quick else []
+    if isa is not None and not forced.is_forced(isa):
+        return forced.rerun(isa, options + (["--json", str(json_path)] if json_path is not None else []))
     found, missing = peers.load(wanted)
     threads = lamina.get_num_threads()
     rates, source = ceilings(Setup(quick=quick, threads=threads, peers=found))
-    options = [*selected] if len(selected) < len(BENCHES) else []
-    options += ["--against", ",".join(wanted)] if wanted != list(peers.PEERS) else []
     document: dict[str, Any] = {
-        "command": " ".join(["lamina bench", *options, *(["--quick"] if quick else [])]),
+        "command": " ".join(["lamina bench", *options, *(["--isa", isa] if isa else [])]),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": machine.commit(),
         "machine": machine.describe(threads),
