@@ -4,14 +4,19 @@ import contextlib
 import importlib
 import io
 import json
+import platform
+import shutil
 import statistics
+import subprocess
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lamina import bench
 from lamina.bench import forced, peers, readme, report, run, suite
 from lamina.bench.harness import Contestant, Row, Setup, Timing, measure, summarise
 
@@ -22,6 +27,13 @@ def row(*contestants, **options):
 
 def timing(who, median, variant=""):
     return Timing(who, variant, median, 0.9 * median, 1.1 * median, 5)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or not shutil.which("g++"), reason="needs GCC for x86-64")
+@pytest.mark.parametrize("machine", ["haswell", "skylake-avx512", "cooperlake", "sapphirerapids"])
+def test_peak_rates_compile_for_every_unit(machine):
+    source = Path(bench.__file__).with_name("peak.cpp")
+    subprocess.run(["g++", "-fsyntax-only", "-std=c++17", f"-march={machine}", str(source)], check=True)
 
 
 def test_measure_gives_median_and_spread_of_each():

@@ -99,14 +99,16 @@ def test_threads_change_nothing(unit, precision, rng, transposes):
         assert_threads_agree(ops.gemm, a, b, precision=precision, alpha=0.3, beta=-1.7, out=c, **options)
 
 
-def test_packing_is_the_same_with_and_without_vectors(precision, rng):
+def test_tiles_and_their_likenesses_give_the_same_bits(precision, rng):
     previous = lamina.get_isa()
     try:
         for transposes in TRANSPOSES:
             a, b, options = operands(rng, (45, 600, 77), transposes)
             a[3, 5], a[7, 9], b[11, 2] = 3.4e38, np.inf, np.nan
+            a[20], b[:, 30] = a[20] * 1e-20, b[:, 30] * 1e-19  # whose products are subnormal
+            b[:, 31] *= 1e-40
             results = []
-            for level in HIDDEN:
+            for level in HIDDEN + available("amx"):
                 lamina.set_isa(level)
                 results.append(ops.gemm(a, b, precision=precision, **options))
             for result in results:

@@ -42,7 +42,8 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl");
 }
 bool has_avx512_bf16() { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
-// Linux lends a process its tiles, large registers that every switch of threads would save, only when asked.
+// Linux lends a process its tiles, large registers that every switch of threads would save, only when asked, and refuses
+// where a thread's alternate signal stack has no room for them.
 bool has_amx() {
   constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   static const bool has = has_avx512_bf16() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&

@@ -26,24 +26,31 @@ class Tiles {
       for (int j = 0; j < 16; ++j) p[i * stride + j] = number(data_[tile][i][j]);
     }
   }
-  // sum[i][j] += the product of a's row of pairs i and b's column of pairs j
+  // sum[i][j] += the product of a's row of pairs i and b's column of pairs j, in the order that Intel gives for TDPBF16PS
   template <int sum, int a, int b>
   void multiply() {
     for (int i = 0; i < 16; ++i) {
-      for (int j = 0; j < 16; ++j) {
-        float total = number(data_[sum][i][j]);
-        for (int k = 0; k < 16; ++k) {
-          const uint32_t x = data_[a][i][k], y = data_[b][k][j];
-          total = lamina::fma(number(x << 16), number(y << 16), total);
-          total = lamina::fma(number(x & 0xFFFF0000), number(y & 0xFFFF0000), total);
+      float even[16] = {}, odd[16] = {};
+      for (int k = 0; k < 16; ++k) {
+        const float even_a = low(data_[a][i][k]), odd_a = high(data_[a][i][k]);
+        for (int j = 0; j < 16; ++j) {
+          even[j] = flushed(lamina::fma(even_a, low(data_[b][k][j]), even[j]));
+          odd[j] = flushed(lamina::fma(odd_a, high(data_[b][k][j]), odd[j]));
         }
+      }
+      for (int j = 0; j < 16; ++j) {
+        const float total = flushed(flushed(number(data_[sum][i][j])) + flushed(even[j] + odd[j]));
         data_[sum][i][j] = static_cast<uint32_t>(lamina::bits(total));
       }
     }
   }
 
  private:
+  // Subnormal numbers are zero to the unit.
+  static float flushed(float x) { return lamina::abs(x) < 0x1p-126F ? lamina::copysign(0.0F, x) : x; }
   static float number(uint32_t x) { return lamina::from_bits(static_cast<int32_t>(x)); }
+  static float low(uint32_t pair) { return flushed(number(pair << 16)); }
+  static float high(uint32_t pair) { return flushed(number(pair & 0xFFFF0000)); }
   uint32_t data_[8][16][16];
 };
 

@@ -46,10 +46,12 @@ bool has_bfloat16() { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }  // ARC
 double multiply_bfloat16(long rounds) {
   alignas(64) uint8_t config[64] = {1};
   for (int i = 0; i < 8; ++i) config[16 + 2 * i] = 64, config[48 + i] = 16;
-  _tile_loadconfig(config);
-  _tile_zero(0), _tile_zero(1), _tile_zero(2), _tile_zero(3), _tile_zero(4), _tile_zero(5), _tile_zero(6), _tile_zero(7);
+  asm volatile("ldtilecfg %0" ::"m"(config));  // GCC takes _tile_loadconfig to read eight bytes
   for (long r = 0; r < rounds; ++r) {
-    _tile_dpbf16ps(0, 4, 6), _tile_dpbf16ps(1, 5, 6), _tile_dpbf16ps(2, 4, 7), _tile_dpbf16ps(3, 5, 7);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 5, 6);
+    _tile_dpbf16ps(2, 4, 7);
+    _tile_dpbf16ps(3, 5, 7);
   }
   _tile_release();
   return 4 * 2.0 * 16 * 16 * 32 * rounds;
