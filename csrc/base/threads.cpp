@@ -46,6 +46,16 @@ class Wait {
   std::chrono::steady_clock::time_point start_;
 };
 
+// A worker that was woken may have been given the caller's core, where it would wait for its turn until the system moves one
+// of the two, often after ten milliseconds: it goes to another at once.
+void leave_core(int core) {
+  cpu_set_t all;
+  if (core < 0 || sched_getcpu() != core || sched_getaffinity(0, sizeof all, &all) != 0) return;
+  cpu_set_t others = all;
+  CPU_CLR(core, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
+}
+
 struct Pool {
   using Call = void (*)(const void*, int64_t);
 
@@ -60,7 +70,7 @@ struct Pool {
   alignas(64) std::atomic<int64_t> next{0};
   alignas(64) std::atomic<int> inside{-1};  // workers in the job; -1 while it is closed
   alignas(64) std::atomic<uint32_t> generation{0};
-  std::atomic<int> sleeping{0};
+  std::atomic<int> sleeping{0}, callers_core{-1};  // the latter of whoever woke those who sleep
 
   void work() {
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) call(task, i);
@@ -80,6 +90,7 @@ struct Pool {
       sleeping.fetch_add(1);
       generation.wait(seen);
       sleeping.fetch_sub(1);
+      leave_core(callers_core.load());
       return;
     }
   }
@@ -123,8 +134,13 @@ struct Pool {
     next.store(0, std::memory_order_relaxed);
     inside.store(0, std::memory_order_release);
     generation.fetch_add(1);
-    if (sleeping.load() > 0) generation.notify_all();
+    const bool wakes = sleeping.load() > 0;
+    if (wakes) {
+      callers_core.store(sched_getcpu());
+      generation.notify_all();
+    }
     work();
+    if (wakes && sleeping.load() > 0) sched_yield();  // to one who may be waiting for this core
     // Close the job once the last worker has left it; one that comes later stays outside.
     int none = 0;
     for (Wait wait; !inside.compare_exchange_weak(none, -1, std::memory_order_acq_rel); none = 0) wait.pass();
