@@ -19,10 +19,9 @@ int halves_of(const Context& context, const Gemm<float>& g) {
 // What a tile's chunk sums become, by way of L1.
 LAMINA_INLINE void finish_tile(const Finish<float>& finish, const float* sums, int64_t tall, int64_t width) {
   if (width == PackedB::columns && !finish.scales()) {
-    const float* const bias = finish.bias_now();
     for (int64_t i = 0; i < tall; ++i) {
       for (int64_t c = 0; c < PackedB::columns; c += lanes<float>) {
-        finish_unscaled<float>(load(sums + i * PackedB::columns + c, Full{}), i, c, finish, bias);
+        finish_unscaled<float>(load(sums + i * PackedB::columns + c, Full{}), i, c, finish);
       }
     }
     return;

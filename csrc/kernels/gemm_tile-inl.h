@@ -31,41 +31,39 @@ struct Finish {
   int64_t earlier_stride = 0;
   T* c = nullptr;
   int64_t c_stride = 0;
-  bool last = false;  // alpha, beta and bias come with the last chunk
-  T alpha = 1, beta = 0;
+  T alpha = 1, beta = 0;  // these, old and bias come with the last chunk
   const T* old = nullptr;
   int64_t old_stride = 0;
   const T* bias = nullptr;
 
   // Of the tile of g at (row, column), in the first or the last chunk of the depth.
-  Finish(const Gemm<T>& g, int64_t row, int64_t column, bool first, bool last_) : last(last_), alpha(g.alpha), beta(g.beta) {
+  Finish(const Gemm<T>& g, int64_t row, int64_t column, bool first, bool last) {
     const Matrix<T>& to = last ? g.c : g.partial;
     c = to.row(row) + column;
     c_stride = to.stride;
     if (!first) earlier = g.partial.row(row) + column, earlier_stride = g.partial.stride;
-    if (last && g.beta != 0) old = g.c.row(row) + column, old_stride = g.c.stride;
+    if (!last) return;
+    alpha = g.alpha, beta = g.beta;
+    if (g.beta != 0) old = g.c.row(row) + column, old_stride = g.c.stride;
     if (g.bias) bias = g.bias + column;
   }
-  const T* bias_now() const { return last ? bias : nullptr; }
-  bool scales() const { return last && (alpha != T(1) || old); }
+  bool scales() const { return alpha != T(1) || old; }
 };
 
 template <class T, class Lanes>
 LAMINA_INLINE void finish_vector(Vec<T> sum, int64_t row, int64_t column, const Finish<T>& f, Lanes lanes) {
   if (f.earlier) sum = load(f.earlier + row * f.earlier_stride + column, lanes) + sum;
-  if (f.last) {
-    if (f.alpha != T(1)) sum = Vec<T>(f.alpha) * sum;
-    if (f.old) sum = fma(Vec<T>(f.beta), load(f.old + row * f.old_stride + column, lanes), sum);
-    if (f.bias) sum = sum + load(f.bias + column, lanes);
-  }
+  if (f.alpha != T(1)) sum = Vec<T>(f.alpha) * sum;
+  if (f.old) sum = fma(Vec<T>(f.beta), load(f.old + row * f.old_stride + column, lanes), sum);
+  if (f.bias) sum = sum + load(f.bias + column, lanes);
   store(f.c + row * f.c_stride + column, sum, lanes);
 }
 
 // The same where nothing scales, for whole vectors: small products feel the questions between them.
 template <class T>
-LAMINA_INLINE void finish_unscaled(Vec<T> sum, int64_t row, int64_t column, const Finish<T>& f, const T* bias) {
+LAMINA_INLINE void finish_unscaled(Vec<T> sum, int64_t row, int64_t column, const Finish<T>& f) {
   if (f.earlier) sum = load(f.earlier + row * f.earlier_stride + column, Full{}) + sum;
-  if (bias) sum = sum + load(bias + column, Full{});
+  if (f.bias) sum = sum + load(f.bias + column, Full{});
   store(f.c + row * f.c_stride + column, sum, Full{});
 }
 
@@ -101,11 +99,10 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
     b += b_step;
   }
   if (columns == vectors * W && !finish.scales()) {
-    const T* const bias = finish.bias_now();
 #pragma GCC unroll 16
     for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) finish_unscaled<T>(sum[i][v], i, v * W, finish, bias);
+      for (int v = 0; v < vectors; ++v) finish_unscaled<T>(sum[i][v], i, v * W, finish);
     }
   } else {
     const Partial<T> rest(columns - (vectors - 1) * W);
