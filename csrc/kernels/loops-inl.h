@@ -17,7 +17,7 @@ LAMINA_INLINE void over(int64_t n, const F& f) {
   if (i < n) f(i, Partial<T>(n - i));
 }
 
-// The elements before `at` is aligned to vectors; 0 where it never is.
+// The elements between `at`, which is aligned to elements, and the next place that is aligned to vectors.
 template <class T>
 LAMINA_INLINE int64_t before_aligned(const T* at) {
   constexpr uintptr_t bytes = lanes<T> * sizeof(T);
