@@ -7,7 +7,7 @@
 namespace lamina {
 
 inline constexpr size_t cache_line = 64;
-inline constexpr size_t scratch_bytes = size_t{1} << 20;
+inline constexpr size_t scratch_bytes = size_t{2} << 20;
 
 // This thread's block; `scratch_bytes` long, aligned to a page.
 std::byte* thread_scratch();

@@ -1,4 +1,4 @@
-// The fork-join pool: one job at a time, published by a generation counter, joined by whoever wakes in time.
+// The fork-join pool: one job at a time, published by its number, joined by whoever wakes in time.
 #include "base/threads.h"
 
 #include <pthread.h>
@@ -56,46 +56,68 @@ void leave_core(int core) {
   if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
 }
 
+// Who takes part in a job, in one word: the job's number, how many workers may, how many have entered, how many have left.
+struct Turnout {
+  uint64_t word;
+  static constexpr int bits = 10;
+  static constexpr uint64_t one_left = 1, one_entered = one_left << bits, one_allowed = one_entered << bits, mask = one_entered - 1;
+
+  static Turnout open(uint32_t job, int allowed) { return {uint64_t{job} << 32 | static_cast<uint64_t>(allowed) * one_allowed}; }
+  uint32_t job() const { return static_cast<uint32_t>(word >> 32); }
+  int allowed() const { return static_cast<int>(word / one_allowed & mask); }
+  int entered() const { return static_cast<int>(word / one_entered & mask); }
+  int left() const { return static_cast<int>(word & mask); }
+  Turnout closed() const { return {word - static_cast<uint64_t>(allowed() - entered()) * one_allowed}; }
+};
+
 struct Pool {
   using Call = void (*)(const void*, int64_t);
 
   std::atomic_flag busy;  // held by the caller whose job runs
   int workers = 0;        // started so far
 
-  // The job; written before `inside` opens, read after entering.
-  Call call = nullptr;
-  const void* task = nullptr;
-  int64_t tasks = 0;
-  int helpers = 0;  // workers with a smaller index may take part
-  alignas(64) std::atomic<int64_t> next{0};
-  alignas(64) std::atomic<int> inside{-1};  // workers in the job; -1 while it is closed
-  alignas(64) std::atomic<uint32_t> generation{0};
-  std::atomic<int> sleeping{0}, callers_core{-1};  // the latter of whoever woke those who sleep
+  // The job, on one line, for a line takes long from core to core. Whoever takes part has a task of its own, the caller the
+  // first; what is beyond those, `next` deals out.
+  struct alignas(128) Job {
+    std::atomic<uint32_t> number{0};  // what workers wait for
+    int sharing = 0;
+    std::atomic<uint64_t> turnout{0};
+    Call call = nullptr;
+    const void* task = nullptr;
+    int64_t tasks = 0;
+  } job;
+  alignas(128) std::atomic<int64_t> next{0};
+  alignas(128) std::atomic<int> sleeping{0}, callers_core{-1};  // the latter of whoever woke those who sleep
 
-  void work() {
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) call(task, i);
+  void work(int64_t own) {
+    job.call(job.task, own);
+    if (job.tasks == job.sharing) return;
+    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < job.tasks;) job.call(job.task, i);
   }
 
-  bool enter() {
-    int n = inside.load(std::memory_order_acquire);
-    while (n >= 0 && !inside.compare_exchange_weak(n, n + 1, std::memory_order_acq_rel)) {
+  // This worker's place in the job of that number, from 1; 0 where there is none.
+  int enter(uint32_t number) {
+    uint64_t now = job.turnout.load(std::memory_order_acquire);
+    for (;;) {
+      const Turnout turnout{now};
+      if (turnout.job() != number || turnout.entered() == turnout.allowed()) return 0;
+      if (job.turnout.compare_exchange_weak(now, now + Turnout::one_entered, std::memory_order_acq_rel)) return turnout.entered() + 1;
     }
-    return n >= 0;
   }
 
-  // Returns once the generation differs from `seen`.
+  // Returns once the job's number differs from `seen`.
   void await(uint32_t seen) {
-    for (Wait wait; generation.load(std::memory_order_acquire) == seen;) {
+    for (Wait wait; job.number.load(std::memory_order_acquire) == seen;) {
       if (!wait.pass()) continue;
       sleeping.fetch_add(1);
-      generation.wait(seen);
+      job.number.wait(seen);
       sleeping.fetch_sub(1);
       leave_core(callers_core.load());
       return;
     }
   }
 
-  void worker(int index) {
+  void worker() {
     const FloatingPointScope scope;
     try {
       thread_scratch();  // tasks never throw: what could fail, fails here
@@ -104,17 +126,18 @@ struct Pool {
     }
     for (uint32_t seen = 0;;) {
       await(seen);
-      seen = generation.load(std::memory_order_acquire);
-      if (!enter()) continue;
-      if (index < helpers) work();
-      inside.fetch_sub(1, std::memory_order_release);
+      seen = job.number.load(std::memory_order_acquire);
+      const int place = enter(seen);
+      if (place == 0) continue;
+      work(place);
+      job.turnout.fetch_add(Turnout::one_left, std::memory_order_release);
     }
   }
 
   // As many workers as can be had: the caller does what they do not.
   void start_workers(int wanted) {
     try {
-      for (; workers < wanted; ++workers) std::thread(&Pool::worker, this, workers).detach();
+      for (; workers < wanted; ++workers) std::thread(&Pool::worker, this).detach();
     } catch (const std::system_error&) {
     }
   }
@@ -127,23 +150,32 @@ struct Pool {
     }
     threads = static_cast<int>(std::min<int64_t>(threads, count));
     start_workers(threads - 1);
-    call = f;
-    task = t;
-    tasks = count;
-    helpers = threads - 1;
-    next.store(0, std::memory_order_relaxed);
-    inside.store(0, std::memory_order_release);
-    generation.fetch_add(1);
-    const bool wakes = sleeping.load() > 0;
+    const uint32_t number = job.number.load(std::memory_order_relaxed) + 1;
+    job.sharing = threads;
+    job.call = f;
+    job.task = t;
+    job.tasks = count;
+    if (count > threads) next.store(threads, std::memory_order_relaxed);
+    job.turnout.store(Turnout::open(number, threads - 1).word, std::memory_order_release);
+    job.number.store(number, std::memory_order_release);
+    // One who falls asleep at this moment may be overlooked; the caller then does this job's work, and the next job wakes.
+    const bool wakes = sleeping.load(std::memory_order_relaxed) > 0;
     if (wakes) {
       callers_core.store(sched_getcpu());
-      generation.notify_all();
+      job.number.notify_all();
     }
-    work();
+    work(0);
     if (wakes && sleeping.load() > 0) sched_yield();  // to one who may be waiting for this core
-    // Close the job once the last worker has left it; one that comes later stays outside.
-    int none = 0;
-    for (Wait wait; !inside.compare_exchange_weak(none, -1, std::memory_order_acq_rel); none = 0) wait.pass();
+    // Those who have not come by now stay outside, and their tasks are done here; the others are waited for.
+    uint64_t now = job.turnout.load(std::memory_order_acquire);
+    for (Wait wait; Turnout{now}.left() != Turnout{now}.allowed(); now = job.turnout.load(std::memory_order_acquire)) {
+      const Turnout turnout{now};
+      if (turnout.entered() == turnout.allowed()) {
+        wait.pass();
+      } else if (job.turnout.compare_exchange_strong(now, turnout.closed().word, std::memory_order_acq_rel)) {
+        for (int place = turnout.entered() + 1; place < threads; ++place) f(t, place);
+      }
+    }
     busy.clear(std::memory_order_release);
   }
 };

@@ -13,6 +13,7 @@ class DotUnit {
   static constexpr const char* name = "VDPBF16PS";
   static constexpr int64_t rows = 14;
   static constexpr int64_t panel(int64_t all) { return divide_up(all, divide_up(all, rows)); }  // as even as can be
+  static constexpr int64_t block_columns(int64_t) { return 512; }                               // with an L2 of 1 MiB
   static constexpr double cost = 0.5;                                                           // of a product at highest
   static constexpr int64_t least_rows = 32, least_columns = 32, least_depth = 64;
   // Three products for one would take longer than fma.

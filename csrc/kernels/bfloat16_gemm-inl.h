@@ -35,12 +35,12 @@ LAMINA_INLINE void finish_tile(const Finish<float>& finish, const float* sums, i
 // The share of one task: rows of c from `row`, columns from `column`.
 template <class Unit>
 void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, int64_t column, int64_t columns) {
-  static_assert(Unit::rows <= PackedA::rows);
+  static_assert(Unit::rows <= 32 && Unit::block_columns(1) <= PackedB::most_columns);
   uint32_t* const b_block = reinterpret_cast<uint32_t*>(thread_scratch());
-  uint32_t* const a_panel = b_block + PackedB::block;
-  const int64_t block_columns = PackedB::block_columns / halves, panel = PackedB::half * halves;
-  const int64_t height = Unit::panel(rows);
-  alignas(64) float sums[PackedA::rows * PackedB::columns];
+  uint32_t* const a_panels = b_block + PackedB::block;
+  const int64_t block_columns = Unit::block_columns(g.depth) / halves;
+  const int64_t height = Unit::panel(rows), group = PackedA::rows / height * height;
+  alignas(64) float sums[32 * PackedB::columns];
   Unit unit;
 
   for (int64_t first_column = column; first_column < column + columns; first_column += block_columns) {
@@ -48,17 +48,14 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
     for (int64_t k = 0; k == 0 || k < g.depth; k += chunk_depth) {
       const int64_t depth = smaller(chunk_depth, g.depth - k);
       const bool last = k + depth == g.depth;
-      pack_b(g, first_column, block, k, depth, halves, b_block);
-      for (int64_t i = row; i < row + rows; i += height) {
-        const int64_t tall = smaller(height, row + rows - i);
-        pack_a(g, i, tall, k, depth, halves, a_panel);
+      const auto multiply_panel = [&](int64_t i, int64_t tall, const uint32_t* a) {
         for (int64_t c = 0; c < block; c += PackedB::columns) {
           const int64_t width = smaller(PackedB::columns, block - c), at = first_column + c;
           for (int64_t r = i; k > 0 && r < i + tall; ++r) {  // far behind in a large result
             fetch(g.partial.row(r) + at);
             fetch(g.partial.row(r) + at + 16);
           }
-          unit.multiply(tall, width, padded_pairs(depth), halves, a_panel, b_block + c / PackedB::columns * panel, sums);
+          unit.multiply(tall, width, padded_pairs(depth), halves, a, b_block + c / PackedB::columns * PackedB::half * halves, sums);
           finish_tile(Finish<float>(g, i, at, k == 0, last), sums, tall, width);
         }
         if (last && g.tail && !g.statistics) {
@@ -66,6 +63,14 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
         }
         if (last && g.rounded) {
           for (int64_t r = i; r < i + tall; ++r) convert_row(g.c.row(r) + first_column, block, g.rounded.row(r) + first_column);
+        }
+      };
+      pack_b(g, first_column, block, k, depth, halves, b_block);
+      for (int64_t first = row; first < row + rows; first += group) {
+        const int64_t count = smaller(group, row + rows - first);
+        pack_a(g, first, count, k, depth, halves, a_panels);
+        for (int64_t i = 0; i < count; i += height) {
+          multiply_panel(first + i, smaller(height, count - i), a_panels + i * PackedA::stride);
         }
       }
     }
@@ -78,7 +83,7 @@ struct Bfloat16 {
   static inline Kernels<float> below;
 
   static GemmSplit split_of(const Context& context, const Gemm<float>& g) {
-    return GemmSplit::of(context, g, PackedB::columns, PackedB::block_columns, Unit::rows);
+    return GemmSplit::of(context, g, PackedB::columns, Unit::block_columns(g.depth), Unit::rows);
   }
   static void gemm(const Context& context, const Gemm<float>& g) {
     const int halves = halves_of<Unit>(context, g);

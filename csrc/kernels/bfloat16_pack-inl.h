@@ -11,14 +11,15 @@ namespace lamina::LAMINA_ISA {
 inline constexpr int64_t chunk_depth = 512, chunk_pairs = chunk_depth / 2;
 constexpr int64_t padded_pairs(int64_t depth) { return round_up(depth, 32) / 2; }
 
-// Rows of a, an odd number of cache lines apart, so that they do not share sets; sizes in words.
+// Rows of a, an odd number of cache lines apart, so that they do not share sets; sizes in words. Some panels at a time: where
+// rows lie across the memory, a single panel's would be read a line or two from each page.
 struct PackedA {
-  static constexpr int64_t stride = chunk_pairs + 16, rows = 32, half = rows * stride;
+  static constexpr int64_t stride = chunk_pairs + 16, rows = 128, half = rows * stride;
 };
 // Panels of 32 columns of b, pair by pair, again an odd number of cache lines apart.
 struct PackedB {
-  static constexpr int64_t columns = 32, half = columns * chunk_pairs + 16, block_columns = 512;
-  static constexpr int64_t block = block_columns / columns * half;  // of whole operands; half as many columns of split ones
+  static constexpr int64_t columns = 32, half = columns * chunk_pairs + 16, most_columns = 1024;
+  static constexpr int64_t block = most_columns / columns * half;  // of whole operands; half as many columns of split ones
 };
 static_assert((PackedB::block + 2 * PackedA::half) * sizeof(uint32_t) <= scratch_bytes);
 
@@ -65,28 +66,38 @@ void pack_across(const Lines<S>& in, int64_t lines, int64_t depth, uint32_t* to,
 }
 // The two that turn lines, in squares of 16 lines by 16 pairs.
 template <Half half, class S>
+LAMINA_INLINE void turn_square(const Lines<S>& in, int64_t first, int64_t count, int64_t k, int64_t steps, uint32_t* to,
+                               const Layout& layout) {
+  const S* const from = in.data + first * in.line + k * in.depth;
+  Pairs square[16];
+  if (in.depth == 1) {
+    for (int i = 0; i < count; ++i) {
+      square[i] = pairs_along<half>(from + i * in.line, steps);
+      __builtin_prefetch(from + i * in.line + 128);  // as many lines are more than hardware follows
+    }
+  } else {
+    for (int i = 0; 2 * i < steps; ++i) {
+      const S* const even = from + 2 * i * in.depth;
+      square[i] = pairs_across<half>(even, 2 * i + 1 < steps ? even + in.depth : nullptr, count);
+    }
+  }
+  transpose(square);
+  uint32_t* const out = layout.at(to, first, k / 2);
+  const int64_t step = layout.pair == 1 ? layout.line : layout.pair, vectors = layout.pair == 1 ? count : 16;
+  for (int i = 0; i < vectors; ++i) store(out + i * step, square[i]);
+}
+template <Half half, class S>
 void pack_turned(const Lines<S>& in, int64_t lines, int64_t depth, uint32_t* to, const Layout& layout) {
-  for (int64_t first = 0; first < lines; first += 16) {
-    const int64_t count = smaller(16, lines - first);
+  const auto turn = [&](int64_t first, int64_t k) {
+    turn_square<half>(in, first, smaller(16, lines - first), k, smaller(32, depth - k), to, layout);
+  };
+  if (in.depth == 1) {  // along the runs of memory
+    for (int64_t first = 0; first < lines; first += 16) {
+      for (int64_t k = 0; k < depth; k += 32) turn(first, k);
+    }
+  } else {
     for (int64_t k = 0; k < depth; k += 32) {
-      const int64_t steps = smaller(32, depth - k);
-      const S* const from = in.data + first * in.line + k * in.depth;
-      Pairs square[16];
-      if (in.depth == 1) {
-        for (int i = 0; i < count; ++i) {
-          square[i] = pairs_along<half>(from + i * in.line, steps);
-          __builtin_prefetch(from + i * in.line + 128);  // as many lines are more than hardware follows
-        }
-      } else {
-        for (int i = 0; 2 * i < steps; ++i) {
-          const S* const even = from + 2 * i * in.depth;
-          square[i] = pairs_across<half>(even, 2 * i + 1 < steps ? even + in.depth : nullptr, count);
-        }
-      }
-      transpose(square);
-      uint32_t* const out = layout.at(to, first, k / 2);
-      const int64_t step = layout.pair == 1 ? layout.line : layout.pair, vectors = layout.pair == 1 ? count : 16;
-      for (int i = 0; i < vectors; ++i) store(out + i * step, square[i]);
+      for (int64_t first = 0; first < lines; first += 16) turn(first, k);
     }
   }
 }
@@ -112,7 +123,7 @@ LAMINA_INLINE void pack(const float* data, const bfloat16* rounded, int64_t line
   pack<Half::low>(in, lines, depth, to + half_step, layout);
 }
 LAMINA_INLINE void pack_a(const Gemm<float>& g, int64_t row, int64_t rows, int64_t k, int64_t depth, int halves, uint32_t* to) {
-  constexpr Layout layout{PackedA::stride, 1, PackedA::rows * PackedA::stride};
+  constexpr Layout layout{PackedA::stride, 1, PackedB::columns * PackedA::stride};  // row after row
   pack(g.a, g.a16, g.a_row, g.a_depth, row, rows, k, depth, halves, to, layout, PackedA::half);
 }
 LAMINA_INLINE void pack_b(const Gemm<float>& g, int64_t column, int64_t columns, int64_t k, int64_t depth, int halves, uint32_t* to) {

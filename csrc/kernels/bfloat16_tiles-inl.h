@@ -10,6 +10,8 @@ class TileUnit {
   static constexpr const char* name = "AMX";
   static constexpr int64_t rows = 32;
   static constexpr int64_t panel(int64_t all) { return smaller(rows, all); }
+  // What a block of b leaves of an L2 of 2 MiB, sums of earlier chunks take.
+  static constexpr int64_t block_columns(int64_t depth) { return depth <= chunk_depth ? 1024 : 512; }
   static constexpr double cost = 0.15;  // of a product at highest
   static constexpr int64_t least_rows = 16, least_columns = 16, least_depth = 32;
   static constexpr int halves(Precision precision) { return precision == Precision::medium ? 1 : precision == Precision::high ? 2 : 0; }

@@ -1,5 +1,5 @@
 // Matrix product: register tiles over packed (or, where that pays, plain) operands, in the order of math/order.h.
-// Per 512 columns and 256 depth steps: a block of b lies in L2, a panel of a in L1, a tile of c in registers.
+// Per 512 columns or so and 256 depth steps: a block of b lies in L2, a panel of a in L1, a tile of c in registers.
 #pragma once
 
 #include "kernels/batchnorm-inl.h"
@@ -9,10 +9,12 @@ namespace lamina::LAMINA_ISA {
 
 template <class T>
 struct GemmPlan {
-  static constexpr int64_t block_bytes = 512 << 10;  // of b, in L2
-  static constexpr int64_t columns = block_bytes / (order::depth_chunk * sizeof(T)), depth = order::depth_chunk;
+  static constexpr int64_t depth = order::depth_chunk;
+  static constexpr int64_t columns = round_up((512 << 10) / (depth * sizeof(T)), tile_vectors(tile_rows) * lanes<T>);
+  static constexpr int64_t block_bytes = columns * depth * sizeof(T);  // of b, in L2
   static_assert(block_bytes + tile_rows * panel_stride<T> * sizeof(T) <= scratch_bytes);
   static_assert(block_bytes + panel_width<T> * depth * sizeof(T) <= scratch_bytes);
+  static constexpr int64_t reuse = lanes<float> == 16 ? 80 : 36;  // rows that pay for a packed b
   bool by_rows, pack_a, pack_b;
   int64_t panel;         // rows a tile, as even as can be
   int64_t tile_columns;  // and columns
@@ -26,7 +28,7 @@ struct GemmPlan {
     by_rows = g.a_row != 1;
     pack_a = by_rows || (g.c.columns >= 4 * tile_columns && g.depth > 64);
     const int64_t bytes = g.depth * g.b_depth * int64_t(sizeof(T));
-    pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= 6 * tile_rows && bytes > (64 << 10));
+    pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= reuse && bytes > (64 << 10));
   }
 };
 
@@ -38,8 +40,7 @@ LAMINA_INLINE void multiply_panel(bool by_rows, int64_t tall, int64_t width, int
   constexpr auto rows = std::make_integer_sequence<int, tile_rows>{};
   for (int64_t c = 0; c < width;) {
     const int64_t vectors = divide_up(width - c, W);
-    const int size = vectors >= 8 ? 3 : vectors >= 4 ? 2 : vectors >= 2 ? 1 : 0;
-    const int64_t columns = smaller(W << size, width - c);
+    const int64_t size = vectors >= 8 ? 8 : smaller(4, vectors), columns = smaller(W * size, width - c);
     (by_rows ? find_tile<T, true>(tall, size, rows) : find_tile<T, false>(tall, size, rows))(depth, a, a_step, b + c, b_step, columns,
                                                                                              finish);
     if (finish.earlier) finish.earlier += columns;
@@ -135,8 +136,7 @@ struct GemmSplit {
   }
   template <class T>
   static GemmSplit of(const Context& context, const Gemm<T>& g) {
-    const int64_t tile = g.statistics ? 1 : tile_vectors(tile_rows) * lanes<T>;
-    return of(context, g, larger(strip_step, tile), GemmPlan<T>::columns, tile_rows);
+    return of(context, g, g.statistics ? strip_step : larger(strip_step, lanes<T>), GemmPlan<T>::columns, tile_rows);
   }
 };
 

@@ -10,10 +10,11 @@
 namespace lamina::LAMINA_ISA {
 
 // A register tile is up to tile_rows rows by tile_vectors vectors of columns; it fills the registers of the instruction
-// set. Where there are fewer rows it is wider, so that enough chains of fma are under way.
-inline constexpr int tile_rows = lanes<float> == 16 ? 14 : lanes<float> == 8 ? 6 : 4;
+// set, and is nearly square, counted in loads: one for each row and vector. Where there are fewer rows it is wider, so that
+// enough chains of fma are under way.
+inline constexpr int tile_rows = lanes<float> == 16 ? 9 : lanes<float> == 8 ? 6 : 4;
 constexpr int tile_vectors(int64_t rows) {
-  if (lanes<float> == 16) return rows <= 2 ? 8 : rows <= 6 ? 4 : 2;
+  if (lanes<float> == 16) return rows <= 2 ? 8 : rows <= 6 ? 4 : 3;
   if (lanes<float> == 8) return rows <= 1 ? 8 : rows <= 3 ? 4 : 2;
   return 4;
 }
@@ -125,12 +126,13 @@ constexpr Tile<T> tile_if_any() {
     return nullptr;
   }
 }
-// The tile of `rows` rows and 2^width vectors.
+// The tile of `rows` rows and so many vectors.
 template <class T, bool by_rows, int... row>
-LAMINA_INLINE Tile<T> find_tile(int64_t rows, int width, std::integer_sequence<int, row...>) {
-  static constexpr Tile<T> table[][4] = {{tile_if_any<T, by_rows, row + 1, 1>(), tile_if_any<T, by_rows, row + 1, 2>(),
-                                          tile_if_any<T, by_rows, row + 1, 4>(), tile_if_any<T, by_rows, row + 1, 8>()}...};
-  return table[rows - 1][width];
+LAMINA_INLINE Tile<T> find_tile(int64_t rows, int64_t vectors, std::integer_sequence<int, row...>) {
+  static constexpr Tile<T> table[][8] = {{tile_if_any<T, by_rows, row + 1, 1>(), tile_if_any<T, by_rows, row + 1, 2>(),
+                                          tile_if_any<T, by_rows, row + 1, 3>(), tile_if_any<T, by_rows, row + 1, 4>(), nullptr, nullptr,
+                                          nullptr, tile_if_any<T, by_rows, row + 1, 8>()}...};
+  return table[rows - 1][vectors - 1];
 }
 
 }  // namespace lamina::LAMINA_ISA
