@@ -54,7 +54,7 @@ struct Context {
     return tasks <= 1 || cost < worthwhile_cost ? 1 : static_cast<int>(tasks < threads ? tasks : threads);
   }
 
-  static constexpr double worthwhile_cost = 2500;  // nanoseconds, measured on training steps of 5 to 70 microseconds
+  static constexpr double worthwhile_cost = 3000;  // nanoseconds, measured on training steps of 5 to 70 microseconds
 };
 
 }  // namespace lamina

@@ -13,9 +13,11 @@ struct GemmPlan {
   static constexpr int64_t columns = round_up((512 << 10) / (depth * sizeof(T)), tile_vectors(tile_rows) * lanes<T>);
   static constexpr int64_t block_bytes = columns * depth * sizeof(T);  // of b, in L2
   static_assert(block_bytes + tile_rows * panel_stride<T> * sizeof(T) <= scratch_bytes);
-  static_assert(block_bytes + panel_width<T> * depth * sizeof(T) <= scratch_bytes);
+  static constexpr int64_t most_panels = 16;
+  static_assert(block_bytes + most_panels * panel_width<T> * depth * sizeof(T) <= scratch_bytes);
   static constexpr int64_t reuse = lanes<float> == 16 ? 80 : 36;  // rows that pay for a packed b
   bool by_rows, pack_a, pack_b;
+  int64_t panels;        // of a packed at a time: of a large one whose rows lie across the memory, a line is read once
   int64_t panel;         // rows a tile, as even as can be
   int64_t tile_columns;  // and columns
   bool once;             // a single panel of rows: nothing packed of b is read again
@@ -27,6 +29,7 @@ struct GemmPlan {
     // Contiguous along the tile's own direction: packing only saves cache lines and pages, so reuse must pay for it.
     by_rows = g.a_row != 1;
     pack_a = by_rows || (g.c.columns >= 4 * tile_columns && g.depth > 64);
+    panels = g.depth * g.a_depth * int64_t(sizeof(T)) > (1 << 20) ? most_panels : 1;
     const int64_t bytes = g.depth * g.b_depth * int64_t(sizeof(T));
     pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= reuse && bytes > (64 << 10));
   }
@@ -75,9 +78,16 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
           copy_rows(a, g.a_row, tall, depth, a_panel);
           a = a_panel;
         } else if (plan.pack_a) {
-          a_step = panel_width<T>;
-          pack_rows(a, g.a_depth, tall, depth, a_panel, a_step);
-          a = a_panel;
+          if (plan.panels == 1) {
+            a_step = panel_width<T>;
+            pack_rows(a, g.a_depth, tall, depth, a_panel, a_step);
+            a = a_panel;
+          } else {
+            const int64_t at = (i - row) / plan.panel % plan.panels;
+            if (at == 0) pack_block(a, g.a_depth, smaller(plan.panels * plan.panel, row + rows - i), depth, plan.panel, a_panel);
+            a = a_panel + at * round_up(plan.panel, W) * depth;
+            a_step = round_up(tall, W);
+          }
         }
         for (int64_t c = 0; c < block; c += plan.tile_columns) {
           const int64_t width = smaller(plan.tile_columns, block - c), step = round_up(width, W), at = first_column + c;

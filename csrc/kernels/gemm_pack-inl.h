@@ -47,8 +47,8 @@ LAMINA_INLINE void pack_rows(const T* in, int64_t stride, int64_t count, int64_t
   }
 }
 
-// A block of b whose rows lie in memory, panel by panel of so many columns each: whole rows at a time, fetched ahead, since
-// hardware does not follow runs of memory as short as a panel's rows and as far apart.
+// A block whose rows lie in memory, panel by panel of so many columns each: whole rows at a time, fetched ahead, since hardware
+// does not follow runs of memory as short as a panel's rows and as far apart.
 template <class T>
 LAMINA_INLINE void pack_block(const T* in, int64_t stride, int64_t columns, int64_t depth, int64_t panel_columns, T* out) {
   constexpr int W = lanes<T>;
@@ -57,7 +57,7 @@ LAMINA_INLINE void pack_block(const T* in, int64_t stride, int64_t columns, int6
     const T* const row = in + k * stride;
     for (int64_t c = 0; c < columns; c += panel_columns) {
       const int64_t width = smaller(panel_columns, columns - c), step = round_up(width, W);
-      T* const to = out + c * depth + k * step;
+      T* const to = out + c / panel_columns * round_up(panel_columns, W) * depth + k * step;
       for (int64_t i = 0; i < width; i += W) {
         __builtin_prefetch(row + ahead * stride + c + i);
         const int64_t rest = width - i;
