@@ -1,4 +1,4 @@
-"""Writes the newest recorded run into a README: ``python -m lamina.bench.readme [README.md [bench/results]]``.
+"""Writes each processor's newest run into a README: ``python -m lamina.bench.readme [README.md [bench/results]]``.
 
 Between other markers goes the newest run of bench/gpu.py, where one is recorded.
 """
@@ -13,12 +13,13 @@ from typing import Any
 from lamina.bench.report import device_markdown, markdown
 
 
-def newest(folder: Path) -> Path:
-    """The recorded run with the latest date in it, but for those forced to an instruction set."""
-    runs = [path for path in folder.glob("*.json") if "--isa" not in json.loads(path.read_text())["command"]]
-    if not runs:
+def newest(folder: Path) -> list[dict[str, Any]]:
+    """Each processor's latest recorded run, but for those forced to an instruction set; the newest first."""
+    runs = sorted((json.loads(path.read_text()) for path in folder.glob("*.json")), key=lambda run: run["date"])
+    of_processor = {run["machine"]["cpu"]: run for run in runs if "--isa" not in run["command"]}
+    if not of_processor:
         raise ValueError(f"bench: no recorded run in {folder}; make one with: lamina bench --json {folder}/NAME.json")
-    return max(runs, key=lambda path: json.loads(path.read_text())["date"])
+    return sorted(of_processor.values(), key=lambda run: run["date"], reverse=True)
 
 
 def newest_on_device(folder: Path) -> Path | None:
@@ -44,12 +45,13 @@ def main(arguments: list[str]) -> None:
     readme = Path(arguments[0] if arguments else "README.md")
     folder = Path(arguments[1] if len(arguments) > 1 else "bench/results")
     recorded, on_device = newest(folder), newest_on_device(folder)
-    text = rewrite(readme.read_text(), markdown(json.loads(recorded.read_text())))
+    text = rewrite(readme.read_text(), "\n\n".join(map(markdown, recorded)))
     if on_device:
         about, *rows = lines_of(on_device)
         text = rewrite(text, device_markdown(about, rows), "bench on a GPU")
     readme.write_text(text)
-    print(f"{readme}: {' and '.join(f'table of {path}' for path in (recorded, on_device) if path)}")
+    shown = [run["machine"]["cpu"] for run in recorded] + ([on_device.name] if on_device else [])
+    print(f"{readme}: tables of {', '.join(shown)}")
 
 
 if __name__ == "__main__":
