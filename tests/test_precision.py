@@ -5,6 +5,10 @@ AVX512_BF16; whatever unit the machine has itself, too.
 """
 
 import contextlib
+import os
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -15,10 +19,11 @@ from comparison import assert_same_bits, assert_threads_agree, assert_within
 from lamina import _core, ops
 from tolerances import OPERANDS, product_at
 
-# (rows, depth, columns): around tiles, the steps of 32, the panels of 32, the chunk of 512 and the blocks of columns.
+# (rows, depth, columns): around tiles, steps of 32, panels of 32, groups of 128 rows, the chunk of 512 and the
+# blocks of columns.
 SHAPES = [
     (32, 64, 32), (33, 65, 33), (47, 95, 49), (45, 512, 40), (46, 513, 35), (64, 1100, 96), (100, 64, 513),
-    (35, 70, 1030),
+    (35, 70, 1030), (150, 530, 530),
 ]  # fmt: skip
 TRANSPOSES = [(False, False), (False, True), (True, False), (True, True)]
 
@@ -258,3 +263,22 @@ def test_nets_train_at_any_precision_with_any_number_of_threads(unit, precision)
     highest, best = train("highest", 1)
     assert faster(precision) != all(np.array_equal(weights[name], highest[name]) for name in weights)
     assert score > best - 0.02 > 0.9
+
+
+@pytest.mark.skipif("amx" not in lamina.available_isas(), reason="this machine has no AMX to lack")
+def test_without_its_tiles_an_intel_processor_starts_at_avx512():
+    """Its VDPBF16PS has half the rate of an fma. Linux refuses tiles where a signal stack has no room for them."""
+    program = """
+        import ctypes
+        class Stack(ctypes.Structure):
+            _fields_ = [("pointer", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+        memory = ctypes.create_string_buffer(8192)
+        stack = Stack(ctypes.cast(memory, ctypes.c_void_p), 0, len(memory))
+        assert ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None) == 0
+        import lamina
+        print(lamina.get_isa(), *lamina.available_isas())
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "LAMINA_ISA"}
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    answer = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.split()
+    assert answer == ["avx512", "generic", "avx2", "avx512", "avx512_bf16"]

@@ -71,7 +71,7 @@ Level level(int index) {
     case 4:
       return {&tables().avx512, has_avx512()};
     case 5:
-      return {&tables().avx512_bf16, has_avx512_bf16()};
+      return {&tables().avx512_bf16, has_avx512_bf16(), true, !__builtin_cpu_is("intel")};  // half the rate of an fma there
     default:
       return {&tables().amx, has_amx()};
   }

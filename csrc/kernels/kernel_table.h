@@ -240,6 +240,7 @@ struct Level {
   const KernelTable* table;
   bool available;
   bool listed = true;  // others are for tests, by name
+  bool pays = true;    // others, slower on this processor than the level before, are taken when asked for
 };
 extern const int level_count;
 Level level(int index);

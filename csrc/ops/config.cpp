@@ -24,7 +24,12 @@ const KernelTable* find_table(const char* op, const std::string& name) {
 
 const KernelTable* initial_table() {
   if (const char* forced = std::getenv("LAMINA_ISA"); forced && *forced) return find_table("LAMINA_ISA", forced);
-  return find_table("set_isa", available_isas().back());
+  const KernelTable* best = nullptr;
+  for (int i = 0; i < level_count; ++i) {
+    const Level next = level(i);
+    if (next.available && next.listed && next.pays) best = next.table;
+  }
+  return best;
 }
 
 std::atomic<const KernelTable*>& table() {
