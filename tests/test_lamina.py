@@ -92,6 +92,18 @@ def test_lamina_has_the_bits_of_its_parts(isa, rng, dtype, activation, bias, nor
         assert_same_bits(fused(arrays, activation, p, training, dy, need_dx=False)[2], expected)
 
 
+def test_wide_laminae_have_the_bits_of_their_parts(isa, rng, dtype):
+    """Batch statistics are measured strip by strip, however wide a product's blocks are."""
+    arrays = layer(rng, (9, 70, 1100), dtype, True, True)
+    dy = rng.normal(size=(9, 1100)).astype(dtype)
+    h, running, backward = compose(arrays, "relu", 0.5, True)
+    own, own_running, gradients = fused(arrays, "relu", 0.5, True, dy)
+    assert_same_bits((own, own_running), (h, running))
+    expected = backward(dy)
+    for name in expected:
+        assert_same_bits(gradients[name], expected[name])
+
+
 @pytest.mark.parametrize("activation", ref.activations(fused=True))
 def test_lamina_has_the_bits_of_its_parts_with_nan(isa, rng, dtype, activation):
     arrays = layer(rng, (20, 5, 17), dtype, normalised=False)

@@ -190,9 +190,10 @@ def test_the_tail_follows_a_product_of_any_precision(unit, precision, rng):
     assert_same_bits(h, ops.dropout_forward(ops.activation_forward(z, "elu"), p=0.4, seed=5, layer=1, step=2))
 
 
-def test_batch_norm_measures_a_product_of_any_precision(unit, precision, rng):
-    x, weight, bias = layer(rng)
-    gamma, beta = (rng.normal(size=90).astype(np.float32) for _ in range(2))
+@pytest.mark.parametrize("outputs", [90, 1100])
+def test_batch_norm_measures_a_product_of_any_precision(unit, precision, rng, outputs):
+    x, weight, bias = layer(rng, outputs=outputs)
+    gamma, beta = (rng.normal(size=outputs).astype(np.float32) for _ in range(2))
     h, saved = ops.lamina_forward(x, weight, bias, gamma=gamma, beta=beta, activation="tanh", precision=precision)
     z = ops.linear_forward(x, weight, bias, precision=precision)
     y, mean, rstd = ops.batchnorm_forward(z, gamma, beta, None, None)

@@ -134,6 +134,7 @@ struct GemmSplit {
     const auto split = [&](int64_t width, int64_t height) {
       return GemmSplit{width, height, divide_up(columns, width), divide_up(rows, height)};
     };
+    if (g.statistics) widest = smaller(widest, strip_columns);
     // By columns no task packs what another packs too, but for a's small panels.
     const GemmSplit by_columns = split(smaller(widest, round_up(divide_up(columns, context.threads), step)), rows);
     if (g.statistics) return by_columns;  // which need whole columns
