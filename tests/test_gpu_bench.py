@@ -140,7 +140,7 @@ def test_what_is_recorded_makes_a_table(tmp_path, capsys, monkeypatch):
     table = readme.device_markdown(about, rows)
     assert "emulated" in table and "| elementwise | relu forward 40x40 |" in table
     assert "| products | gemm | failed |" in table
-    (tmp_path / "run.json").write_text('{"command": "lamina bench", "date": "2026-01-01"}')
+    (tmp_path / "run.json").write_text('{"command": "lamina bench", "date": "2026-01-01", "machine": {"cpu": "one"}}')
     monkeypatch.setattr(readme, "markdown", lambda document: "of the CPU")
     page = tmp_path / "README.md"
     page.write_text("<!-- bench -->\n<!-- /bench -->\n<!-- bench on a GPU -->\nold\n<!-- /bench on a GPU -->\nafter\n")
