@@ -24,7 +24,7 @@ struct ExpSums {
 template <class T>
 __device__ ExpSums<T> exp_sums(const RowOfThread& at, int64_t columns, const T* x, T m) {
   const auto sums = row_sums<T, 2>(at, columns, [&](int64_t i) {
-    const T e = exp(x[i] - m);
+    const T e = exp_of_negative(x[i] - m);
     return Sums<T, 2>{e, x[i] == m ? T(0) : e};
   });
   return {sums.of[0], sums.of[1]};
@@ -38,7 +38,7 @@ __global__ void softmax_forward_kernel(Matrix<const T> x, Matrix<T> y, bool loga
   const T m = row_max(at, x.columns, in);
   const ExpSums<T> sums = exp_sums(at, x.columns, in, m);
   const T log_sum = logarithm ? log_of_sum(sums.all, sums.others) : T(0);
-  over_row(at, x.columns, [&](int64_t i) { out[i] = logarithm ? (in[i] - m) - log_sum : exp(in[i] - m) / sums.all; });
+  over_row(at, x.columns, [&](int64_t i) { out[i] = logarithm ? (in[i] - m) - log_sum : exp_of_negative(in[i] - m) / sums.all; });
 }
 
 template <class T>
@@ -47,7 +47,7 @@ __global__ void softmax_backward_kernel(Matrix<const T> dy, Matrix<const T> y, M
   const T *const d = dy.row(at.row), *const p = y.row(at.row);
   T* const out = dx.row(at.row);
   const T total = row_sum<T>(at, y.columns, [&](int64_t i) { return logarithm ? d[i] : d[i] * p[i]; });
-  over_row(at, y.columns, [&](int64_t i) { out[i] = logarithm ? fma(T(0) - exp(p[i]), total, d[i]) : p[i] * (d[i] - total); });
+  over_row(at, y.columns, [&](int64_t i) { out[i] = logarithm ? fnma(exp(p[i]), total, d[i]) : p[i] * (d[i] - total); });
 }
 
 template <class T>
@@ -99,7 +99,7 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> k) {
     if (at.inside && at.lane == 0) k.row_loss[at.row] = known ? static_cast<double>(value) * weight : static_cast<double>(nothing);
     if (!d) return;
     over_row(at, classes, [&](int64_t i) {
-      const T share = exp(x[i] - m) / sums.all - spread;
+      const T share = exp_of_negative(x[i] - m) / sums.all - spread;
       d[i] = !known ? nothing : (i == label ? share - rest : share) * scale;
     });
   } else {
@@ -112,7 +112,7 @@ __global__ void softmax_cross_entropy_kernel(SoftmaxCrossEntropy<T> k) {
     const T mass = row_sum<T>(at, classes, target);
     if (at.inside && at.lane == 0) k.row_loss[at.row] = static_cast<double>(value) * weight;
     if (!d) return;
-    over_row(at, classes, [&](int64_t i) { d[i] = (exp(x[i] - m) / sums.all * mass - target(i)) * scale; });
+    over_row(at, classes, [&](int64_t i) { d[i] = (exp_of_negative(x[i] - m) / sums.all * mass - target(i)) * scale; });
   }
 }
 

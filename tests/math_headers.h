@@ -18,6 +18,7 @@
 #include "math/random.h"
 #include "math/rbm.h"
 #include "math/scalar.h"
+#include "math/sincos.h"
 #include "math/type_list.h"
 
 namespace lamina_test {

@@ -86,6 +86,7 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) sum[i][v] = Vec<T>(T(0));
   }
+#pragma GCC unroll 2
   for (int64_t k = 0; k < depth; ++k) {
     Vec<T> b_row[vectors];
 #pragma GCC unroll 8

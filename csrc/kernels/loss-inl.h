@@ -25,7 +25,7 @@ template <class T>
 LAMINA_INLINE ExpSums<T> exp_row(int64_t n, const T* x, T m, T* out) {
   const Vec<T> lowest(-static_cast<T>(__builtin_huge_val()));
   const auto sums = row_sums<T, 1, 2>(n, [&](int, int64_t i, auto lanes) {
-    const Vec<T> xi = load(x + i, lanes, lowest), e = exp(xi - Vec<T>(m));
+    const Vec<T> xi = load(x + i, lanes, lowest), e = exp_of_negative(xi - Vec<T>(m));
     if (out) store(out + i, e, lanes);
     return std::array{e, select(xi == Vec<T>(m), Vec<T>(T(0)), e)};
   });
@@ -63,7 +63,7 @@ void softmax_backward(const Context& context, Matrix<const T> dy, Matrix<const T
       }));
       over<T>(y.columns, [&](int64_t i, auto lanes) {
         const Vec<T> di = load(d + i, lanes), pi = load(p + i, lanes);
-        store(out + i, logarithm ? fma(Vec<T>(T(0)) - exp(pi), total, di) : pi * (di - total), lanes);
+        store(out + i, logarithm ? fnma(exp(pi), total, di) : pi * (di - total), lanes);
       });
     }
   });

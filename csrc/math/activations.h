@@ -56,7 +56,7 @@ struct Tanh : Linear {
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V y, ActivationParameters<V>) {
-    return dy * fma(constant<V>(0) - y, y, constant<V>(1));
+    return dy * fnma(y, y, constant<V>(1));
   }
 };
 
@@ -110,7 +110,7 @@ struct Elu : Linear {
   static constexpr double defaults[2] = {1.0, 0};
   template <class V>
   LAMINA_HD static V forward(V z, ActivationParameters<V> p) {
-    return select(z > constant<V>(0), z, p.first * expm1(min(constant<V>(0), z)));
+    return select(z > constant<V>(0), z, p.first * expm1(z));
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V y, ActivationParameters<V> p) {
@@ -125,7 +125,7 @@ struct Selu : Linear {
   static constexpr double lambda = 1.0507009873554805, alpha = 1.6732632423543778;
   template <class V>
   LAMINA_HD static V forward(V z, ActivationParameters<V>) {
-    return select(z > constant<V>(0), constant<V>(lambda) * z, constant<V>(lambda * alpha) * expm1(min(constant<V>(0), z)));
+    return select(z > constant<V>(0), constant<V>(lambda) * z, constant<V>(lambda * alpha) * expm1(z));
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V y, ActivationParameters<V>) {
@@ -155,7 +155,7 @@ struct Softplus : Linear {
   static constexpr bool sign_only = false;
   template <class V>
   LAMINA_HD static V forward(V z, ActivationParameters<V>) {
-    return max(constant<V>(0), z) + detail::log1p_of_fraction(detail::exp_of_negated(abs(z)));
+    return max(constant<V>(0), z) + detail::log1p_of_fraction(exp_of_negative(detail::negative(z)));
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V y, ActivationParameters<V>) {
@@ -172,7 +172,7 @@ struct Gelu : Linear {
   template <class V>
   LAMINA_HD static V forward(V z, ActivationParameters<V>) {
     const V t = min(constant<V>(beyond), abs(z)), lost = t * normal_tail(t, gaussian(t));
-    return select(z < constant<V>(0), constant<V>(0), z) - lost;
+    return max(constant<V>(0), z) - lost;
   }
   template <class V>
   LAMINA_HD static V backward(V dy, V z, ActivationParameters<V>) {
@@ -185,7 +185,7 @@ struct Gelu : Linear {
 // s + x s (1 - s), s the sigmoid of v: the smaller of s and 1 - s keeps its digits.
 template <class V>
 LAMINA_HD V gated_slope(V x, V v) {
-  const V one = constant<V>(1), smaller = sigmoid(constant<V>(0) - abs(v));
+  const V one = constant<V>(1), smaller = sigmoid(detail::negative(v));
   return fma(x, smaller * (one - smaller), select(v < constant<V>(0), smaller, one - smaller));
 }
 

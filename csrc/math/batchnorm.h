@@ -47,7 +47,7 @@ LAMINA_HD V batchnorm_output(V x, V mean, V rstd, V gamma, V beta) {
 // dx = gamma rstd (dy - mean(dy) - xhat mean(dy xhat)); scale = gamma rstd
 template <class V>
 LAMINA_HD V batchnorm_gradient(V dy, V xhat, V scale, V mean_dy, V mean_dy_xhat) {
-  return scale * fma(constant<V>(0) - xhat, mean_dy_xhat, dy - mean_dy);
+  return scale * fnma(xhat, mean_dy_xhat, dy - mean_dy);
 }
 
 }  // namespace lamina

@@ -1,7 +1,7 @@
 // Encodings of numbers before a net (Gorishniy, Rubachev & Babenko 2022): sines and cosines, and shares of bins.
 #pragma once
 
-#include "math/elementary.h"
+#include "math/sincos.h"
 
 namespace lamina {
 

@@ -30,7 +30,7 @@ struct SigmoidCrossEntropy : ElementwiseLoss {
   template <class V>
   LAMINA_HD static V value(V x, V t, V) {
     const V zero = constant<V>(0);
-    return fma(zero - x, t, max(zero, x)) + detail::log1p_of_fraction(detail::exp_of_negated(abs(x)));
+    return fnma(x, t, max(zero, x)) + detail::log1p_of_fraction(exp_of_negative(detail::negative(x)));
   }
   template <class V>
   LAMINA_HD static V gradient(V x, V t, V) {
@@ -103,7 +103,7 @@ struct PoissonNll : ElementwiseLoss {
   static constexpr const char* prediction_name = "log_rate";
   template <class V>
   LAMINA_HD static V value(V x, V t, V) {
-    return fma(constant<V>(0) - t, x, exp(x));
+    return fnma(t, x, exp(x));
   }
   template <class V>
   LAMINA_HD static V gradient(V x, V t, V) {

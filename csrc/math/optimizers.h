@@ -58,7 +58,7 @@ LAMINA_HD V soft_threshold(V p, V threshold) {
 // p <- p - lr direction
 template <class V>
 LAMINA_HD V descend(V p, V lr, V direction) {
-  return fma(constant<V>(0) - lr, direction, p);
+  return fnma(lr, direction, p);
 }
 
 template <class V>

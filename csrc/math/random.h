@@ -3,6 +3,7 @@
 
 #include "math/elementary.h"
 #include "math/philox.h"
+#include "math/sincos.h"
 
 namespace lamina {
 

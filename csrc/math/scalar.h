@@ -41,6 +41,8 @@ LAMINA_HD V constant(double value) {
 
 LAMINA_HD float fma(float a, float b, float c) { return ::fmaf(a, b, c); }
 LAMINA_HD double fma(double a, double b, double c) { return ::fma(a, b, c); }
+LAMINA_HD float fnma(float a, float b, float c) { return ::fmaf(-a, b, c); }  // c - a b
+LAMINA_HD double fnma(double a, double b, double c) { return ::fma(-a, b, c); }
 LAMINA_HD float sqrt(float x) { return ::sqrtf(x); }
 LAMINA_HD double sqrt(double x) { return ::sqrt(x); }
 LAMINA_HD float abs(float x) { return ::fabsf(x); }

@@ -102,7 +102,7 @@ struct Describe {
            threads(context, host ? n.splits.back() : n.splits.front()));
     n.line("tile", plan.tile_rows, " rows x ", plan.tile_columns, " columns in registers", host ? "" : " of a thread");
     if (host) {
-      n.line("a", plan.pack_a ? "copied, a panel of rows at a time" : "read in place");
+      n.line("a", plan.pack_a ? "copied, some rows at a time" : "read in place");
       n.line("b", plan.pack_b ? "packed, a block of columns at a time" : "read in place",
              plan.pack_edge ? ", its last columns packed" : "");
     } else {

@@ -79,6 +79,8 @@ LAMINA_INLINE F operator/(F a, F b) { return _mm256_div_ps(a.v, b.v); }
 LAMINA_INLINE D operator/(D a, D b) { return _mm256_div_pd(a.v, b.v); }
 LAMINA_INLINE F fma(F a, F b, F c) { return _mm256_fmadd_ps(a.v, b.v, c.v); }
 LAMINA_INLINE D fma(D a, D b, D c) { return _mm256_fmadd_pd(a.v, b.v, c.v); }
+LAMINA_INLINE F fnma(F a, F b, F c) { return _mm256_fnmadd_ps(a.v, b.v, c.v); }  // c - a b
+LAMINA_INLINE D fnma(D a, D b, D c) { return _mm256_fnmadd_pd(a.v, b.v, c.v); }
 LAMINA_INLINE F sqrt(F a) { return _mm256_sqrt_ps(a.v); }
 LAMINA_INLINE D sqrt(D a) { return _mm256_sqrt_pd(a.v); }
 LAMINA_INLINE F abs(F a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v); }

@@ -130,7 +130,7 @@ def explain(op, shapes, dtype="float32", *, device="cpu", **options):
     product (128, 784) x (784, 512), float32 at highest, generic
       tasks   1 x 1 of 128 rows x 512 columns on 1 thread
       tile    4 rows x 4 columns in registers
-      a       copied, a panel of rows at a time
+      a       copied, some rows at a time
       b       packed, a block of columns at a time
       depth   4 chunks of 256, summed in the result itself
       then    bias from registers

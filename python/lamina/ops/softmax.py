@@ -14,7 +14,7 @@ def softmax_forward(x, *, out=None):
     Returns
     -------
     ndarray, (batch, classes)
-        Rows of probabilities.
+        Rows of probabilities; those below the dtype's smallest normal number may be 0.
 
     Raises
     ------
