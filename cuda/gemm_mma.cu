@@ -80,6 +80,7 @@ __global__ void __launch_bounds__(S::threads, 2)
     __syncthreads();  // all have waited, and nobody reads the slices any more that the next ones replace
     begin_next();
     const Stage& now = shared.at[stage];
+#pragma unroll 1  // two steps at once spill registers on sm_90a
     for (int step = 0; step < slice_depth; step += 16) {
       uint32_t a_matrices[S::tiles_down][4], b_matrices[S::tiles_across / 2][4];
       for (int m = 0; m < S::tiles_down; ++m) now.a.load(warp_row + 16 * m, step, a_matrices[m]);
