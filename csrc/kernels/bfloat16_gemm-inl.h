@@ -83,7 +83,8 @@ struct Bfloat16 {
   static inline Kernels<float> below;
 
   static GemmSplit split_of(const Context& context, const Gemm<float>& g) {
-    return GemmSplit::of(context, g, PackedB::columns, Unit::block_columns(g.depth), Unit::rows);
+    const bool turns_a = g.a_row == 1 && g.b_column == 1;
+    return GemmSplit::of(context, g, PackedB::columns, Unit::block_columns(g.depth), Unit::rows, turns_a);
   }
   static void gemm(const Context& context, const Gemm<float>& g) {
     const int halves = halves_of<Unit>(context, g);

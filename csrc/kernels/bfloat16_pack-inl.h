@@ -66,14 +66,17 @@ void pack_across(const Lines<S>& in, int64_t lines, int64_t depth, uint32_t* to,
 }
 // The two that turn lines, in squares of 16 lines by 16 pairs.
 template <Half half, class S>
-LAMINA_INLINE void turn_square(const Lines<S>& in, int64_t first, int64_t count, int64_t k, int64_t steps, uint32_t* to,
+LAMINA_INLINE void turn_square(const Lines<S>& in, int64_t first, int64_t lines, int64_t k, int64_t depth, uint32_t* to,
                                const Layout& layout) {
   const S* const from = in.data + first * in.line + k * in.depth;
+  const int64_t count = smaller(16, lines - first), steps = smaller(32, depth - k);
   Pairs square[16];
   if (in.depth == 1) {
+    const S* const soon = fetched_ahead(from, in.line, 16, k, depth, 128);
     for (int i = 0; i < count; ++i) {
       square[i] = pairs_along<half>(from + i * in.line, steps);
-      __builtin_prefetch(from + i * in.line + 128);  // as many lines are more than hardware follows
+      __builtin_prefetch(soon + i * in.line);
+      __builtin_prefetch(soon + i * in.line + 16);
     }
   } else {
     for (int i = 0; 2 * i < steps; ++i) {
@@ -88,9 +91,7 @@ LAMINA_INLINE void turn_square(const Lines<S>& in, int64_t first, int64_t count,
 }
 template <Half half, class S>
 void pack_turned(const Lines<S>& in, int64_t lines, int64_t depth, uint32_t* to, const Layout& layout) {
-  const auto turn = [&](int64_t first, int64_t k) {
-    turn_square<half>(in, first, smaller(16, lines - first), k, smaller(32, depth - k), to, layout);
-  };
+  const auto turn = [&](int64_t first, int64_t k) { turn_square<half>(in, first, lines, k, depth, to, layout); };
   if (in.depth == 1) {  // along the runs of memory
     for (int64_t first = 0; first < lines; first += 16) {
       for (int64_t k = 0; k < depth; k += 32) turn(first, k);

@@ -129,21 +129,26 @@ struct GemmSplit {
   int64_t width, height, across, down;
 
   template <class T>
-  static GemmSplit of(const Context& context, const Gemm<T>& g, int64_t step, int64_t widest, int64_t lowest) {
+  static GemmSplit of(const Context& context, const Gemm<T>& g, int64_t step, int64_t widest, int64_t lowest, bool rows_first = false) {
     const int64_t rows = g.c.rows, columns = g.c.columns;
     const auto split = [&](int64_t width, int64_t height) {
       return GemmSplit{width, height, divide_up(columns, width), divide_up(rows, height)};
     };
     if (g.statistics) widest = smaller(widest, strip_columns);
+    // Many rows are cut, so that a core that is held back takes fewer of them; but b is packed for each cut.
+    constexpr int64_t pays = 1024;
+    const int64_t tallest = context.threads > 1 && rows >= 2 * pays ? divide_up(rows, rows / pays) : rows;
     // By columns no task packs what another packs too, but for a's small panels.
-    const GemmSplit by_columns = split(smaller(widest, round_up(divide_up(columns, context.threads), step)), rows);
-    if (g.statistics) return by_columns;  // which need whole columns
-    // By rows the shares of few columns are more even.
-    const GemmSplit by_rows = split(smaller(widest, round_up(columns, lanes<T>)), larger(lowest, divide_up(rows, context.threads)));
+    const int64_t width = smaller(widest, round_up(divide_up(columns, context.threads), step));
+    if (g.statistics) return split(width, rows);  // which need whole columns
+    const GemmSplit by_columns = split(width, tallest);
+    // By rows the shares of few columns are more even; and first where packing a takes longer, unless less even.
+    const int64_t height = larger(lowest, smaller(tallest, divide_up(rows, context.threads)));
+    const GemmSplit by_rows = split(smaller(widest, round_up(columns, lanes<T>)), rows_first ? round_up(height, lowest) : height);
     const auto largest_share = [&](const GemmSplit& s) {
       return divide_up(s.across * s.down, context.threads) * s.height * round_up(s.width, lanes<T>);
     };
-    return largest_share(by_rows) * 20 < largest_share(by_columns) * 19 ? by_rows : by_columns;
+    return largest_share(by_rows) * 20 < largest_share(by_columns) * (rows_first ? 21 : 19) ? by_rows : by_columns;
   }
   template <class T>
   static GemmSplit of(const Context& context, const Gemm<T>& g) {

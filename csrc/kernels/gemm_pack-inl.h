@@ -11,12 +11,13 @@ LAMINA_INLINE void pack_transposed(const T* in, int64_t stride, int64_t count, i
   constexpr int W = lanes<T>;
   for (int64_t first = 0; first < step; first += W) {
     for (int64_t k = 0; k < depth; k += W) {
+      const T* const soon = fetched_ahead(in + first * stride + k, stride, W, k, depth, 4 * W);
       Vec<T> square[W];
       const auto read = [&](auto lanes) {
 #pragma GCC unroll 16
         for (int i = 0; i < W; ++i) {
           square[i] = first + i < count ? load(in + (first + i) * stride + k, lanes) : Vec<T>(T(0));
-          __builtin_prefetch(in + (first + i) * stride + k + 4 * W);  // as many lines as rows are more than hardware follows
+          __builtin_prefetch(soon + i * stride);
         }
       };
       if (k + W <= depth) {

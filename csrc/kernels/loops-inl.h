@@ -103,4 +103,11 @@ void over_rows(const Context& context, int64_t rows, int64_t columns, double cos
                    [&](int64_t task) { f(task * count, smaller(count, rows - task * count)); });
 }
 
+// As many lines as are turned at a time are more than hardware follows: what is `ahead` numbers further on, in these lines or,
+// after the last of their depth steps, in as many that come next. `in` is at step k of the first line.
+template <class T>
+LAMINA_INLINE const T* fetched_ahead(const T* in, int64_t stride, int64_t lines, int64_t k, int64_t depth, int64_t ahead) {
+  return k + ahead < depth ? in + ahead : in + lines * stride + ahead - depth;
+}
+
 }  // namespace lamina::LAMINA_ISA
