@@ -108,24 +108,10 @@ LAMINA_HD V expm1_reduced(V r) {
   return fma(polynomial<Format<V>::exp_series>(r), r * r, r);
 }
 
-// e^x, where x has been clamped as far as it needs to be.
-template <class V>
-LAMINA_HD V exp_in_range(V x) {
-  const Reduced<V> r = reduce(x);
-  return scale(exp_reduced(r.rest), r.n);
-}
-
 // -|x|
 template <class V>
 LAMINA_HD V negative(V x) {
   return copysign(x, constant<V>(-1));
-}
-
-// e^x - 1 for expm1_min <= x <= 88 (double: 709), where 2^n is a normal number. The sign of a zero is lost.
-template <class V>
-LAMINA_HD V expm1_in_range(V x) {
-  const Reduced<V> r = reduce(x);
-  return fma(expm1_reduced(r.rest), r.power, r.power - constant<V>(1));
 }
 
 }  // namespace detail
@@ -133,7 +119,8 @@ LAMINA_HD V expm1_in_range(V x) {
 template <class V>
 LAMINA_HD V exp(V x) {
   using F = Format<V>;
-  return detail::exp_in_range(min(constant<V>(F::exp_max), max(constant<V>(F::exp_min), x)));
+  const detail::Reduced<V> r = detail::reduce(min(constant<V>(F::exp_max), max(constant<V>(F::exp_min), x)));
+  return detail::scale(detail::exp_reduced(r.rest), r.n);
 }
 
 // e^x for x <= 0, with fewer operations: 0 where the result would lie below the normal numbers.
@@ -146,7 +133,9 @@ LAMINA_HD V exp_of_negative(V x) {
 // e^x - 1 for x <= 88 (double: 709), accurate near 0.
 template <class V>
 LAMINA_HD V expm1(V x) {
-  return copysign(detail::expm1_in_range(max(constant<V>(Format<V>::expm1_min), x)), x);
+  const detail::Reduced<V> r = detail::reduce(max(constant<V>(Format<V>::expm1_min), x));
+  const V result = fma(detail::expm1_reduced(r.rest), r.power, r.power - constant<V>(1));
+  return copysign(result, x);  // which the sum of a zero would lose
 }
 
 // With e = e^-2|x| - 1: -e / (e + 2), numerator and denominator each rounded once.
