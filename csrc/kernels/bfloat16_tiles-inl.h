@@ -42,19 +42,20 @@ class TileUnit {
     if constexpr (across == 2) tiles_.store<2>(sums + 16, stride);
     if constexpr (down == 2 && across == 2) tiles_.store<3>(sums + 16 * stride + 16, stride);
   }
+  // A panel of a is in L1 and meets one of b after the other from L2.
   template <int down, int across>
   LAMINA_INLINE void add(int64_t pairs, const uint32_t* a, const uint32_t* b) {
     for (int64_t k = 0; k < pairs; k += 16) {
       const uint32_t* const b_tile = b + k * PackedB::columns;
       tiles_.load<4>(a + k, PackedA::stride);
-      tiles_.load<6>(b_tile, PackedB::columns);
+      tiles_.load_once<6>(b_tile, PackedB::columns);
       tiles_.multiply<0, 4, 6>();
       if constexpr (down == 2) {
         tiles_.load<5>(a + 16 * PackedA::stride + k, PackedA::stride);
         tiles_.multiply<1, 5, 6>();
       }
       if constexpr (across == 2) {
-        tiles_.load<7>(b_tile + 16, PackedB::columns);
+        tiles_.load_once<7>(b_tile + 16, PackedB::columns);
         tiles_.multiply<2, 4, 7>();
         if constexpr (down == 2) tiles_.multiply<3, 5, 7>();
       }

@@ -29,6 +29,11 @@ class Tiles {
   LAMINA_INLINE void load(const uint32_t* p, int64_t stride) {
     asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(stride * 4), "i"(tile) : "memory");
   }
+  // Past L1, where it would push out what is read again.
+  template <int tile>
+  LAMINA_INLINE void load_once(const uint32_t* p, int64_t stride) {
+    asm volatile("tileloaddt1 (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(stride * 4), "i"(tile) : "memory");
+  }
   template <int tile>
   LAMINA_INLINE void store(float* p, int64_t stride) const {
     asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(p), "r"(stride * 4), "i"(tile) : "memory");

@@ -21,6 +21,10 @@ class Tiles {
     }
   }
   template <int tile>
+  void load_once(const uint32_t* p, int64_t stride) {
+    load<tile>(p, stride);
+  }
+  template <int tile>
   void store(float* p, int64_t stride) const {
     for (int i = 0; i < 16; ++i) {
       for (int j = 0; j < 16; ++j) p[i * stride + j] = number(data_[tile][i][j]);
