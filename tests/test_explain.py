@@ -60,6 +60,13 @@ def test_the_tasks_of_a_product_cover_it(cpu_isa, threads, rows, columns):
     assert "2 chunks of 256" in text
 
 
+def test_many_rows_are_cut_where_threads_share_them(threads):
+    for transpose_a in (False, True):
+        a = (300, 5000) if transpose_a else (5000, 300)
+        down, _, height, _ = split_of(ops.explain("gemm", (a, (300, 700)), transpose_a=transpose_a))
+        assert (down, height) == ((1, 5000) if threads == 1 else (4, 1250))
+
+
 def test_small_work_stays_on_one_thread(threads):
     text = ops.explain("gemm", ((8, 16), (16, 200)))
     assert " on 1 thread" in text and ("too little work to share" in text) == (threads > 1)
