@@ -21,7 +21,10 @@ LAMINA_INLINE void finish_tile(const Finish<float>& finish, const float* sums, i
   if (width == PackedB::columns && !finish.scales()) {
     for (int64_t i = 0; i < tall; ++i) {
       for (int64_t c = 0; c < PackedB::columns; c += lanes<float>) {
-        finish_unscaled<float>(load(sums + i * PackedB::columns + c, Full{}), i, c, finish);
+        Vec<float> sum = load(sums + i * PackedB::columns + c, Full{});
+        if (finish.earlier) sum = load(finish.earlier + i * finish.earlier_stride + c, Full{}) + sum;
+        if (finish.bias) sum = sum + load(finish.bias + c, Full{});
+        store(finish.c + i * finish.c_stride + c, sum, Full{});
       }
     }
     return;

@@ -14,8 +14,8 @@ struct GemmPlan {
   static constexpr int64_t block_bytes = columns * depth * sizeof(T);  // of b, in L2
   static_assert(block_bytes + tile_rows * panel_stride<T> * sizeof(T) <= scratch_bytes);
   static constexpr int64_t most_panels = 16;
-  static_assert(block_bytes + most_panels * panel_width<T> * depth * sizeof(T) <= scratch_bytes);
-  static constexpr int64_t reuse = lanes<float> == 16 ? 80 : 36;  // rows that pay for a packed b
+  static_assert(block_bytes + most_panels * panels_apart<T>(tile_rows, depth) * sizeof(T) <= scratch_bytes);
+  static constexpr int64_t reuse = lanes<float> == 16 ? 80 : 36;  // rows that pay for a packed b whose vectors cross lines
   bool by_rows, pack_a, pack_b;
   int64_t panels;        // of a packed at a time: of a large one whose rows lie across the memory, a line is read once
   int64_t panel;         // rows a tile, as even as can be
@@ -31,21 +31,22 @@ struct GemmPlan {
     pack_a = by_rows || (g.c.columns >= 4 * tile_columns && g.depth > 64);
     panels = g.depth * g.a_depth * int64_t(sizeof(T)) > (1 << 20) ? most_panels : 1;
     const int64_t bytes = g.depth * g.b_depth * int64_t(sizeof(T));
-    pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= reuse && bytes > (64 << 10));
+    const bool in_lines = (reinterpret_cast<uintptr_t>(g.b) | g.b_depth * sizeof(T)) % cache_line == 0;
+    pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= reuse * (in_lines ? 2 : 1) && bytes > (64 << 10));
   }
 };
 
 // Tiles of one panel of a (tall rows) against one of b (width columns), the widest first.
 template <class T>
 LAMINA_INLINE void multiply_panel(bool by_rows, int64_t tall, int64_t width, int64_t depth, const T* a, int64_t a_step, const T* b,
-                                  int64_t b_step, Finish<T> finish) {
+                                  int64_t b_step, Finish<T> finish, const NextRows<T>& next) {
   constexpr int64_t W = lanes<T>;
   constexpr auto rows = std::make_integer_sequence<int, tile_rows>{};
   for (int64_t c = 0; c < width;) {
     const int64_t vectors = divide_up(width - c, W);
     const int64_t size = vectors >= 8 ? 8 : smaller(4, vectors), columns = smaller(W * size, width - c);
     (by_rows ? find_tile<T, true>(tall, size, rows) : find_tile<T, false>(tall, size, rows))(depth, a, a_step, b + c, b_step, columns,
-                                                                                             finish);
+                                                                                             finish, next);
     if (finish.earlier) finish.earlier += columns;
     if (finish.old) finish.old += columns;
     if (finish.bias) finish.bias += columns;
@@ -84,12 +85,17 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
             a = a_panel;
           } else {
             const int64_t at = (i - row) / plan.panel % plan.panels;
-            if (at == 0) pack_block(a, g.a_depth, smaller(plan.panels * plan.panel, row + rows - i), depth, plan.panel, a_panel);
-            a = a_panel + at * round_up(plan.panel, W) * depth;
-            a_step = round_up(tall, W);
+            if (at == 0) pack_panels(a, g.a_depth, smaller(plan.panels * plan.panel, row + rows - i), depth, plan.panel, a_panel);
+            a = a_panel + at * panels_apart<T>(plan.panel, depth);
+            a_step = plan.panel;
           }
         }
-        for (int64_t c = 0; c < block; c += plan.tile_columns) {
+        NextRows<T> next;
+        if (plan.by_rows && i + plan.panel < row + rows) {
+          const int64_t tiles = divide_up(block, plan.tile_columns), line = cache_line / sizeof(T);
+          next = {g.a + (i + plan.panel) * g.a_row + k, g.a_row, divide_up(divide_up(depth, line), tiles)};
+        }
+        for (int64_t c = 0; c < block; c += plan.tile_columns, next.at += next.lines * (cache_line / sizeof(T))) {
           const int64_t width = smaller(plan.tile_columns, block - c), step = round_up(width, W), at = first_column + c;
           const T* b = g.b + k * g.b_depth + at * g.b_column;
           int64_t b_step = g.b_depth;
@@ -106,7 +112,7 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
             b = packed;
             b_step = step;
           }
-          multiply_panel(plan.by_rows, tall, width, depth, a, a_step, b, b_step, Finish<T>(g, i, at, k == 0, last));
+          multiply_panel(plan.by_rows, tall, width, depth, a, a_step, b, b_step, Finish<T>(g, i, at, k == 0, last), next);
         }
         if (last && g.tail && !g.statistics) {
           tail_block(*g.tail, Matrix<const T>(g.c), g.saved, g.c, Block{i, tall, first_column, block});

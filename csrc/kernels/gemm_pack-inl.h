@@ -48,7 +48,7 @@ LAMINA_INLINE void pack_rows(const T* in, int64_t stride, int64_t count, int64_t
   }
 }
 
-// A block whose rows lie in memory, panel by panel of so many columns each: whole rows at a time, fetched ahead, since hardware
+// A block of b whose rows lie in memory, panel by panel of so many columns each: whole rows at a time, fetched ahead, since hardware
 // does not follow runs of memory as short as a panel's rows and as far apart.
 template <class T>
 LAMINA_INLINE void pack_block(const T* in, int64_t stride, int64_t columns, int64_t depth, int64_t panel_columns, T* out) {
@@ -63,6 +63,29 @@ LAMINA_INLINE void pack_block(const T* in, int64_t stride, int64_t columns, int6
         __builtin_prefetch(row + ahead * stride + c + i);
         const int64_t rest = width - i;
         store(to + i, rest >= W ? load(row + c + i, Full{}) : load(row + c + i, Partial<T>(rest)), Full{});
+      }
+    }
+  }
+}
+
+// Panels of a whose steps lie in memory, element (line i, step k) of each at k * panel + i: without gaps, so that vectors run
+// over into the next step, which is stored later, and behind the last one.
+template <class T>
+constexpr int64_t panels_apart(int64_t panel, int64_t depth) {
+  return panel * depth + panel_width<T>;
+}
+template <class T>
+LAMINA_INLINE void pack_panels(const T* in, int64_t stride, int64_t lines, int64_t depth, int64_t panel, T* out) {
+  constexpr int W = lanes<T>;
+  constexpr int64_t ahead = 8;
+  for (int64_t k = 0; k < depth; ++k) {
+    const T* const row = in + k * stride;
+    T* to = out + k * panel;
+    for (int64_t first = 0; first < lines; first += panel, to += panels_apart<T>(panel, depth)) {
+      for (int64_t i = 0; i < panel; i += W) {
+        __builtin_prefetch(row + ahead * stride + first + i);
+        const int64_t rest = larger(lines - first - i, 0);
+        store(to + i, rest >= W ? load(row + first + i, Full{}) : load(row + first + i, Partial<T>(rest)), Full{});
       }
     }
   }

@@ -60,65 +60,87 @@ LAMINA_INLINE void finish_vector(Vec<T> sum, int64_t row, int64_t column, const 
   store(f.c + row * f.c_stride + column, sum, lanes);
 }
 
-// The same where nothing scales, for whole vectors: small products feel the questions between them.
+// Of the rows of a that are copied next, a tile's share of lines: so many of each row, `stride` elements apart.
 template <class T>
-LAMINA_INLINE void finish_unscaled(Vec<T> sum, int64_t row, int64_t column, const Finish<T>& f) {
-  if (f.earlier) sum = load(f.earlier + row * f.earlier_stride + column, Full{}) + sum;
-  if (f.bias) sum = sum + load(f.bias + column, Full{});
-  store(f.c + row * f.c_stride + column, sum, Full{});
-}
+struct NextRows {
+  const T* at = nullptr;
+  int64_t stride = 0, lines = 0;
+};
 
 // c tile (rows x vectors) = a panel times b panel, `depth` steps. a's element (row i, step k) is at i * panel_stride + k
 // with `by_rows`, else at k * a_step + i.
 template <class T, bool by_rows, int rows, int vectors>
-void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step, int64_t columns, const Finish<T>& finish) {
+void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step, int64_t columns, const Finish<T>& to,
+          const NextRows<T>& next) {
   constexpr int W = lanes<T>;
-  if (finish.earlier) {  // far behind in a large result: on its way while this chunk is multiplied
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) fetch(finish.earlier + i * finish.earlier_stride + v * W);
-    }
-  }
+  constexpr int64_t line = cache_line / sizeof(T);
   Vec<T> sum[rows][vectors];
+  const auto each = [&](auto part) {
 #pragma GCC unroll 16
-  for (int i = 0; i < rows; ++i) {
+    for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) sum[i][v] = Vec<T>(T(0));
-  }
+      for (int v = 0; v < vectors; ++v) part(sum[i][v], i, v * W);
+    }
+  };
+  each([](Vec<T>& s, int, int) { s = Vec<T>(T(0)); });
+
+  const auto multiply = [&](int64_t steps, auto plain) {
 #pragma GCC unroll 2
-  for (int64_t k = 0; k < depth; ++k) {
-    Vec<T> b_row[vectors];
+    for (int64_t k = 0; k < steps; ++k) {
+      Vec<T> b_row[vectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) b_row[v] = load(b + v * W, Full{});
+      for (int v = 0; v < vectors; ++v) {
+        b_row[v] = load(b + v * W, Full{});
+        if constexpr (plain) fetch(b + 8 * b_step + v * W);
+      }
 #pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) {
-      const Vec<T> a_element(by_rows ? a[i * panel_stride<T>] : a[i]);
+      for (int i = 0; i < rows; ++i) {
+        const Vec<T> a_element(by_rows ? a[i * panel_stride<T>] : a[i]);
 #pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[i][v] = fma(a_element, b_row[v], sum[i][v]);
+        for (int v = 0; v < vectors; ++v) sum[i][v] = fma(a_element, b_row[v], sum[i][v]);
+      }
+      a += by_rows ? 1 : a_step;
+      b += b_step;
     }
-    a += by_rows ? 1 : a_step;
-    b += b_step;
+  };
+  // What is far away is asked for a row at a time between stretches of the depth; all at once it would queue before what the
+  // tile itself reads. Rows of b that were not packed lie too far apart for hardware to follow.
+  const auto in_stretches = [&](auto plain) {
+    const int64_t stretch = depth > 128 ? divide_up(depth, rows) : depth;
+    for (int64_t k = 0, i = 0; k < depth; k += stretch, ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) fetch(to.c + i * to.c_stride + v * W);
+      if (to.earlier && to.earlier != to.c) {
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; ++v) fetch(to.earlier + i * to.earlier_stride + v * W);
+      }
+      for (int64_t l = 0; l < next.lines; ++l) fetch(next.at + i * next.stride + l * line);
+      multiply(smaller(stretch, depth - k), plain);
+    }
+  };
+  if (b_step != vectors * W && depth * b_step * sizeof(T) > (64 << 10)) {
+    in_stretches(std::true_type{});
+  } else {
+    in_stretches(std::false_type{});
   }
+
+  const Finish<T> finish = to;
   if (columns == vectors * W && !finish.scales()) {
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) finish_unscaled<T>(sum[i][v], i, v * W, finish);
+    if (finish.earlier) {
+      each([&](Vec<T>& s, int i, int c) { s = load(finish.earlier + i * finish.earlier_stride + c, Full{}) + s; });
     }
+    if (finish.bias) each([&](Vec<T>& s, int, int c) { s = s + load(finish.bias + c, Full{}); });
+    each([&](Vec<T>& s, int i, int c) { store(finish.c + i * finish.c_stride + c, s, Full{}); });
   } else {
     const Partial<T> rest(columns - (vectors - 1) * W);
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors - 1; ++v) finish_vector<T>(sum[i][v], i, v * W, finish, Full{});
-      finish_vector<T>(sum[i][vectors - 1], i, (vectors - 1) * W, finish, rest);
-    }
+    each([&](Vec<T>& s, int i, int c) {
+      c == (vectors - 1) * W ? finish_vector<T>(s, i, c, finish, rest) : finish_vector<T>(s, i, c, finish, Full{});
+    });
   }
 }
 
 template <class T>
-using Tile = void (*)(int64_t, const T*, int64_t, const T*, int64_t, int64_t, const Finish<T>&);
+using Tile = void (*)(int64_t, const T*, int64_t, const T*, int64_t, int64_t, const Finish<T>&, const NextRows<T>&);
 template <class T, bool by_rows, int rows, int vectors>
 constexpr Tile<T> tile_if_any() {
   if constexpr (vectors <= tile_vectors(rows)) {
