@@ -19,28 +19,31 @@ class DotUnit {
   // Three products for one would take longer than fma.
   static constexpr int halves(Precision precision) { return precision == Precision::medium ? 1 : 0; }
 
-  void multiply(int64_t tall, int64_t width, int64_t pairs, int, const uint32_t* a, const uint32_t* b, float* sums) const {
+  void multiply(int64_t tall, int64_t width, int64_t pairs, int, const uint32_t* a, const uint32_t* b, float* sums, Soon& soon) const {
     static constexpr auto tiles = []<int... row>(std::integer_sequence<int, row...>) {
       return std::array{std::array{tile<row + 1, 1>...}, std::array{tile<row + 1, 2>...}};
     }(std::make_integer_sequence<int, rows>{});
-    tiles[width > 16][tall - 1](pairs, a, b, sums);
+    tiles[width > 16][tall - 1](pairs, a, b, sums, soon);
   }
 
  private:
   template <int tall, int vectors>
-  static void tile(int64_t pairs, const uint32_t* a, const uint32_t* b, float* sums) {
+  static void tile(int64_t pairs, const uint32_t* a, const uint32_t* b, float* sums, Soon& soon) {
     F sum[tall][vectors];
 #pragma GCC unroll 16
     for (int i = 0; i < tall; ++i) {
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) sum[i][v] = F(0.0f);
     }
-    for (int64_t k = 0; k < pairs; ++k) {
+    for (int64_t step = 0; step < pairs; step += pairs_a_step) {
+      soon.fetch_share();
+      for (int64_t k = step; k < step + pairs_a_step; ++k) {
 #pragma GCC unroll 16
-      for (int i = 0; i < tall; ++i) {
+        for (int i = 0; i < tall; ++i) {
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v)
-          sum[i][v] = multiply_pairs(sum[i][v], a[i * PackedA::stride + k], b + k * PackedB::columns + 16 * v);
+          for (int v = 0; v < vectors; ++v)
+            sum[i][v] = multiply_pairs(sum[i][v], a[i * PackedA::stride + k], b + k * PackedB::columns + 16 * v);
+        }
       }
     }
 #pragma GCC unroll 16

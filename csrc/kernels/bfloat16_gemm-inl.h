@@ -35,6 +35,13 @@ LAMINA_INLINE void finish_tile(const Finish<float>& finish, const float* sums, i
   }
 }
 
+// What is fetched between steps of a tile: sums of earlier chunks, or where this one's go, and rows of a that are packed next.
+struct Soon {
+  Ahead sums, a;
+  LAMINA_INLINE void fetch_share() { sums.fetch_share(), a.fetch_share(); }
+};
+constexpr int64_t pairs_a_step = 16;
+
 // The share of one task: rows of c from `row`, columns from `column`.
 template <class Unit>
 void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, int64_t column, int64_t columns) {
@@ -50,16 +57,17 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
     const int64_t block = smaller(block_columns, column + columns - first_column);
     for (int64_t k = 0; k == 0 || k < g.depth; k += chunk_depth) {
       const int64_t depth = smaller(chunk_depth, g.depth - k);
+      const int64_t steps = padded_pairs(depth) / pairs_a_step * (2 * halves - 1);
       const bool last = k + depth == g.depth;
+      Soon soon;
       const auto multiply_panel = [&](int64_t i, int64_t tall, const uint32_t* a) {
         for (int64_t c = 0; c < block; c += PackedB::columns) {
           const int64_t width = smaller(PackedB::columns, block - c), at = first_column + c;
-          for (int64_t r = i; k > 0 && r < i + tall; ++r) {  // far behind in a large result
-            fetch(g.partial.row(r) + at);
-            fetch(g.partial.row(r) + at + 16);
-          }
-          unit.multiply(tall, width, padded_pairs(depth), halves, a, b_block + c / PackedB::columns * PackedB::half * halves, sums);
-          finish_tile(Finish<float>(g, i, at, k == 0, last), sums, tall, width);
+          const Finish<float> finish(g, i, at, k == 0, last);
+          soon.sums = finish.earlier ? Ahead(Matrix<const float>{finish.earlier, tall, width, finish.earlier_stride}, steps)
+                                     : Ahead(Matrix<const float>{finish.c, tall, width, finish.c_stride}, steps);
+          unit.multiply(tall, width, padded_pairs(depth), halves, a, b_block + c / PackedB::columns * PackedB::half * halves, sums, soon);
+          finish_tile(finish, sums, tall, width);
         }
         if (last && g.tail && !g.statistics) {
           tail_block(*g.tail, Matrix<const float>(g.c), g.saved, g.c, Block{i, tall, first_column, block});
@@ -72,6 +80,12 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
       for (int64_t first = row; first < row + rows; first += group) {
         const int64_t count = smaller(group, row + rows - first);
         pack_a(g, first, count, k, depth, halves, a_panels);
+        const int64_t left = row + rows - first - group;
+        if (left > 0) {
+          const int64_t shares = divide_up(count, height) * divide_up(block, PackedB::columns) * steps;
+          const auto next = [&](auto* a) { return Ahead(piece_of_a(a, g, first + group, smaller(group, left), k, depth), shares); };
+          soon.a = g.a16 ? next(g.a16) : next(g.a);
+        }
         for (int64_t i = 0; i < count; i += height) {
           multiply_panel(first + i, smaller(height, count - i), a_panels + i * PackedA::stride);
         }

@@ -16,7 +16,7 @@ struct GemmPlan {
   static constexpr int64_t most_panels = 16;
   static_assert(block_bytes + most_panels * panels_apart<T>(tile_rows, depth) * sizeof(T) <= scratch_bytes);
   static constexpr int64_t reuse = lanes<float> == 16 ? 80 : 36;  // rows that pay for a packed b whose vectors cross lines
-  bool by_rows, pack_a, pack_b;
+  bool by_rows, pack_a, pack_b, fetch_a;
   int64_t panels;        // of a packed at a time: of a large one whose rows lie across the memory, a line is read once
   int64_t panel;         // rows a tile, as even as can be
   int64_t tile_columns;  // and columns
@@ -29,17 +29,25 @@ struct GemmPlan {
     // Contiguous along the tile's own direction: packing only saves cache lines and pages, so reuse must pay for it.
     by_rows = g.a_row != 1;
     pack_a = by_rows || (g.c.columns >= 4 * tile_columns && g.depth > 64);
-    panels = g.depth * g.a_depth * int64_t(sizeof(T)) > (1 << 20) ? most_panels : 1;
+    panels = pack_a && !by_rows && g.depth * g.a_depth * int64_t(sizeof(T)) > (1 << 20) ? most_panels : 1;
+    fetch_a = (by_rows || panels > 1) && rows * g.depth * int64_t(sizeof(T)) > (64 << 10);
     const int64_t bytes = g.depth * g.b_depth * int64_t(sizeof(T));
     const bool in_lines = (reinterpret_cast<uintptr_t>(g.b) | g.b_depth * sizeof(T)) % cache_line == 0;
     pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= reuse * (in_lines ? 2 : 1) && bytes > (64 << 10));
   }
 };
 
+// Rows of a and some of their depth steps, as they lie in memory.
+template <class S, class T>
+Matrix<const S> piece_of_a(const S* a, const Gemm<T>& g, int64_t row, int64_t rows, int64_t k, int64_t depth) {
+  const S* const at = a + row * g.a_row + k * g.a_depth;
+  return g.a_row == 1 ? Matrix<const S>{at, depth, rows, g.a_depth} : Matrix<const S>{at, rows, depth, g.a_row};
+}
+
 // Tiles of one panel of a (tall rows) against one of b (width columns), the widest first.
 template <class T>
 LAMINA_INLINE void multiply_panel(bool by_rows, int64_t tall, int64_t width, int64_t depth, const T* a, int64_t a_step, const T* b,
-                                  int64_t b_step, Finish<T> finish, const NextRows<T>& next) {
+                                  int64_t b_step, Finish<T> finish, Ahead& next) {
   constexpr int64_t W = lanes<T>;
   constexpr auto rows = std::make_integer_sequence<int, tile_rows>{};
   for (int64_t c = 0; c < width;) {
@@ -71,6 +79,8 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
       const bool last = k + depth == g.depth;
       const bool packed_by_rows = plan.pack_b && g.b_column == 1;
       if (packed_by_rows) pack_block(g.b + k * g.b_depth + first_column, g.b_depth, block, depth, plan.tile_columns, b_block);
+      const int64_t tiles = divide_up(block, plan.tile_columns), group = plan.panels * plan.panel;
+      Ahead next;  // rows of a that are packed together
       for (int64_t i = row; i < row + rows; i += plan.panel) {
         const int64_t tall = smaller(plan.panel, row + rows - i);
         const T* a = g.a + i * g.a_row + k * g.a_depth;
@@ -85,17 +95,16 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
             a = a_panel;
           } else {
             const int64_t at = (i - row) / plan.panel % plan.panels;
-            if (at == 0) pack_panels(a, g.a_depth, smaller(plan.panels * plan.panel, row + rows - i), depth, plan.panel, a_panel);
+            if (at == 0) pack_panels(a, g.a_depth, smaller(group, row + rows - i), depth, plan.panel, a_panel);
             a = a_panel + at * panels_apart<T>(plan.panel, depth);
             a_step = plan.panel;
           }
         }
-        NextRows<T> next;
-        if (plan.by_rows && i + plan.panel < row + rows) {
-          const int64_t tiles = divide_up(block, plan.tile_columns), line = cache_line / sizeof(T);
-          next = {g.a + (i + plan.panel) * g.a_row + k, g.a_row, divide_up(divide_up(depth, line), tiles)};
+        const int64_t left = row + rows - i - group;
+        if (plan.fetch_a && (i - row) % group == 0 && left > 0) {
+          next = Ahead(piece_of_a(g.a, g, i + group, smaller(group, left), k, depth), plan.panels * tiles * stretches(tall, depth));
         }
-        for (int64_t c = 0; c < block; c += plan.tile_columns, next.at += next.lines * (cache_line / sizeof(T))) {
+        for (int64_t c = 0; c < block; c += plan.tile_columns) {
           const int64_t width = smaller(plan.tile_columns, block - c), step = round_up(width, W), at = first_column + c;
           const T* b = g.b + k * g.b_depth + at * g.b_column;
           int64_t b_step = g.b_depth;

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/scratch.h"
+#include "kernels/ahead-inl.h"
 #include "kernels/kernel_table.h"
-#include "kernels/loops-inl.h"
 
 namespace lamina::LAMINA_ISA {
 
@@ -60,20 +60,14 @@ LAMINA_INLINE void finish_vector(Vec<T> sum, int64_t row, int64_t column, const 
   store(f.c + row * f.c_stride + column, sum, lanes);
 }
 
-// Of the rows of a that are copied next, a tile's share of lines: so many of each row, `stride` elements apart.
-template <class T>
-struct NextRows {
-  const T* at = nullptr;
-  int64_t stride = 0, lines = 0;
-};
+// Stretches of a tile's depth: between two of them a row of its result and a share of what comes next are fetched.
+constexpr int64_t stretches(int64_t rows, int64_t depth) { return depth > 128 ? rows : 1; }
 
 // c tile (rows x vectors) = a panel times b panel, `depth` steps. a's element (row i, step k) is at i * panel_stride + k
 // with `by_rows`, else at k * a_step + i.
 template <class T, bool by_rows, int rows, int vectors>
-void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step, int64_t columns, const Finish<T>& to,
-          const NextRows<T>& next) {
+void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step, int64_t columns, const Finish<T>& to, Ahead& next) {
   constexpr int W = lanes<T>;
-  constexpr int64_t line = cache_line / sizeof(T);
   Vec<T> sum[rows][vectors];
   const auto each = [&](auto part) {
 #pragma GCC unroll 16
@@ -103,10 +97,8 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
       b += b_step;
     }
   };
-  // What is far away is asked for a row at a time between stretches of the depth; all at once it would queue before what the
-  // tile itself reads. Rows of b that were not packed lie too far apart for hardware to follow.
   const auto in_stretches = [&](auto plain) {
-    const int64_t stretch = depth > 128 ? divide_up(depth, rows) : depth;
+    const int64_t stretch = divide_up(depth, stretches(rows, depth));
     for (int64_t k = 0, i = 0; k < depth; k += stretch, ++i) {
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; ++v) fetch(to.c + i * to.c_stride + v * W);
@@ -114,10 +106,11 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; ++v) fetch(to.earlier + i * to.earlier_stride + v * W);
       }
-      for (int64_t l = 0; l < next.lines; ++l) fetch(next.at + i * next.stride + l * line);
+      next.fetch_share();
       multiply(smaller(stretch, depth - k), plain);
     }
   };
+  // Rows of b that were not packed lie too far apart for hardware to follow.
   if (b_step != vectors * W && depth * b_step * sizeof(T) > (64 << 10)) {
     in_stretches(std::true_type{});
   } else {
@@ -140,7 +133,7 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
 }
 
 template <class T>
-using Tile = void (*)(int64_t, const T*, int64_t, const T*, int64_t, int64_t, const Finish<T>&, const NextRows<T>&);
+using Tile = void (*)(int64_t, const T*, int64_t, const T*, int64_t, int64_t, const Finish<T>&, Ahead&);
 template <class T, bool by_rows, int rows, int vectors>
 constexpr Tile<T> tile_if_any() {
   if constexpr (vectors <= tile_vectors(rows)) {
