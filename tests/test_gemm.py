@@ -78,6 +78,23 @@ def test_gemm_levels_agree(isa, rng, dtype, transposes):
         assert_levels_agree(ops.gemm, a, b, alpha=0.3, beta=-1.7, out=c, **options)
 
 
+def in_lines(array, shift=0):
+    """A copy whose first element lies `shift` bytes behind the start of a cache line."""
+    memory = np.empty(array.nbytes + 128, np.uint8)
+    first = -memory.ctypes.data % 64 + shift
+    copy = memory[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def test_gemm_bits_do_not_depend_on_where_operands_lie(isa, rng, dtype):
+    # From 36 or 80 rows on a b whose vectors cross cache lines is packed, from twice as many one whose vectors do not.
+    a, b = operands(rng, (100, 300, 128), (False, False), dtype)
+    in_order = ops.gemm(a, in_lines(b))
+    assert_same_bits(ops.gemm(a, in_lines(b, shift=16)), in_order)
+    assert_same_bits(ops.gemm(in_lines(a, shift=16), in_lines(b), out=in_lines(in_order, shift=16)), in_order)
+
+
 @pytest.mark.slow
 def test_gemm_levels_agree_on_large_products(isa, rng, dtype):
     for transposes in TRANSPOSES:
