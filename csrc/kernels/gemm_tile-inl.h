@@ -111,7 +111,7 @@ void tile(int64_t depth, const T* a, int64_t a_step, const T* b, int64_t b_step,
     }
   };
   // Rows of b that were not packed lie too far apart for hardware to follow.
-  if (b_step != vectors * W && depth * b_step * sizeof(T) > (64 << 10)) {
+  if (rows > 1 && b_step != vectors * W && depth * b_step * sizeof(T) > (256 << 10)) {
     in_stretches(std::true_type{});
   } else {
     in_stretches(std::false_type{});
