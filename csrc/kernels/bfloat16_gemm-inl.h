@@ -57,7 +57,7 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
     const int64_t block = smaller(block_columns, column + columns - first_column);
     for (int64_t k = 0; k == 0 || k < g.depth; k += chunk_depth) {
       const int64_t depth = smaller(chunk_depth, g.depth - k);
-      const int64_t steps = padded_pairs(depth) / pairs_a_step * (2 * halves - 1);
+      const int64_t steps = larger(1, padded_pairs(depth) / pairs_a_step * (2 * halves - 1));
       const bool last = k + depth == g.depth;
       Soon soon;
       const auto multiply_panel = [&](int64_t i, int64_t tall, const uint32_t* a) {
