@@ -82,6 +82,14 @@ def test_gemm_of_no_depth_is_zero(level):
         assert (ops.gemm(np.ones((3, 0), BFLOAT16), np.ones((0, 5), BFLOAT16), out=out) == 0).all()
 
 
+def test_gemm_by_alpha_zero_reads_no_operand(level, rng):
+    nan = np.full((40, 40), np.nan, BFLOAT16)
+    for dtype in (BFLOAT16, np.float32):
+        assert (ops.gemm(nan, nan, alpha=0.0, out=nan.astype(dtype)) == 0).all()
+        c = rng.normal(size=(40, 40)).astype(dtype)
+        assert_same_bits(ops.gemm(nan, nan, alpha=0.0, beta=2.0, out=c.copy()), 2 * c)
+
+
 def test_rounding_is_to_nearest_ties_to_even(level):
     high = np.arange(0x1000, 2**16, 5, dtype=np.uint32)
     high = high[(high & 0x7FFF) >= 0x1000]  # units take subnormal parts as zero

@@ -42,7 +42,7 @@ struct Soon {
 };
 constexpr int64_t pairs_a_step = 16;
 
-// The share of one task: rows of c from `row`, columns from `column`.
+// The share of one task: rows of c from `row`, columns from `column`. A product of no depth comes as one of float32.
 template <class Unit>
 void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, int64_t column, int64_t columns) {
   static_assert(Unit::rows <= 32 && Unit::block_columns(1) <= PackedB::most_columns);
@@ -55,9 +55,9 @@ void bfloat16_part(const Gemm<float>& g, int halves, int64_t row, int64_t rows, 
 
   for (int64_t first_column = column; first_column < column + columns; first_column += block_columns) {
     const int64_t block = smaller(block_columns, column + columns - first_column);
-    for (int64_t k = 0; k == 0 || k < g.depth; k += chunk_depth) {
+    for (int64_t k = 0; k < g.depth; k += chunk_depth) {
       const int64_t depth = smaller(chunk_depth, g.depth - k);
-      const int64_t steps = larger(1, padded_pairs(depth) / pairs_a_step * (2 * halves - 1));
+      const int64_t steps = padded_pairs(depth) / pairs_a_step * (2 * halves - 1);
       const bool last = k + depth == g.depth;
       Soon soon;
       const auto multiply_panel = [&](int64_t i, int64_t tall, const uint32_t* a) {
