@@ -11,10 +11,11 @@ from lamina import ops
 from lamina import reference as ref
 from tolerances import product, unit_roundoff
 
-# (rows, depth, columns): lane counts and their neighbours, the 32-row and 256-depth chunks, nothing at all.
+# (rows, depth, columns): lane counts and their neighbours, the 32-row and 256-depth chunks, few rows, nothing at all.
 SHAPES = [
     (1, 1, 1), (1, 15, 16), (15, 16, 17), (17, 35, 1), (35, 1, 15), (16, 17, 35), (31, 255, 33), (32, 256, 32),
-    (33, 257, 31), (97, 600, 35), (6, 64, 128), (0, 5, 3), (3, 5, 0), (3, 0, 5), (0, 0, 0),
+    (33, 257, 31), (97, 600, 35), (6, 64, 128), (1, 600, 77), (2, 273, 48), (3, 40, 19), (4, 257, 35), (5, 33, 40),
+    (0, 5, 3), (3, 5, 0), (3, 0, 5), (0, 0, 0),
 ]  # fmt: skip
 TRANSPOSES = [(False, False), (False, True), (True, False), (True, True)]
 

@@ -4,6 +4,7 @@
 
 #include "kernels/batchnorm-inl.h"
 #include "kernels/gemm_pack-inl.h"
+#include "kernels/gemm_turned-inl.h"
 
 namespace lamina::LAMINA_ISA {
 
@@ -16,7 +17,7 @@ struct GemmPlan {
   static constexpr int64_t most_panels = 16;
   static_assert(block_bytes + most_panels * panels_apart<T>(tile_rows, depth) * sizeof(T) <= scratch_bytes);
   static constexpr int64_t reuse = lanes<float> == 16 ? 80 : 36;  // rows that pay for a packed b whose vectors cross lines
-  bool by_rows, pack_a, pack_b, fetch_a;
+  bool by_rows, pack_a, pack_b, fetch_a, turn_b;
   int64_t panels;        // of a packed at a time: of a large one whose rows lie across the memory, a line is read once
   int64_t panel;         // rows a tile, as even as can be
   int64_t tile_columns;  // and columns
@@ -33,7 +34,8 @@ struct GemmPlan {
     fetch_a = (by_rows || panels > 1) && rows * g.depth * int64_t(sizeof(T)) > (64 << 10);
     const int64_t bytes = g.depth * g.b_depth * int64_t(sizeof(T));
     const bool in_lines = (reinterpret_cast<uintptr_t>(g.b) | g.b_depth * sizeof(T)) % cache_line == 0;
-    pack_b = g.b_column != 1 || bytes > (4 << 20) || (rows >= reuse * (in_lines ? 2 : 1) && bytes > (64 << 10));
+    turn_b = g.b_column != 1 && rows <= turned_rows && lanes<T> > 1;
+    pack_b = !turn_b && (g.b_column != 1 || bytes > (4 << 20) || (rows >= reuse * (in_lines ? 2 : 1) && bytes > (64 << 10)));
   }
 };
 
@@ -108,6 +110,11 @@ void gemm_part(const Gemm<T>& g, int64_t row, int64_t rows, int64_t column, int6
           const int64_t width = smaller(plan.tile_columns, block - c), step = round_up(width, W), at = first_column + c;
           const T* b = g.b + k * g.b_depth + at * g.b_column;
           int64_t b_step = g.b_depth;
+          if (plan.turn_b) {
+            multiply_turned(tall, width, depth, a, plan.by_rows ? panel_stride<T> : 1, a_step, b, g.b_column,
+                            Finish<T>(g, i, at, k == 0, last));
+            continue;
+          }
           // A last panel that ends inside a vector is always packed: its lanes beyond the matrix are zero.
           if (plan.pack_b || width != step) {
             T* const packed = plan.once && !packed_by_rows ? b_block : b_block + c * depth;
@@ -194,8 +201,10 @@ GemmPlanInfo describe_gemm(const Context& context, const Gemm<T>& g) {
   const int64_t height = smaller(split.height, g.c.rows), width = smaller(split.width, g.c.columns);
   const GemmPlan<T> plan(g, height);
   const int64_t tile_columns = smaller(plan.tile_columns, round_up(width, lanes<T>));
-  return {split.down,   split.across,       height,      width,       plan.panel,
-          tile_columns, GemmPlan<T>::depth, plan.pack_a, plan.pack_b, !plan.pack_b && g.c.columns % lanes<T> != 0};
+  GemmPlanInfo info{split.down, split.across, height, width, plan.panel, tile_columns, GemmPlan<T>::depth, plan.pack_a, plan.pack_b};
+  info.turn_b = plan.turn_b;
+  info.pack_edge = !plan.pack_b && !plan.turn_b && g.c.columns % lanes<T> != 0;
+  return info;
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -73,6 +73,7 @@ struct GemmPlanInfo {
   int halves = 0;                       // bfloat16 numbers for each operand's: 1 at medium, 2 at high, 0 at highest
   const char* unit = nullptr;           // what multiplies those, where it is not always the table's bfloat16_unit
   bool chunks_apart = false;            // a chunk of the depth has tasks of its own
+  bool turn_b = false;                  // in registers
 };
 
 // Column sums that the backward tail collects; null where not wanted.

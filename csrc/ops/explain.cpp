@@ -103,7 +103,10 @@ struct Describe {
     n.line("tile", plan.tile_rows, " rows x ", plan.tile_columns, " columns in registers", host ? "" : " of a thread");
     if (host) {
       n.line("a", plan.pack_a ? "copied, some rows at a time" : "read in place");
-      n.line("b", plan.pack_b ? "packed, a block of columns at a time" : "read in place",
+      n.line("b",
+             plan.turn_b   ? "turned in registers"
+             : plan.pack_b ? "packed, a block of columns at a time"
+                           : "read in place",
              plan.pack_edge ? ", its last columns packed" : "");
     } else {
       n.line("a, b", "through shared memory, a slice of the depth at a time");
