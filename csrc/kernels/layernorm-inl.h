@@ -46,11 +46,14 @@ template <class T>
 LAMINA_INLINE void normalise_span(int64_t n, const T* in, T mean_, T rstd_, const T* gamma, const T* beta, T* out) {
   const Vec<T> mean(mean_), rstd(rstd_);
   if (gamma) {
-    over<T>(n, [=](int64_t i, auto lanes) {
-      store(out + i, layernorm_output(load(in + i, lanes), mean, rstd, load(gamma + i, lanes), load(beta + i, lanes)), lanes);
-    });
+    over_apart<T>(
+        n,
+        [=](int64_t i, auto lanes) {
+          store(out + i, layernorm_output(load(in + i, lanes), mean, rstd, load(gamma + i, lanes), load(beta + i, lanes)), lanes);
+        },
+        out, in);
   } else {
-    over<T>(n, [=](int64_t i, auto lanes) { store(out + i, layernorm_output(load(in + i, lanes), mean, rstd), lanes); });
+    over_apart<T>(n, [=](int64_t i, auto lanes) { store(out + i, layernorm_output(load(in + i, lanes), mean, rstd), lanes); }, out, in);
   }
 }
 

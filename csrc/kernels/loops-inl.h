@@ -9,6 +9,11 @@
 
 namespace lamina::LAMINA_ISA {
 
+constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
+constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // f(i, lanes) for vectors of elements starting at i; lanes is Full or Partial.
 template <class T, class F>
 LAMINA_INLINE void over(int64_t n, const F& f) {
@@ -22,6 +27,25 @@ template <class T>
 LAMINA_INLINE int64_t before_aligned(const T* at) {
   constexpr uintptr_t bytes = lanes<T> * sizeof(T);
   return static_cast<int64_t>((bytes - reinterpret_cast<uintptr_t>(at) % bytes) % bytes / sizeof(T));
+}
+
+// Whether loads from `in` soon after a vector was stored to `out` wait for it: processors compare the low bits of addresses first, 12
+// or 20 of them, and those are alike where `out` lies just behind `in`, but for a multiple of so much.
+inline bool just_behind(const void* out, const void* in) {
+  const uintptr_t apart = (reinterpret_cast<uintptr_t>(out) - reinterpret_cast<uintptr_t>(in)) % 4096;
+  return apart > 0 && apart < 1024;
+}
+// As over, from `ins` to `out` in any order: backward where loads would wait for stores, and the long computations in between for
+// each other. Backward vectors are aligned in `out`, unless they may not begin anywhere.
+template <class T, bool anywhere = true, class F, class... In>
+LAMINA_INLINE void over_apart(int64_t n, const F& f, const T* out, const In*... ins) {
+  constexpr int64_t W = lanes<T>;
+  const bool back = (just_behind(out, ins) || ...);
+  const int64_t head = back && anywhere ? smaller(n, before_aligned(out)) : 0, whole = (n - head) / W * W, rest = n - head - whole;
+  int64_t i = back ? head + whole - W : 0;
+  for (int64_t left = whole; left > 0; left -= W, i += back ? -W : W) f(i, Full{});
+  if (head > 0) f(0, Partial<T>(head));
+  if (rest > 0) f(head + whole, Partial<T>(rest));
 }
 
 // From here on rows are long enough to be walked by themselves, in aligned vectors.
@@ -48,11 +72,6 @@ LAMINA_INLINE void over_row_groups(const T* at, int64_t rows, int64_t columns, c
   for (; r + count <= rows; r += count) walk(r, std::integral_constant<int64_t, count>{});
   for (; r < rows; ++r) walk(r, std::integral_constant<int64_t, 1>{});
 }
-
-constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
-constexpr int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 // A block is what one task works on, sized to lie in cache with its operands: at most 32 rows (a chunk of
 // math/order.h) and `block_elements`. Column starts are multiples of 64, so that vectors and dropout's groups of 8

@@ -11,8 +11,9 @@ void gaussian_noise(const Context& context, const Draw& draw, T deviation, Matri
   over_random<T, Normals>(context, draw, out.rows, out.columns, 1.6, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
     const T* const in = x.row(row) + column;
     T* const to = out.row(row) + column;
-    over<T>(count,
-            [&](int64_t i, auto lanes) { store(to + i, fma(Vec<T>(deviation), load(normal + i, lanes), load(in + i, lanes)), lanes); });
+    over_apart<T>(
+        count, [&](int64_t i, auto lanes) { store(to + i, fma(Vec<T>(deviation), load(normal + i, lanes), load(in + i, lanes)), lanes); },
+        to, in);
   });
 }
 
@@ -26,9 +27,12 @@ void replace(const Context& context, const Draw& draw, uint32_t low_threshold, c
         [&](int64_t row, int64_t column, int64_t count, const std::array<const uint8_t*, 2>& bits) {
           const T* const in = x.row(block.row + row) + block.column + column;
           T* const to = out.row(block.row + row) + block.column + column;
-          over<T>(count, [&](int64_t i, auto lanes) {
-            store(to + i, replaced(load(in + i, lanes), load_mask<T>(bits[0], i), load_mask<T>(bits[1], i), r), lanes);
-          });
+          over_apart<T, false>(
+              count,
+              [&](int64_t i, auto lanes) {
+                store(to + i, replaced(load(in + i, lanes), load_mask<T>(bits[0], i), load_mask<T>(bits[1], i), r), lanes);
+              },
+              to, in);
         },
         [](int64_t, int64_t, int) {});
   });
@@ -55,10 +59,13 @@ void weighted_sum(const Context& context, T a, Matrix<const T> x, T b, Matrix<co
     for (int64_t r = block.row; r < block.row + block.rows; ++r) {
       const T *const first = x.row(r) + block.column, *const second = y ? y.row(r) + block.column : nullptr;
       T* const to = out.row(r) + block.column;
-      over<T>(block.columns, [&](int64_t i, auto lanes) {
-        const Vec<T> value = Vec<T>(a) * load(first + i, lanes);
-        store(to + i, second ? fma(Vec<T>(b), load(second + i, lanes), value) : value, lanes);
-      });
+      over_apart<T>(
+          block.columns,
+          [&](int64_t i, auto lanes) {
+            const Vec<T> value = Vec<T>(a) * load(first + i, lanes);
+            store(to + i, second ? fma(Vec<T>(b), load(second + i, lanes), value) : value, lanes);
+          },
+          to, first, second);
     }
   });
 }

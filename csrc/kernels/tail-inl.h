@@ -19,12 +19,13 @@ using BackwardSpan = void (*)(int64_t n, const T* dy, const T* saved, T* dx, con
 template <class T, class A>
 void activation_span(int64_t n, const T* in, T* out, const T* parameters) {
   const ActivationParameters<Vec<T>> p{Vec<T>(parameters[0]), Vec<T>(parameters[1])};
-  over<T>(n, [&](int64_t i, auto lanes) { store(out + i, A::forward(load(in + i, lanes), p), lanes); });
+  over_apart<T>(n, [&](int64_t i, auto lanes) { store(out + i, A::forward(load(in + i, lanes), p), lanes); }, out, in);
 }
 template <class T, class A>
 void activation_backward_span(int64_t n, const T* dy, const T* saved, T* dx, const T* parameters) {
   const ActivationParameters<Vec<T>> p{Vec<T>(parameters[0]), Vec<T>(parameters[1])};
-  over<T>(n, [&](int64_t i, auto lanes) { store(dx + i, A::backward(load(dy + i, lanes), load(saved + i, lanes), p), lanes); });
+  over_apart<T>(
+      n, [&](int64_t i, auto lanes) { store(dx + i, A::backward(load(dy + i, lanes), load(saved + i, lanes), p), lanes); }, dx, dy, saved);
 }
 template <class T, class... A>
 LAMINA_INLINE Span<T> forward_span(int index, TypeList<A...>) {
@@ -55,9 +56,12 @@ LAMINA_INLINE void copy_span(int64_t n, const T* in, T* out) {
 }
 template <class T>
 LAMINA_INLINE void dropout_span(int64_t n, const T* in, T* out, const uint8_t* bits, T scale) {
-  over<T>(n, [&](int64_t i, auto lanes) {
-    store(out + i, select(load_mask<T>(bits, i), load(in + i, lanes) * Vec<T>(scale), Vec<T>(T(0))), lanes);
-  });
+  over_apart<T, false>(
+      n,
+      [&](int64_t i, auto lanes) {
+        store(out + i, select(load_mask<T>(bits, i), load(in + i, lanes) * Vec<T>(scale), Vec<T>(T(0))), lanes);
+      },
+      out, in);
 }
 // Batch norm of some rows of a block from `in` to `out`, which may be the same; `column` is their first.
 template <class T>
