@@ -1,4 +1,4 @@
-"""Loops that run backward where a result lies just behind what is read, modulo 4096 bytes, give the bits of those that run forward."""
+"""Loops that run backward, where a result lies just behind what is read modulo 4096 bytes, give the same bits."""
 
 import numpy as np
 import pytest
