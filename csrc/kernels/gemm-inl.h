@@ -57,10 +57,7 @@ LAMINA_INLINE void multiply_panel(bool by_rows, int64_t tall, int64_t width, int
     const int64_t size = vectors >= 8 ? 8 : smaller(4, vectors), columns = smaller(W * size, width - c);
     (by_rows ? find_tile<T, true>(tall, size, rows) : find_tile<T, false>(tall, size, rows))(depth, a, a_step, b + c, b_step, columns,
                                                                                              finish, next);
-    if (finish.earlier) finish.earlier += columns;
-    if (finish.old) finish.old += columns;
-    if (finish.bias) finish.bias += columns;
-    finish.c += columns;
+    finish.move(columns);
     c += columns;
   }
 }

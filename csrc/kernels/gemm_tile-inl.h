@@ -49,6 +49,13 @@ struct Finish {
     if (g.bias) bias = g.bias + column;
   }
   bool scales() const { return alpha != T(1) || old; }
+  // To the tile so many columns further on.
+  LAMINA_INLINE void move(int64_t columns) {
+    if (earlier) earlier += columns;
+    if (old) old += columns;
+    if (bias) bias += columns;
+    c += columns;
+  }
 };
 
 template <class T, class Lanes>

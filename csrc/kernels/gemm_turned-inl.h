@@ -55,10 +55,7 @@ LAMINA_INLINE void multiply_turned(int64_t tall, int64_t width, int64_t depth, c
   const auto tile = find_turned_tile<T>(tall, std::make_integer_sequence<int, turned_rows>{});
   for (int64_t c = 0; c < width; c += W) {
     tile(depth, a, a_row, a_step, b + c * b_column, b_column, smaller(W, width - c), finish);
-    if (finish.earlier) finish.earlier += W;
-    if (finish.old) finish.old += W;
-    if (finish.bias) finish.bias += W;
-    finish.c += W;
+    finish.move(W);
   }
 }
 
