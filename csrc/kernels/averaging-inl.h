@@ -12,7 +12,7 @@ void average(const Context& context, T* average, const T* params, int64_t n, dou
     const Vec<T> w = constant<Vec<T>>(weight);
     T* const a = average + first;
     const T* const p = params + first;
-    over<T>(count, [=](int64_t i, auto lanes) { store(a + i, averaged(load(a + i, lanes), load(p + i, lanes), w), lanes); });
+    over_apart<T>(count, a, {p}, [=](int64_t i, auto lanes) { store(a + i, averaged(load(a + i, lanes), load(p + i, lanes), w), lanes); });
   });
 }
 

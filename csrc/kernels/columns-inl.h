@@ -17,7 +17,7 @@ LAMINA_INLINE void over_chunks(int64_t rows, const F& f) {
 // in long runs and sums stay in L1. Vectors are aligned in the rows that begin as `at` does.
 template <class T, size_t count, class Terms>
 LAMINA_INLINE void chunk_sums(const T* at, int64_t rows, int64_t columns, const std::array<T*, count>& sums, const Terms& terms) {
-  over_row_groups<8>(at, rows, columns, [=](int64_t first, auto together, int64_t c, auto lanes) {
+  over_row_groups<8>(rows, columns, at, {}, [=](int64_t first, auto together, int64_t c, auto lanes) {
     Vec<T> sum[count];
     for (size_t s = 0; s < count; ++s) sum[s] = first > 0 ? load(sums[s] + c, lanes) : Vec<T>(T(0));
     for (int64_t r = 0; r < together; ++r) {

@@ -66,14 +66,14 @@ struct Gemm {
 
 // How `gemm` goes about a product, told by the code that does it.
 struct GemmPlanInfo {
-  int64_t down, across, height, width;  // tasks by rows and by columns, and what the first of them computes
-  int64_t tile_rows, tile_columns;      // of the result, in registers
-  int64_t depth_step;                   // its chunk of the depth
-  bool pack_a, pack_b, pack_edge;       // edge: b's last columns, where they do not fill a vector
-  int halves = 0;                       // bfloat16 numbers for each operand's: 1 at medium, 2 at high, 0 at highest
-  const char* unit = nullptr;           // what multiplies those, where it is not always the table's bfloat16_unit
-  bool chunks_apart = false;            // a chunk of the depth has tasks of its own
-  bool turn_b = false;                  // in registers
+  int64_t down, across, height, width;     // tasks by rows and by columns, and what the first of them computes
+  int64_t tile_rows, tile_columns;         // of the result, in registers
+  int64_t depth_step;                      // its chunk of the depth
+  bool pack_a, pack_b, pack_edge = false;  // edge: b's last columns, where they do not fill a vector
+  int halves = 0;                          // bfloat16 numbers for each operand's: 1 at medium, 2 at high, 0 at highest
+  const char* unit = nullptr;              // what multiplies those, where it is not always the table's bfloat16_unit
+  bool chunks_apart = false;               // a chunk of the depth has tasks of its own
+  bool turn_b = false;                     // in registers
 };
 
 // Column sums that the backward tail collects; null where not wanted.

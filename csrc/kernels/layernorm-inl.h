@@ -46,14 +46,11 @@ template <class T>
 LAMINA_INLINE void normalise_span(int64_t n, const T* in, T mean_, T rstd_, const T* gamma, const T* beta, T* out) {
   const Vec<T> mean(mean_), rstd(rstd_);
   if (gamma) {
-    over_apart<T>(
-        n,
-        [=](int64_t i, auto lanes) {
-          store(out + i, layernorm_output(load(in + i, lanes), mean, rstd, load(gamma + i, lanes), load(beta + i, lanes)), lanes);
-        },
-        out, in);
+    over_apart<T>(n, out, {in}, [=](int64_t i, auto lanes) {
+      store(out + i, layernorm_output(load(in + i, lanes), mean, rstd, load(gamma + i, lanes), load(beta + i, lanes)), lanes);
+    });
   } else {
-    over_apart<T>(n, [=](int64_t i, auto lanes) { store(out + i, layernorm_output(load(in + i, lanes), mean, rstd), lanes); }, out, in);
+    over_apart<T>(n, out, {in}, [=](int64_t i, auto lanes) { store(out + i, layernorm_output(load(in + i, lanes), mean, rstd), lanes); });
   }
 }
 

@@ -1,6 +1,7 @@
 // Loops over spans of elements, a vector at a time with one partial vector at the end, and their split over threads.
 #pragma once
 
+#include <initializer_list>
 #include <type_traits>
 
 #include "base/context.h"
@@ -29,44 +30,51 @@ LAMINA_INLINE int64_t before_aligned(const T* at) {
   return static_cast<int64_t>((bytes - reinterpret_cast<uintptr_t>(at) % bytes) % bytes / sizeof(T));
 }
 
-// Whether loads from `in` soon after a vector was stored to `out` wait for it: processors compare the low bits of addresses first, 12
-// or 20 of them, and those are alike where `out` lies just behind `in`, but for a multiple of so much.
-inline bool just_behind(const void* out, const void* in) {
-  const uintptr_t apart = (reinterpret_cast<uintptr_t>(out) - reinterpret_cast<uintptr_t>(in)) % 4096;
-  return apart > 0 && apart < 1024;
-}
-// As over, from `ins` to `out` in any order: backward where loads would wait for stores, and the long computations in between for
-// each other. Backward vectors are aligned in `out`, unless they may not begin anywhere.
-template <class T, bool anywhere = true, class F, class... In>
-LAMINA_INLINE void over_apart(int64_t n, const F& f, const T* out, const In*... ins) {
-  constexpr int64_t W = lanes<T>;
-  const bool back = (just_behind(out, ins) || ...);
-  const int64_t head = back && anywhere ? smaller(n, before_aligned(out)) : 0, whole = (n - head) / W * W, rest = n - head - whole;
-  int64_t i = back ? head + whole - W : 0;
-  for (int64_t left = whole; left > 0; left -= W, i += back ? -W : W) f(i, Full{});
-  if (head > 0) f(0, Partial<T>(head));
-  if (rest > 0) f(head + whole, Partial<T>(rest));
-}
-
 // From here on rows are long enough to be walked by themselves, in aligned vectors.
 template <class T>
 inline constexpr int64_t long_row = 16 * lanes<T>;
 
-// As over, with whole vectors where `at` is aligned: a vector across two cache lines counts twice.
+// Whether loads from one of `ins` soon after a vector was stored to `out` wait for it: processors compare the low bits of addresses
+// first, 12 or 20 of them, and those are alike where `out` lies just behind, but for a multiple of so much.
+using Inputs = std::initializer_list<const void*>;
+LAMINA_INLINE bool just_behind(const void* out, Inputs ins) {
+  bool any = false;
+  for (const void* const in : ins) {
+    const uintptr_t apart = (reinterpret_cast<uintptr_t>(out) - reinterpret_cast<uintptr_t>(in)) % 4096;
+    any = any || (apart > 0 && apart < 1024);
+  }
+  return any;
+}
+// As over, in any order: if `apart`, vectors next to each other have others between them, so that what one stores is there when
+// the other's loads would wait for it, and their computations run side by side. Whole vectors begin `head` elements on.
 template <class T, class F>
-LAMINA_INLINE void over_aligned(const T* at, int64_t n, const F& f) {
-  int64_t i = n < long_row<T> ? 0 : before_aligned(at);
-  if (i > 0) f(0, Partial<T>(i));
-  for (; i + lanes<T> <= n; i += lanes<T>) f(i, Full{});
+LAMINA_INLINE void over_any_order(int64_t head, int64_t n, bool apart, const F& f) {
+  constexpr int64_t W = lanes<T>, group = 16, far = 7;
+  if (head > 0) f(0, Partial<T>(head));
+  int64_t i = head;
+  if (apart) {
+    for (int64_t left = (n - head) / W; left > 0; left -= group) {
+      const int64_t count = smaller(group, left), step = count == group ? far : count - 1;
+#pragma GCC unroll 1
+      for (int64_t j = 0, at = 0; j < count; ++j, at += at + step < count ? step : step - count) f(i + at * W, Full{});
+      i += count * W;
+    }
+  }
+  for (; i + W <= n; i += W) f(i, Full{});
   if (i < n) f(i, Partial<T>(n - i));
+}
+// As over, from `ins` to `out` in any order. Whole vectors are aligned in `out`, where that pays and they may begin anywhere.
+template <class T, bool anywhere = true, class F>
+LAMINA_INLINE void over_apart(int64_t n, const T* out, Inputs ins, const F& f) {
+  over_any_order<T>(anywhere && n >= long_row<T> ? before_aligned(out) : 0, n, just_behind(out, ins), f);
 }
 
 // f(first, together, c, lanes) for the vectors of groups of `count` rows, one row at a time at the end: what belongs to
-// their columns is loaded once for all rows of a group. Vectors are aligned in the rows that begin as `at` does.
+// their columns is loaded once for all rows of a group. Each group's as over_apart, which is told of the first row.
 template <int64_t count, class T, class F>
-LAMINA_INLINE void over_row_groups(const T* at, int64_t rows, int64_t columns, const F& f) {
+LAMINA_INLINE void over_row_groups(int64_t rows, int64_t columns, const T* out, Inputs ins, const F& f) {
   const auto walk = [=](int64_t first, auto together) {
-    over_aligned(at, columns, [=](int64_t c, auto lanes) { f(first, together, c, lanes); });
+    over_apart<T>(columns, out, ins, [=](int64_t c, auto lanes) { f(first, together, c, lanes); });
   };
   int64_t r = 0;
   for (; r + count <= rows; r += count) walk(r, std::integral_constant<int64_t, count>{});

@@ -25,8 +25,8 @@ template <class T>
 LAMINA_INLINE ExpSums<T> exp_row(int64_t n, const T* x, T m, T* out) {
   const Vec<T> lowest(-static_cast<T>(__builtin_huge_val()));
   const auto power = [=](int64_t i, auto lanes) { return exp_of_negative(load(x + i, lanes, lowest) - Vec<T>(m)); };
-  const bool first = out && just_behind(out, x);  // all powers, then their sum, whose order is given
-  if (first) over_apart<T>(n, [=](int64_t i, auto lanes) { store(out + i, power(i, lanes), lanes); }, out, x);
+  const bool first = out && just_behind(out, {x});  // all powers, then their sum, whose order is given
+  if (first) over_apart<T>(n, out, {x}, [=](int64_t i, auto lanes) { store(out + i, power(i, lanes), lanes); });
   const auto sums = row_sums<T, 1, 2>(n, [&](int, int64_t i, auto lanes) {
     const Vec<T> xi = load(x + i, lanes, lowest), e = first ? load(out + i, lanes) : power(i, lanes);
     if (out && !first) store(out + i, e, lanes);
@@ -45,8 +45,8 @@ void softmax_forward(const Context& context, Matrix<const T> x, Matrix<T> y, boo
       const ExpSums<T> sums = exp_row(x.columns, in, m, logarithm ? nullptr : out);
       if (logarithm) {
         const Vec<T> log_sum(log_of_sum(sums.all, sums.others));
-        over_apart<T>(
-            x.columns, [&](int64_t i, auto lanes) { store(out + i, (load(in + i, lanes) - Vec<T>(m)) - log_sum, lanes); }, out, in);
+        over_apart<T>(x.columns, out, {in},
+                      [&](int64_t i, auto lanes) { store(out + i, (load(in + i, lanes) - Vec<T>(m)) - log_sum, lanes); });
       } else {
         over<T>(x.columns, [&](int64_t i, auto lanes) { store(out + i, load(out + i, lanes) / Vec<T>(sums.all), lanes); });
       }
@@ -65,13 +65,10 @@ void softmax_backward(const Context& context, Matrix<const T> dy, Matrix<const T
         const Vec<T> di = load(d + i, lanes);
         return logarithm ? di : di * load(p + i, lanes);
       }));
-      over_apart<T>(
-          y.columns,
-          [&](int64_t i, auto lanes) {
-            const Vec<T> di = load(d + i, lanes), pi = load(p + i, lanes);
-            store(out + i, logarithm ? fnma(exp(pi), total, di) : pi * (di - total), lanes);
-          },
-          out, d, p);
+      over_apart<T>(y.columns, out, {d, p}, [&](int64_t i, auto lanes) {
+        const Vec<T> di = load(d + i, lanes), pi = load(p + i, lanes);
+        store(out + i, logarithm ? fnma(exp(pi), total, di) : pi * (di - total), lanes);
+      });
     }
   });
 }
@@ -158,8 +155,9 @@ void softmax_cross_entropy(const Context& context, Matrix<const T> logits, const
         row_loss[r] = static_cast<double>(sums.of[0][0]) * weight;
         if (!d) continue;
         const Vec<T> total(sums.of[1][0]);
-        over<T>(classes,
-                [&](int64_t i, auto lanes) { store(d + i, (load(d + i, lanes) / Vec<T>(sum) * total - target(i, lanes)) * scale, lanes); });
+        over_apart<T>(classes, d, {t}, [&](int64_t i, auto lanes) {
+          store(d + i, (load(d + i, lanes) / Vec<T>(sum) * total - target(i, lanes)) * scale, lanes);
+        });
       }
     }
   };

@@ -11,9 +11,9 @@ void gaussian_noise(const Context& context, const Draw& draw, T deviation, Matri
   over_random<T, Normals>(context, draw, out.rows, out.columns, 1.6, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
     const T* const in = x.row(row) + column;
     T* const to = out.row(row) + column;
-    over_apart<T>(
-        count, [&](int64_t i, auto lanes) { store(to + i, fma(Vec<T>(deviation), load(normal + i, lanes), load(in + i, lanes)), lanes); },
-        to, in);
+    over_apart<T>(count, to, {in}, [&](int64_t i, auto lanes) {
+      store(to + i, fma(Vec<T>(deviation), load(normal + i, lanes), load(in + i, lanes)), lanes);
+    });
   });
 }
 
@@ -27,12 +27,9 @@ void replace(const Context& context, const Draw& draw, uint32_t low_threshold, c
         [&](int64_t row, int64_t column, int64_t count, const std::array<const uint8_t*, 2>& bits) {
           const T* const in = x.row(block.row + row) + block.column + column;
           T* const to = out.row(block.row + row) + block.column + column;
-          over_apart<T, false>(
-              count,
-              [&](int64_t i, auto lanes) {
-                store(to + i, replaced(load(in + i, lanes), load_mask<T>(bits[0], i), load_mask<T>(bits[1], i), r), lanes);
-              },
-              to, in);
+          over_apart<T, false>(count, to, {in}, [&](int64_t i, auto lanes) {
+            store(to + i, replaced(load(in + i, lanes), load_mask<T>(bits[0], i), load_mask<T>(bits[1], i), r), lanes);
+          });
         },
         [](int64_t, int64_t, int) {});
   });
@@ -45,7 +42,7 @@ void choose(const Context& context, const Draw& draw, Matrix<const T> kept, Matr
       const int64_t r = block.row + row, c = block.column + column;
       const T *const yes = kept ? kept.row(r) + c : nullptr, *const no = dropped ? dropped.row(r) + c : nullptr;
       T* const to = out.row(r) + c;
-      over<T>(count, [=](int64_t i, auto lanes) {
+      over_apart<T, false>(count, to, {yes, no}, [=](int64_t i, auto lanes) {
         const Vec<T> zero(T(0));
         store(to + i, select(load_mask<T>(bits, i), yes ? load(yes + i, lanes) : zero, no ? load(no + i, lanes) : zero), lanes);
       });
@@ -59,13 +56,10 @@ void weighted_sum(const Context& context, T a, Matrix<const T> x, T b, Matrix<co
     for (int64_t r = block.row; r < block.row + block.rows; ++r) {
       const T *const first = x.row(r) + block.column, *const second = y ? y.row(r) + block.column : nullptr;
       T* const to = out.row(r) + block.column;
-      over_apart<T>(
-          block.columns,
-          [&](int64_t i, auto lanes) {
-            const Vec<T> value = Vec<T>(a) * load(first + i, lanes);
-            store(to + i, second ? fma(Vec<T>(b), load(second + i, lanes), value) : value, lanes);
-          },
-          to, first, second);
+      over_apart<T>(block.columns, to, {first, second}, [&](int64_t i, auto lanes) {
+        const Vec<T> value = Vec<T>(a) * load(first + i, lanes);
+        store(to + i, second ? fma(Vec<T>(b), load(second + i, lanes), value) : value, lanes);
+      });
     }
   });
 }
@@ -76,7 +70,7 @@ void shakeout(const Context& context, const Draw& draw, T c, T rise, Matrix<cons
     over_kept(draw, block, [&](int64_t row, int64_t column, int64_t count, const uint8_t* bits) {
       const T* const in = weight.row(block.row + row) + block.column + column;
       T* const to = out.row(block.row + row) + block.column + column;
-      over<T>(count, [&](int64_t i, auto lanes) {
+      over_apart<T, false>(count, to, {in}, [&](int64_t i, auto lanes) {
         const Vec<T> scale(static_cast<T>(draw.scale));
         store(to + i, lamina::shakeout(load(in + i, lanes), load_mask<T>(bits, i), scale, Vec<T>(rise), Vec<T>(c)), lanes);
       });
@@ -92,7 +86,7 @@ LAMINA_INLINE void over_whiteout(const Context& context, const Draw& draw, const
   over_random<T, Normals>(context, draw, out.rows, out.columns, 2.5, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
     const T *const v = values.row(row) + column, *const w = weight.row(row) + column;
     T* const to = out.row(row) + column;
-    over<T>(count, [&](int64_t i, auto lanes) {
+    over_apart<T>(count, to, {v, w}, [&](int64_t i, auto lanes) {
       Vec<T> deviation, slope;
       whiteout.deviation(load(w + i, lanes, Vec<T>(T(1))), deviation, slope);
       store(to + i, f(load(v + i, lanes), deviation, slope, load(normal + i, lanes)), lanes);

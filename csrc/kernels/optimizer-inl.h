@@ -30,7 +30,8 @@ LAMINA_INLINE void optimizer_step(const Context& context, const StepBuffers<T>& 
     const bool proximal = c.threshold > 0;
     T* const params = b.params;
     const T* const grads = b.grads;
-    over<T>(count, [=](int64_t offset, auto lanes) {
+    const bool apart = (just_behind(state, {params, grads, state...}) || ... || just_behind(params, {grads, state...}));
+    over_any_order<T>(0, count, apart, [=](int64_t offset, auto lanes) {
       const int64_t i = first + offset;
       const auto update_loaded = [&](Vec<T> p, auto... moments) {
         update(p, load(grads + i, lanes), moments..., k);

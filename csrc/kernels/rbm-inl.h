@@ -12,7 +12,8 @@ void bernoulli(const Context& context, const Draw& draw, Matrix<const T> p, Matr
   over_random<T, Uniforms>(context, draw, out.rows, out.columns, 1.2, [=](int64_t row, int64_t column, int64_t count, const T* uniform) {
     const T* const in = p.row(row) + column;
     T* const to = out.row(row) + column;
-    over<T>(count, [&](int64_t i, auto lanes) { store(to + i, lamina::bernoulli(load(in + i, lanes), load(uniform + i, lanes)), lanes); });
+    over_apart<T>(count, to, {in},
+                  [&](int64_t i, auto lanes) { store(to + i, lamina::bernoulli(load(in + i, lanes), load(uniform + i, lanes)), lanes); });
   });
 }
 
@@ -21,7 +22,8 @@ void noisy_relu(const Context& context, const Draw& draw, Matrix<const T> a, Mat
   over_random<T, Normals>(context, draw, out.rows, out.columns, 2.5, [=](int64_t row, int64_t column, int64_t count, const T* normal) {
     const T* const in = a.row(row) + column;
     T* const to = out.row(row) + column;
-    over<T>(count, [&](int64_t i, auto lanes) { store(to + i, lamina::noisy_relu(load(in + i, lanes), load(normal + i, lanes)), lanes); });
+    over_apart<T>(count, to, {in},
+                  [&](int64_t i, auto lanes) { store(to + i, lamina::noisy_relu(load(in + i, lanes), load(normal + i, lanes)), lanes); });
   });
 }
 

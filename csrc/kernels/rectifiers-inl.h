@@ -19,13 +19,10 @@ void prelu_forward(const Context& context, const Slopes<T>& slopes, Matrix<const
     for (int64_t r = block.row; r < block.row + block.rows; ++r) {
       const T* const in = z.row(r) + block.column;
       T* const out = y.row(r) + block.column;
-      over_apart<T>(
-          block.columns,
-          [&](int64_t i, auto lanes) {
-            const Vec<T> x = load(in + i, lanes);
-            store(out + i, leaky(x, x, load_slopes(slopes, block.column + i, lanes)), lanes);
-          },
-          out, in);
+      over_apart<T>(block.columns, out, {in}, [&](int64_t i, auto lanes) {
+        const Vec<T> x = load(in + i, lanes);
+        store(out + i, leaky(x, x, load_slopes(slopes, block.column + i, lanes)), lanes);
+      });
     }
   });
 }
@@ -55,13 +52,10 @@ void rrelu(const Context& context, const Draw& draw, T lower, T range, Matrix<co
   over_random<T, Uniforms>(context, draw, out.rows, out.columns, 1.5, [=](int64_t row, int64_t column, int64_t count, const T* uniform) {
     const T *const v = values.row(row) + column, *const x = z.row(row) + column;
     T* const to = out.row(row) + column;
-    over_apart<T>(
-        count,
-        [&](int64_t e, auto lanes) {
-          const Vec<T> slope = fma(Vec<T>(range), load(uniform + e, lanes), Vec<T>(lower));
-          store(to + e, leaky(load(v + e, lanes), load(x + e, lanes), slope), lanes);
-        },
-        to, v, x);
+    over_apart<T>(count, to, {v, x}, [&](int64_t e, auto lanes) {
+      const Vec<T> slope = fma(Vec<T>(range), load(uniform + e, lanes), Vec<T>(lower));
+      store(to + e, leaky(load(v + e, lanes), load(x + e, lanes), slope), lanes);
+    });
   });
 }
 

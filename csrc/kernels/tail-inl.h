@@ -19,13 +19,13 @@ using BackwardSpan = void (*)(int64_t n, const T* dy, const T* saved, T* dx, con
 template <class T, class A>
 void activation_span(int64_t n, const T* in, T* out, const T* parameters) {
   const ActivationParameters<Vec<T>> p{Vec<T>(parameters[0]), Vec<T>(parameters[1])};
-  over_apart<T>(n, [&](int64_t i, auto lanes) { store(out + i, A::forward(load(in + i, lanes), p), lanes); }, out, in);
+  over_apart<T>(n, out, {in}, [&](int64_t i, auto lanes) { store(out + i, A::forward(load(in + i, lanes), p), lanes); });
 }
 template <class T, class A>
 void activation_backward_span(int64_t n, const T* dy, const T* saved, T* dx, const T* parameters) {
   const ActivationParameters<Vec<T>> p{Vec<T>(parameters[0]), Vec<T>(parameters[1])};
-  over_apart<T>(
-      n, [&](int64_t i, auto lanes) { store(dx + i, A::backward(load(dy + i, lanes), load(saved + i, lanes), p), lanes); }, dx, dy, saved);
+  over_apart<T>(n, dx, {dy, saved},
+                [&](int64_t i, auto lanes) { store(dx + i, A::backward(load(dy + i, lanes), load(saved + i, lanes), p), lanes); });
 }
 template <class T, class... A>
 LAMINA_INLINE Span<T> forward_span(int index, TypeList<A...>) {
@@ -56,12 +56,9 @@ LAMINA_INLINE void copy_span(int64_t n, const T* in, T* out) {
 }
 template <class T>
 LAMINA_INLINE void dropout_span(int64_t n, const T* in, T* out, const uint8_t* bits, T scale) {
-  over_apart<T, false>(
-      n,
-      [&](int64_t i, auto lanes) {
-        store(out + i, select(load_mask<T>(bits, i), load(in + i, lanes) * Vec<T>(scale), Vec<T>(T(0))), lanes);
-      },
-      out, in);
+  over_apart<T, false>(n, out, {in}, [&](int64_t i, auto lanes) {
+    store(out + i, select(load_mask<T>(bits, i), load(in + i, lanes) * Vec<T>(scale), Vec<T>(T(0))), lanes);
+  });
 }
 // Batch norm of some rows of a block from `in` to `out`, which may be the same; `column` is their first.
 template <class T>
@@ -75,9 +72,9 @@ LAMINA_INLINE void batchnorm_rows(int64_t rows, int64_t columns, const Tail<T>& 
     for (int64_t r = 0; r < together; ++r) store(out + (first + r) * out_stride + c, x[r], lanes);
   };
   if (columns < long_row<T>) {
-    over_row_groups<4>(in, rows, columns, normalise_group);
+    over_row_groups<4>(rows, columns, out, {in}, normalise_group);
   } else {
-    over_row_groups<1>(in, rows, columns, normalise_group);
+    over_row_groups<1>(rows, columns, out, {in}, normalise_group);
   }
 }
 

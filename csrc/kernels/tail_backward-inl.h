@@ -87,7 +87,7 @@ struct BatchnormBackward {
     const T *from = dy.row(first) + column, *z_rows = z.row(first) + column;
     T* const to = d.row(first) + column;
     const int64_t from_stride = dy.stride, z_stride = z.stride, to_stride = d.stride;
-    over_row_groups<2>(z_rows, rows, columns, [=](int64_t group, auto together, int64_t c, auto lanes) {
+    over_row_groups<2>(rows, columns, to, {from, z_rows}, [=](int64_t group, auto together, int64_t c, auto lanes) {
       const Vec<T> m = load(mean + c, lanes), s = load(rstd + c, lanes);
       const Vec<T> k = load(scales + c, lanes), k_dy = load(means + c, lanes), k_xhat = load(means_xhat + c, lanes);
       Vec<T> x[together];
