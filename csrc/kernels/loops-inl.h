@@ -34,9 +34,9 @@ LAMINA_INLINE int64_t before_aligned(const T* at) {
 template <class T>
 inline constexpr int64_t long_row = 16 * lanes<T>;
 
+using Inputs = std::initializer_list<const void*>;
 // Whether loads from one of `ins` soon after a vector was stored to `out` wait for it: processors compare the low bits of addresses
 // first, 12 or 20 of them, and those are alike where `out` lies just behind, but for a multiple of so much.
-using Inputs = std::initializer_list<const void*>;
 LAMINA_INLINE bool just_behind(const void* out, Inputs ins) {
   bool any = false;
   for (const void* const in : ins) {
@@ -45,8 +45,8 @@ LAMINA_INLINE bool just_behind(const void* out, Inputs ins) {
   }
   return any;
 }
-// As over, in any order: if `apart`, vectors next to each other have others between them, so that what one stores is there when
-// the other's loads would wait for it, and their computations run side by side. Whole vectors begin `head` elements on.
+// As over, in any order. If `apart`, sixteen vectors are visited by steps of seven (the last of a span backward): between two that
+// touch lie others, so that what one stores is there when the other is loaded. Whole vectors begin `head` elements on.
 template <class T, class F>
 LAMINA_INLINE void over_any_order(int64_t head, int64_t n, bool apart, const F& f) {
   constexpr int64_t W = lanes<T>, group = 16, far = 7;
